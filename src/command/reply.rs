@@ -1,0 +1,79 @@
+//! What the cache can answer.
+
+/// The answer to one [`Request`](super::Request).
+#[derive(Clone, Copy, Debug)]
+pub enum Reply<'a> {
+    /// A read found the item.
+    Hit(Hit<'a>),
+    /// A read found nothing.
+    Miss,
+    /// The value is stored under this CAS number.
+    Stored {
+        /// The item's new CAS number.
+        cas: u64,
+    },
+    /// The write's condition on the key's presence did not hold.
+    NotStored,
+    /// The item carries another CAS number than the one compared.
+    Exists,
+    /// The key is absent.
+    NotFound,
+    /// The item is removed.
+    Deleted,
+    /// The exptime is set.
+    Touched,
+    /// The number after an increment or decrement.
+    Number(u64),
+    /// The stored value is not a decimal number of at most 20 digits.
+    NonNumeric,
+    /// The item would exceed the maximum item size.
+    TooLarge,
+    /// No memory could be freed for the item.
+    OutOfMemory,
+}
+
+/// A found item.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit<'a> {
+    /// Opaque client flags.
+    pub flags: u32,
+    /// The item's CAS number.
+    pub cas: u64,
+    /// Seconds until it expires; `None` if it does not.
+    pub ttl_seconds: Option<u32>,
+    /// Whether it had been read before.
+    pub fetched: bool,
+    /// Whether this read created it (meta `N`).
+    pub won: bool,
+    /// The value.
+    pub value: Value<'a>,
+}
+
+/// A value on its way out.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// The bytes.
+    Inline(&'a [u8]),
+    /// A LARGE value, pinned in its owner's store for the reader to fetch piece by piece.
+    Pinned {
+        /// Length in bytes.
+        len: u64,
+        /// The pin's number in the owner's store. Whoever receives it must unpin it.
+        pin: u32,
+    },
+}
+
+impl Value<'_> {
+    /// Length in bytes.
+    pub const fn len(&self) -> u64 {
+        match self {
+            Value::Inline(bytes) => bytes.len() as u64,
+            Value::Pinned { len, .. } => *len,
+        }
+    }
+
+    /// Whether the value is empty.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,132 @@
+//! What can be asked of one key.
+
+use crate::clock::Exptime;
+
+/// One operation on one key. A multi-key command becomes one `Request` per key.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The key's hash under the process's seeds; shard, directory, bucket and tag are cut from it.
+    pub hash: u64,
+    /// 1 to [`KEY_LEN_MAX`](super::KEY_LEN_MAX) bytes.
+    pub key: &'a [u8],
+    /// What to do.
+    pub op: Op<'a>,
+}
+
+/// The operation of a [`Request`].
+#[derive(Clone, Copy, Debug)]
+pub enum Op<'a> {
+    /// Read. Answers `Hit` or `Miss`.
+    Get,
+    /// Read and set the exptime. Answers `Hit` or `Miss`.
+    GetAndTouch(Exptime),
+    /// Meta read. Answers `Hit` or `Miss`.
+    MetaGet(MetaGet),
+    /// Write. Answers `Stored`, `NotStored`, `Exists`, `NotFound`, `TooLarge` or `OutOfMemory`.
+    Store(Store<'a>),
+    /// A write that its protocol refused because of the value's size. The old item, if the mode is one that
+    /// would have replaced it, goes too, so that no stale value survives. Answers `TooLarge`.
+    RefusedStore(StoreMode),
+    /// Removal. Answers `Deleted`, `NotFound` or `Exists`.
+    Delete(Delete),
+    /// Increment or decrement. Answers `Number`, `NotFound`, `NonNumeric` or `OutOfMemory`.
+    Arithmetic(Arithmetic),
+    /// Set the exptime. Answers `Touched` or `NotFound`.
+    Touch(Exptime),
+}
+
+/// How a meta read differs from a plain one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MetaGet {
+    /// Set the exptime too (flag `T`).
+    pub touch: Option<Exptime>,
+    /// On a miss, create an empty item with this exptime and win it (flag `N`).
+    pub vivify: Option<Exptime>,
+    /// Leave the eviction state and the fetched mark as they are.
+    pub no_bump: bool,
+}
+
+/// A write of a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Store<'a> {
+    /// Which condition on the old item, and which combination with it.
+    pub mode: StoreMode,
+    /// Opaque client flags.
+    pub flags: u32,
+    /// Ignored by append and prepend, which keep the item's own.
+    pub exptime: Exptime,
+    /// The value.
+    pub value: Payload<'a>,
+    /// Compare against the old item's CAS first.
+    pub cas: CasCheck,
+    /// For append and prepend to a missing key: create the item, with this exptime (meta flag `N`).
+    pub autovivify: Option<Exptime>,
+}
+
+/// A comparison with the stored item's CAS number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CasCheck {
+    /// No comparison.
+    #[default]
+    Any,
+    /// The item must exist (else `NotFound`) and carry this number (else `Exists`).
+    Equals(u64),
+}
+
+/// The condition and effect of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreMode {
+    /// Store in any case.
+    Set,
+    /// Store only if the key is absent.
+    Add,
+    /// Store only if the key is present.
+    Replace,
+    /// Add behind the present value.
+    Append,
+    /// Add before the present value.
+    Prepend,
+}
+
+/// Where a value's bytes are.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload<'a> {
+    /// At hand, at most [`INLINE_VALUE_MAX`](super::INLINE_VALUE_MAX) bytes.
+    Inline(&'a [u8]),
+    /// In the owner's store already, received under this name.
+    Upload(UploadId),
+}
+
+/// Names a LARGE value while it is being received: a shard and one of its connections, which receives one value at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UploadId {
+    /// The shard whose connection receives.
+    pub home: u16,
+    /// The connection's number in that shard.
+    pub connection: u32,
+}
+
+/// A removal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Delete {
+    /// Compare first.
+    pub cas: CasCheck,
+}
+
+/// An increment or decrement of a decimal number.
+#[derive(Clone, Copy, Debug)]
+pub struct Arithmetic {
+    /// Up or down.
+    pub mode: ArithmeticMode,
+    /// By how much. Increments wrap at 2^64, decrements stop at 0.
+    pub delta: u64,
+}
+
+/// The direction of an [`Arithmetic`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArithmeticMode {
+    /// Add, wrapping at 2^64.
+    Increment,
+    /// Subtract, stopping at 0.
+    Decrement,
+}

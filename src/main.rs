@@ -1,0 +1,2 @@
+//! ringcached's binary.
+fn main() {}
