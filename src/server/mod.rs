@@ -1,0 +1,2 @@
+//! Connections.
+pub mod ring;
