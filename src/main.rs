@@ -1,2 +1,14 @@
 //! ringcached's binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mimalloc::MiMalloc;
+use ringcached::config::Flags;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    ringcached::launch::main(Flags::parse())
+}

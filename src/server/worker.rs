@@ -73,6 +73,26 @@ const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
 /// How long a stopping worker waits for readers of its last replies.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(1200);
 
+/// What a worker is made of.
+pub struct WorkerParts {
+    /// Its ring, made on its thread.
+    pub ring: Ring,
+    /// Its shard and the way to the others.
+    pub router: WorkerRouter,
+    /// The settings of the protocol.
+    pub parser: Parser,
+    /// The hash of keys, the same as the shards'.
+    pub hasher: KeyHasher,
+    /// What answers for the whole server.
+    pub control: Arc<dyn Control>,
+    /// The process's clock.
+    pub clock: Clock,
+    /// Its listening sockets.
+    pub listeners: Vec<OwnedFd>,
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+}
+
 /// One shard's connections and their loop.
 pub struct Worker {
     ring: Ring,
@@ -118,17 +138,9 @@ impl Data {
 }
 
 impl Worker {
-    /// A worker over its ring and listeners.
-    pub fn new(
-        ring: Ring,
-        router: WorkerRouter,
-        parser: Parser,
-        hasher: KeyHasher,
-        control: Arc<dyn Control>,
-        clock: Clock,
-        listeners: Vec<OwnedFd>,
-        shared: Arc<Shared>,
-    ) -> Self {
+    /// A worker of these parts, accepting from the first turn on.
+    pub fn new(parts: WorkerParts) -> Self {
+        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared } = parts;
         let mut worker = Worker {
             ring,
             dispatch: Dispatch::new(router, parser, hasher, control, clock.now()),
@@ -247,6 +259,7 @@ impl Worker {
         }
         if refused {
             // Out of descriptors, as a rule: trying at once would fail at once.
+            self.dispatch.router.traffic_mut().accept_failures += 1;
             self.resting_listeners.push(listener);
         } else {
             self.ring.accept(listener, self.listeners[listener as usize].as_fd());

@@ -35,6 +35,8 @@ pub struct Traffic {
     pub total_connections: u64,
     /// Connections refused because of the connection limit.
     pub rejected_connections: u64,
+    /// Times that accepting failed, as a rule for lack of descriptors; the listener then rests for a tick.
+    pub accept_failures: u64,
     /// Bytes received.
     pub bytes_read: u64,
     /// Bytes sent.
@@ -76,6 +78,8 @@ pub struct ShardStats {
     pub evicted_unfetched: u64,
     /// Times that an expired item's memory was used again for a new one.
     pub reclaimed: u64,
+    /// Reads that found an expired item.
+    pub get_expired: u64,
     /// Expired items that had never been read.
     pub expired_unfetched: u64,
     /// Pages in the free pool.
@@ -96,11 +100,11 @@ impl ShardStats {
             incr_hits incr_misses decr_hits decr_misses cas_hits cas_misses cas_badval touch_hits touch_misses
             store_too_large store_no_memory);
         add_fields!(self.traffic, other.traffic,
-            curr_connections total_connections rejected_connections bytes_read bytes_written conn_yields
+            curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
             forwarded_out forwarded_in turns sleeps);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
-            reclaimed expired_unfetched free_pages uploads);
+            reclaimed get_expired expired_unfetched free_pages uploads);
     }
 }
 
