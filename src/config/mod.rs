@@ -33,7 +33,7 @@ mod validated;
 pub use checks::{FDS_PER_SHARD, FDS_PROCESS, KERNEL_MIN, MEMLOCK_MIN_BYTES, bind_error, check_host};
 pub use error::ConfigError;
 pub use flags::{Flags, Options, Steering};
-pub use host::Host;
+pub use host::{Host, Memory};
 pub use notice::Notice;
 pub use pidfile::PidFile;
 pub use privileges::{User, drop_privileges};
