@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use mimalloc::MiMalloc;
 use ringcached::config::Flags;
 
@@ -10,5 +9,5 @@ use ringcached::config::Flags;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    ringcached::launch::main(Flags::parse())
+    ringcached::launch::main(Flags::from_command_line())
 }

@@ -217,7 +217,7 @@ fn run_one(packed: &Packed, arena: &[u8], out: &mut Vec<u8>, shard: &mut Shard, 
         Packed::PinRead(pin, offset) => return Captured::Piece(capture_piece(shard, pin, offset, PIECE_MAX, out)),
         Packed::Stats => return Captured::Stats(Box::new(shard.stats())),
         Packed::UploadBegin(id, len) => shard.upload_begin(id, len),
-        Packed::UploadWrite(id, bytes) => shard.upload_write(id, bytes.of(arena)),
+        Packed::UploadWrite(id, bytes) => shard.upload_write(id, bytes.of(arena), now),
         Packed::UploadAbort(id) => shard.upload_abort(id),
         Packed::Unpin(pin) => shard.unpin(pin),
         Packed::FlushAll(delay) => shard.flush_all(delay, now),
@@ -289,8 +289,8 @@ fn capture_piece(shard: &Shard, pin: u32, offset: u64, max: usize, out: &mut Vec
 }
 
 fn with_value<'a>(hit: Hit<'_>, value: Value<'a>) -> Hit<'a> {
-    let Hit { flags, cas, ttl_seconds, fetched, won, .. } = hit;
-    Hit { flags, cas, ttl_seconds, fetched, won, value }
+    let Hit { flags, cas, ttl_seconds, fetched, won, token_sent, .. } = hit;
+    Hit { flags, cas, ttl_seconds, fetched, won, token_sent, value }
 }
 
 fn refill<'a>(reply: Reply<'static>, bytes: &'a [u8]) -> Reply<'a> {

@@ -160,8 +160,8 @@ impl<T: Copy> Router<T> {
     }
 
     /// The next bytes of a LARGE value.
-    pub fn upload_write(&mut self, id: UploadId, bytes: &[u8]) {
-        self.shard.upload_write(id, bytes);
+    pub fn upload_write(&mut self, id: UploadId, bytes: &[u8], now: Now) {
+        self.shard.upload_write(id, bytes, now);
     }
 
     /// Gives up a LARGE value that is being received.

@@ -24,7 +24,7 @@ use super::replies::{Front, Stream};
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
-use crate::protocol::memcache::{self, Admin, Form, Parser, Resume, Step};
+use crate::protocol::memcache::{self, Admin, Encoded, Form, Parser, Resume, Step};
 use crate::router::{Answer, Errand, Full, KeyHasher, ShardStats};
 
 /// What the rest of the server says to commands that concern all of it.
@@ -126,7 +126,7 @@ impl Dispatch {
         loop {
             let connection = self.connections.at(number);
             if !matches!(connection.intake, Intake::Commands) {
-                let (taken, flow) = intake::take(&mut connection.intake, &bytes[at..], &mut self.router);
+                let (taken, flow) = intake::take(&mut connection.intake, &bytes[at..], &mut self.router, self.now);
                 at += taken;
                 match flow {
                     ControlFlow::Break(Some(Full)) => {
@@ -251,16 +251,13 @@ impl Dispatch {
         if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = reply {
             let stream = Stream { owner, pin, len, written: 0, asked: false, form: form.tag };
             let queue = connection.queue.get_or_insert_default();
-            queue.push_stream(stream, |out| {
-                memcache::encode(form, request.key, &reply, out);
-            });
+            if queue.push_stream(stream, |out| memcache::encode(form, request.key, &reply, out)) == Encoded::Done {
+                router.unpin(pin);
+            }
         } else if !connection.has_queue() {
-            let out = output(connection, pool);
-            memcache::encode(form, request.key, &reply, out);
+            encode_whole(form, request.key, &reply, output(connection, pool));
         } else if let Some(queue) = &mut connection.queue {
-            queue.push_ready(|out| {
-                memcache::encode(form, request.key, &reply, out);
-            });
+            queue.push_ready(|out| encode_whole(form, request.key, &reply, out));
         }
         block_on_output(connection);
         Ok(())
@@ -344,7 +341,8 @@ impl Dispatch {
             _ => gather.add(self.router.stats()),
         }
         let id = self.gathers.insert(gather);
-        for shard in (0..self.router.shards()).filter(|shard| *shard != self.router.own()) {
+        let own = self.router.own();
+        for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
             self.router.forward(shard, Ticket::Gather(id), &errand).expect("there is room everywhere");
         }
         self.finish_gather(id);
@@ -416,19 +414,19 @@ impl Dispatch {
                 let form = form.with(meta);
                 if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = *reply {
                     let stream = Stream { owner, pin, len, written: 0, asked: false, form: form.tag };
-                    match self.connections.find(connection, generation) {
-                        Some(found) if found.closing != Closing::Now => {
-                            found.queue.get_or_insert_default().fill_stream(sequence, stream, |out| {
-                                memcache::encode(form, key, reply, out);
-                            });
-                            touch(found, &mut self.touched, connection);
-                        }
-                        _ => self.owe(owner, Errand::Unpin(pin)),
+                    let mut encoded = Encoded::Done;
+                    if let Some(found) = self.connections.find(connection, generation)
+                        && let Some(queue) = &mut found.queue
+                    {
+                        let write_head = |out: &mut Vec<u8>| memcache::encode(form, key, reply, out);
+                        encoded = queue.fill_stream(sequence, stream, write_head);
+                        touch(found, &mut self.touched, connection);
+                    }
+                    if encoded == Encoded::Done {
+                        self.owe(owner, Errand::Unpin(pin));
                     }
                 } else {
-                    self.fill(connection, generation, sequence, |out| {
-                        memcache::encode(form, key, reply, out);
-                    });
+                    self.fill(connection, generation, sequence, |out| encode_whole(form, key, reply, out));
                 }
             }
             (Ticket::Piece { connection, generation }, Answer::Piece(piece)) => {
@@ -500,6 +498,7 @@ impl Dispatch {
                 if !sent {
                     // Asked again when the mesh has room.
                     self.block_on_mesh(number);
+                    return;
                 }
                 break;
             }
@@ -509,7 +508,7 @@ impl Dispatch {
                 }
                 break;
             }
-            memcache::encode_tail(form, &mut connection.out);
+            memcache::encode_tail(form.with(&[]), &mut connection.out);
             queue.pop_front();
             if owner == router.own() {
                 router.unpin(pin);
@@ -626,6 +625,13 @@ impl Dispatch {
     pub(super) fn owes(&self) -> bool {
         !self.owed.is_empty()
     }
+}
+
+/// Encodes a reply whose value, if any, is at hand.
+#[inline]
+fn encode_whole(form: Form<'_>, key: &[u8], reply: &Reply<'_>, out: &mut Vec<u8>) {
+    let encoded = memcache::encode(form, key, reply, out);
+    debug_assert!(encoded == Encoded::Done, "only a pinned value follows its head");
 }
 
 /// The connection's output, with a buffer behind it.

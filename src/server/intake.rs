@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::connection::Intake;
 use super::worker::{Ticket, WorkerRouter};
+use crate::clock::Now;
 use crate::command::{Op, Payload, Request, Store, UploadId};
 use crate::protocol::memcache::{FormTag, UploadHead};
 use crate::router::{Errand, Full, PIECE_MAX};
@@ -93,9 +94,9 @@ impl Upload {
     ///
     /// # Errors
     /// [`Full`] when too much is under way to the owner; the bytes returned as taken are not to be given again.
-    pub(super) fn take(&mut self, bytes: &[u8], router: &mut WorkerRouter) -> (usize, Result<Progress, Full>) {
+    pub(super) fn take(&mut self, bytes: &[u8], router: &mut WorkerRouter, now: Now) -> (usize, Result<Progress, Full>) {
         if !self.begun {
-            if let Err(full) = self.send(router, &Errand::UploadBegin(self.id, self.value_len)) {
+            if let Err(full) = self.send(router, &Errand::UploadBegin(self.id, self.value_len), now) {
                 return (0, Err(full));
             }
             self.begun = true;
@@ -108,7 +109,7 @@ impl Upload {
             if piece.is_empty() {
                 return (taken, Ok(Progress::Incomplete));
             }
-            if let Err(full) = self.send(router, &Errand::UploadWrite(self.id, piece)) {
+            if let Err(full) = self.send(router, &Errand::UploadWrite(self.id, piece), now) {
                 return (taken, Err(full));
             }
             self.received += piece.len() as u64;
@@ -125,13 +126,13 @@ impl Upload {
         (taken, Ok(if self.terminated { Progress::Complete } else { Progress::Unterminated }))
     }
 
-    fn send(&self, router: &mut WorkerRouter, errand: &Errand<'_>) -> Result<(), Full> {
+    fn send(&self, router: &mut WorkerRouter, errand: &Errand<'_>, now: Now) -> Result<(), Full> {
         if self.owner != router.own() {
             return router.forward(self.owner, Ticket::Nothing, errand);
         }
         match *errand {
             Errand::UploadBegin(id, len) => router.upload_begin(id, len),
-            Errand::UploadWrite(id, bytes) => router.upload_write(id, bytes),
+            Errand::UploadWrite(id, bytes) => router.upload_write(id, bytes, now),
             _ => unreachable!("an upload begins and goes on"),
         }
         Ok(())
@@ -145,6 +146,7 @@ pub(super) fn take(
     intake: &mut Intake,
     bytes: &[u8],
     router: &mut WorkerRouter,
+    now: Now,
 ) -> (usize, ControlFlow<Option<Full>, Option<Progress>>) {
     match intake {
         Intake::Commands => (0, ControlFlow::Continue(None)),
@@ -157,7 +159,7 @@ pub(super) fn take(
             *intake = Intake::Commands;
             (taken, ControlFlow::Continue(None))
         }
-        Intake::Upload(upload) => match upload.take(bytes, router) {
+        Intake::Upload(upload) => match upload.take(bytes, router, now) {
             (taken, Ok(Progress::Incomplete)) => (taken, ControlFlow::Break(None)),
             (taken, Ok(progress)) => (taken, ControlFlow::Continue(Some(progress))),
             (taken, Err(full)) => (taken, ControlFlow::Break(Some(full))),

@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 
-use crate::protocol::memcache::FormTag;
+use crate::protocol::memcache::{Encoded, FormTag};
 
 /// A reply's number within its connection; wraps.
 pub(super) type Sequence = u32;
@@ -99,10 +99,11 @@ impl ReplyQueue {
         }
     }
 
-    /// Queues a LARGE value behind the head that `write_head` appends to the stash.
-    pub(super) fn push_stream(&mut self, stream: Stream, write_head: impl FnOnce(&mut Vec<u8>)) {
-        let entry = as_stream(self.stash_entry(write_head), stream);
-        self.entries.push_back(entry);
+    /// Queues a LARGE value behind the head that `write_head` appends to the stash. If that says that no value
+    /// follows, the head is all, and the caller keeps the pin.
+    pub(super) fn push_stream(&mut self, stream: Stream, write_head: impl FnOnce(&mut Vec<u8>) -> Encoded) -> Encoded {
+        let sequence = self.push_waiting();
+        self.fill_stream(sequence, stream, write_head)
     }
 
     /// Whether the reply is the first in the queue.
@@ -116,10 +117,20 @@ impl ReplyQueue {
         self.set(sequence, entry);
     }
 
-    /// Fills a waiting reply with a head and a LARGE value.
-    pub(super) fn fill_stream(&mut self, sequence: Sequence, stream: Stream, write_head: impl FnOnce(&mut Vec<u8>)) {
-        let entry = as_stream(self.stash_entry(write_head), stream);
+    /// Fills a waiting reply with a head and a LARGE value, as [`push_stream`](Self::push_stream).
+    pub(super) fn fill_stream(
+        &mut self,
+        sequence: Sequence,
+        stream: Stream,
+        write_head: impl FnOnce(&mut Vec<u8>) -> Encoded,
+    ) -> Encoded {
+        let mut encoded = Encoded::Done;
+        let mut entry = self.stash_entry(|out| encoded = write_head(out));
+        if let (Encoded::ValueFollows, Entry::Ready { start, len }) = (encoded, entry) {
+            entry = Entry::Stream { head_start: start, head_len: len, stream };
+        }
         self.set(sequence, entry);
+        encoded
     }
 
     /// Drops the first reply, whose bytes went elsewhere.
@@ -182,12 +193,5 @@ impl ReplyQueue {
         if let Some(waiting) = self.entries.get_mut(place) {
             *waiting = entry;
         }
-    }
-}
-
-fn as_stream(ready: Entry, stream: Stream) -> Entry {
-    match ready {
-        Entry::Ready { start, len } => Entry::Stream { head_start: start, head_len: len, stream },
-        other => other,
     }
 }

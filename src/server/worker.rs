@@ -346,7 +346,7 @@ impl Worker {
             if !matches!(connection.intake, Intake::Commands) {
                 // Straight from the buffer into the store, without a copy in between.
                 let (taken, flow) =
-                    intake::take(&mut connection.intake, ring.buffer(&id, len), &mut dispatch.router);
+                    intake::take(&mut connection.intake, ring.buffer(&id, len), &mut dispatch.router, dispatch.now);
                 if taken == len && matches!(flow, ControlFlow::Break(None)) {
                     ring.recycle(id);
                     return;

@@ -84,8 +84,8 @@ pub struct ShardStats {
     pub expired_unfetched: u64,
     /// Pages in the free pool.
     pub free_pages: u64,
-    /// LARGE values that are being received.
-    pub uploads: u64,
+    /// Bytes announced by LARGE values that are being received.
+    pub uploads_bytes: u64,
 }
 
 macro_rules! add_fields {
@@ -104,7 +104,7 @@ impl ShardStats {
             forwarded_out forwarded_in turns sleeps);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
-            reclaimed get_expired expired_unfetched free_pages uploads);
+            reclaimed get_expired expired_unfetched free_pages uploads_bytes);
     }
 }
 

@@ -1,6 +1,5 @@
 //! The hash that places a key: on its shard, and within it.
 
-use std::hash::BuildHasher;
 
 use ahash::RandomState;
 

@@ -1,5 +1,7 @@
 //! Executing requests on the store.
 
+use std::collections::HashMap;
+
 use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
 use crate::clock::{Deadline, Exptime, Now};
@@ -23,6 +25,8 @@ pub struct Shard {
     counters: Counters,
     traffic: Traffic,
     limit_bytes: u64,
+    /// Why there is no room for a LARGE value that is being received. At most one per connection.
+    failed_uploads: HashMap<u64, StoreError>,
     /// When `flush_all` with a delay is to take effect.
     flush_at: Option<Deadline>,
 }
@@ -35,7 +39,7 @@ impl Shard {
     pub fn new(config: StoreConfig, hasher: &KeyHasher) -> Result<Self, StorageError> {
         let limit_bytes = config.memory_limit_bytes as u64;
         let store = Store::new(config, hasher.state())?;
-        Ok(Shard { store, counters: Counters::default(), traffic: Traffic::default(), limit_bytes, flush_at: None })
+        Ok(Shard { store, counters: Counters::default(), traffic: Traffic::default(), limit_bytes, failed_uploads: HashMap::new(), flush_at: None })
     }
 
     /// Starts to fetch a key's bucket into the cache.
@@ -83,17 +87,17 @@ impl Shard {
 
     #[inline]
     fn hit(&mut self, found: Found, now: Now, won: bool) -> Reply<'_> {
-        let pin = match found.large() {
+        let pin = match self.store.found_large(found) {
             Some(large) => match self.store.pin(large) {
                 Some(pin) => Some(pin),
                 None => return Reply::OutOfMemory,
             },
             None => None,
         };
-        let view = self.store.view(found);
+        let view = self.store.found_view(found);
         let value = match (view.value, pin) {
             (ItemValue::Inline(bytes), _) => Value::Inline(bytes),
-            (ItemValue::Large(large), Some(pin)) => Value::Pinned { len: large.len(), pin },
+            (ItemValue::Large(large), Some(pin)) => Value::Pinned { len: large.value_len(), pin },
             (ItemValue::Large(_), None) => unreachable!("a large item was pinned"),
         };
         Reply::Hit(Hit {
@@ -102,6 +106,7 @@ impl Shard {
             ttl_seconds: view.deadline.remaining(now.seconds),
             fetched: view.was_fetched,
             won,
+            token_sent: false,
             value,
         })
     }
@@ -109,14 +114,23 @@ impl Shard {
     #[inline]
     fn set(&mut self, hash: u64, key: &[u8], store: &command::Store<'_>, now: Now) -> Reply<'_> {
         self.counters.cmd_set += 1;
+        let value = match store.value {
+            Payload::Inline(bytes) => Source::Inline(bytes),
+            Payload::Upload(id) => {
+                if let Some(error) = self.failed_uploads.remove(&upload_number(id)) {
+                    if store.mode == StoreMode::Set {
+                        self.store.remove_any(hash, key);
+                    }
+                    return self.not_stored(error);
+                }
+                Source::Upload(upload_number(id))
+            }
+        };
         let args = SetArgs {
             mode: set_mode(store.mode),
             flags: store.flags,
             deadline: now.deadline(store.exptime),
-            value: match store.value {
-                Payload::Inline(bytes) => Source::Inline(bytes),
-                Payload::Upload(id) => Source::Upload(upload_number(id)),
-            },
+            value,
             cas: compared(store.cas),
             autovivify: store.autovivify.map(|exptime| now.deadline(exptime)),
         };
@@ -134,11 +148,18 @@ impl Shard {
             Ok(SetOutcome::NotStored) => Reply::NotStored,
             Ok(SetOutcome::Exists) => Reply::Exists,
             Ok(SetOutcome::NotFound) => Reply::NotFound,
-            Err(StoreError::TooLarge) => {
+            Err(error) => self.not_stored(error),
+        }
+    }
+
+    #[cold]
+    fn not_stored(&mut self, error: StoreError) -> Reply<'static> {
+        match error {
+            StoreError::TooLarge => {
                 self.counters.store_too_large += 1;
                 Reply::TooLarge
             }
-            Err(StoreError::OutOfMemory) => {
+            StoreError::OutOfMemory | StoreError::NoUpload => {
                 self.counters.store_no_memory += 1;
                 Reply::OutOfMemory
             }
@@ -288,19 +309,29 @@ impl Shard {
         self.store.maintain(now.seconds)
     }
 
-    /// Begins to receive a LARGE value of `len` bytes. If there is no memory for it, its store says so.
+    /// Begins to receive a LARGE value of `len` bytes. Where there is no room for it, the request that comes to
+    /// use it is told.
     pub fn upload_begin(&mut self, id: UploadId, len: u64) {
-        // The store's answer to the request that uses the upload tells the client.
-        let _ = self.store.upload_begin(upload_number(id), len);
+        self.failed_uploads.remove(&upload_number(id));
+        if let Err(error) = self.store.upload_begin(upload_number(id), len) {
+            self.failed_uploads.insert(upload_number(id), error);
+        }
     }
 
-    /// The next bytes of a LARGE value; ignored if there was no memory for it.
-    pub fn upload_write(&mut self, id: UploadId, bytes: &[u8]) {
-        self.store.upload_write(upload_number(id), bytes);
+    /// The next bytes of a LARGE value.
+    pub fn upload_write(&mut self, id: UploadId, bytes: &[u8], now: Now) {
+        let id = upload_number(id);
+        if !self.failed_uploads.contains_key(&id)
+            && let Err(error) = self.store.upload_write(id, bytes, now.seconds)
+        {
+            self.store.upload_abort(id);
+            self.failed_uploads.insert(id, error);
+        }
     }
 
     /// Gives up a LARGE value that is being received.
     pub fn upload_abort(&mut self, id: UploadId) {
+        self.failed_uploads.remove(&upload_number(id));
         self.store.upload_abort(upload_number(id));
     }
 
@@ -337,7 +368,8 @@ impl Shard {
             reclaimed: store.reclaimed,
             expired_unfetched: store.expired_unfetched,
             free_pages: store.free_pages,
-            uploads: store.uploads,
+            get_expired: store.expired,
+            uploads_bytes: store.uploads_bytes,
         }
     }
 
