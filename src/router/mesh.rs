@@ -154,9 +154,8 @@ impl<T: Copy> Mesh<T> {
 
     /// Whether every peer can be sent one more errand.
     pub fn has_room_everywhere(&self) -> bool {
-        let has_room = |peer: &Peer<T>| {
-            peer.filling.as_ref().is_some_and(|batch| !batch.is_full()) || !peer.free.is_empty()
-        };
+        let has_room =
+            |peer: &Peer<T>| peer.filling.as_ref().is_some_and(|batch| !batch.is_full()) || !peer.free.is_empty();
         self.peers.iter().flatten().all(has_room)
     }
 

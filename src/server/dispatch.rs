@@ -16,9 +16,7 @@ use super::connection::{Blocked, Closing, Connection, Intake};
 use super::connections::Connections;
 use super::gather::{Gather, GatherKind, Gathers};
 use super::intake::{self, Progress, Upload};
-use super::limits::{
-    COMMANDS_PER_CONNECTION, GROUP, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX,
-};
+use super::limits::{COMMANDS_PER_CONNECTION, GROUP, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
 use super::replies::{Front, Stream};
 use super::worker::{Ticket, WorkerRouter};
@@ -110,13 +108,7 @@ impl Dispatch {
 
     /// Parses one connection's input, and executes whenever a group is full. What is left in `group` is
     /// executed with the next input's, or by [`run_group`](Self::run_group).
-    pub(super) fn run_input<'a>(
-        &mut self,
-        input: usize,
-        number: u32,
-        bytes: &'a [u8],
-        group: &mut Vec<Pending<'a>>,
-    ) {
+    pub(super) fn run_input<'a>(&mut self, input: usize, number: u32, bytes: &'a [u8], group: &mut Vec<Pending<'a>>) {
         let connection = self.connections.at(number);
         connection.need = None;
         let mut resume = connection.resume;
@@ -518,9 +510,10 @@ impl Dispatch {
         }
         if connection.blocked == Blocked::Replies
             && connection.output_bytes() < OUTPUT_LOW_BYTES
-            && connection.queue.as_ref().is_none_or(|queue| {
-                queue.len() < REPLIES_OUTSTANDING_MAX / 2 && queue.stash_bytes() < OUTPUT_LOW_BYTES
-            })
+            && connection
+                .queue
+                .as_ref()
+                .is_none_or(|queue| queue.len() < REPLIES_OUTSTANDING_MAX / 2 && queue.stash_bytes() < OUTPUT_LOW_BYTES)
         {
             self.unblock(number);
         }

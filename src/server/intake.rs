@@ -94,7 +94,12 @@ impl Upload {
     ///
     /// # Errors
     /// [`Full`] when too much is under way to the owner; the bytes returned as taken are not to be given again.
-    pub(super) fn take(&mut self, bytes: &[u8], router: &mut WorkerRouter, now: Now) -> (usize, Result<Progress, Full>) {
+    pub(super) fn take(
+        &mut self,
+        bytes: &[u8],
+        router: &mut WorkerRouter,
+        now: Now,
+    ) -> (usize, Result<Progress, Full>) {
         if !self.begun {
             if let Err(full) = self.send(router, &Errand::UploadBegin(self.id, self.value_len), now) {
                 return (0, Err(full));

@@ -32,7 +32,9 @@ pub fn steer(sockets: &[Socket], cores: &[usize], steering: Steering) -> io::Res
             Some(first) => attach(first, &program(cores)?),
             None => Ok(()),
         },
-        Steering::IncomingCpu => sockets.iter().zip(cores).try_for_each(|(socket, core)| socket.set_cpu_affinity(*core)),
+        Steering::IncomingCpu => {
+            sockets.iter().zip(cores).try_for_each(|(socket, core)| socket.set_cpu_affinity(*core))
+        }
     }
 }
 

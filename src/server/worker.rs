@@ -530,11 +530,7 @@ impl Worker {
             return;
         }
         let connection = self.dispatch.connections.at(number);
-        if connection.closing != Closing::Now
-            || connection.receiving
-            || connection.sending
-            || connection.input != 0
-        {
+        if connection.closing != Closing::Now || connection.receiving || connection.sending || connection.input != 0 {
             return;
         }
         self.dispatch.connections.remove(number);

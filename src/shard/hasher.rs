@@ -1,6 +1,5 @@
 //! The hash that places a key: on its shard, and within it.
 
-
 use ahash::RandomState;
 
 /// Hashes keys under seeds drawn when the process starts, the same on every shard, so that clients cannot

@@ -6,8 +6,8 @@ use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{
-    self, Arithmetic, ArithmeticMode, CasCheck, Delete, Hit, MetaGet, Op, Payload, Reply, Request, StoreMode,
-    UploadId, Value,
+    self, Arithmetic, ArithmeticMode, CasCheck, Delete, Hit, MetaGet, Op, Payload, Reply, Request, StoreMode, UploadId,
+    Value,
 };
 use crate::storage::{
     self, DeleteOutcome, Found, ItemValue, SetArgs, SetMode, SetOutcome, Source, StorageError, Store, StoreConfig,
@@ -39,7 +39,14 @@ impl Shard {
     pub fn new(config: StoreConfig, hasher: &KeyHasher) -> Result<Self, StorageError> {
         let limit_bytes = config.memory_limit_bytes as u64;
         let store = Store::new(config, hasher.state())?;
-        Ok(Shard { store, counters: Counters::default(), traffic: Traffic::default(), limit_bytes, failed_uploads: HashMap::new(), flush_at: None })
+        Ok(Shard {
+            store,
+            counters: Counters::default(),
+            traffic: Traffic::default(),
+            limit_bytes,
+            failed_uploads: HashMap::new(),
+            flush_at: None,
+        })
     }
 
     /// Starts to fetch a key's bucket into the cache.

@@ -24,7 +24,7 @@ pub use self::{
     item::{INLINE_VALUE_MAX, KEY_LEN_MAX},
     large::VALUE_LEN_MAX,
     store::{
-        Arithmetic, ClassStats, DeleteOutcome, ITEM_OVERHEAD_BYTES, ItemValue, ItemView, LargeRef, PINS_MAX,
+        Arithmetic, ClassStats, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES, ItemValue, ItemView, LargeRef, PINS_MAX,
         PREFETCH_GROUP, SetArgs, SetMode, SetOutcome, Source, Store, StoreConfig, StoreStats,
     },
 };

@@ -9,6 +9,7 @@ mod arithmetic;
 mod check;
 mod combine;
 mod flush;
+mod found;
 mod memory;
 mod pins;
 mod stats;
@@ -18,6 +19,7 @@ mod write;
 
 pub use self::{
     args::{Arithmetic, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    found::Found,
     pins::PINS_MAX,
     stats::{ClassStats, StoreStats},
     view::{ItemValue, ItemView, LargeRef},
@@ -165,28 +167,22 @@ impl Store {
     /// Reads an item and marks it as read.
     #[inline]
     pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
-        let (location, header) = self.find_live(hash, key, now)?;
-        let bumped = header.read_once_more();
-        if bumped != header {
-            self.slab.set_header(location, bumped);
-        }
-        Some(self.view(location, header))
+        let found = self.find_to_read(hash, key, now)?;
+        Some(self.found_view(found))
     }
 
     /// Reads an item and leaves its eviction state and fetched mark alone.
     #[inline]
     pub fn peek(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
-        let (location, header) = self.find_live(hash, key, now)?;
-        Some(self.view(location, header))
+        let found = self.find_to_peek(hash, key, now)?;
+        Some(self.found_view(found))
     }
 
     /// Sets an item's deadline, marks it as read and reads it. Its CAS number stays.
     pub fn touch(&mut self, hash: u64, key: &[u8], deadline: Deadline, now: Seconds) -> Option<ItemView<'_>> {
-        let (location, header) = self.find_live(hash, key, now)?;
-        self.slab.set_header(location, header.read_once_more().with_deadline(deadline));
-        self.slab.note_deadline(location, deadline.raw());
+        let found = self.find_to_touch(hash, key, deadline, now)?;
         // The view has the new deadline and the old fetched mark.
-        Some(self.view(location, header.with_deadline(deadline)))
+        Some(self.found_view(found))
     }
 
     /// Removes an item, if `compare_cas` is absent or its CAS number.

@@ -43,6 +43,16 @@ impl Counters {
         }
     }
 
+    /// Sets to zero what counts events; items and their bytes stay.
+    fn reset(&mut self) {
+        let classes = self.classes.iter().map(|class| ClassCounters {
+            items: class.items,
+            bytes: class.bytes,
+            ..ClassCounters::default()
+        });
+        *self = Counters { items: self.items, bytes: self.bytes, classes: classes.collect(), ..Counters::new(0) };
+    }
+
     #[inline(always)]
     pub(super) fn item_added(&mut self, class: ClassId, bytes: u64) {
         self.items += 1;
@@ -136,6 +146,11 @@ pub struct ClassStats {
 }
 
 impl Store {
+    /// Sets to zero what counts events; what is there now stays.
+    pub fn reset_stats(&mut self) {
+        self.counters.reset();
+    }
+
     /// The figures as of now.
     pub fn stats(&self) -> StoreStats {
         let counters = &self.counters;

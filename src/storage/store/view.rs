@@ -50,6 +50,14 @@ impl LargeRef {
 }
 
 impl ItemValue<'_> {
+    /// The LARGE value, if it is one.
+    pub fn large(&self) -> Option<LargeRef> {
+        match self {
+            ItemValue::Inline(_) => None,
+            ItemValue::Large(large) => Some(*large),
+        }
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
