@@ -34,6 +34,15 @@ pub enum Command {
     ///
     /// Example: ringload run --server 127.0.0.1:11211 --load --connections 16 --pipeline 64 --cores 1
     Run(RunArgs),
+    /// Replay a cache trace in Twitter's column format and report the hit ratio.
+    ///
+    /// Every get that misses is followed by a set of that key in the size that the trace gives.
+    /// Example: ringload replay --server 127.0.0.1:11211 --trace cluster52.csv.zst --limit 1000000
+    Replay(ReplayArgs),
+    /// Drive a mixed load whose every value is verified; exit code 1 if any reply is wrong.
+    ///
+    /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 30s
+    Check(CheckArgs),
 }
 
 /// What all commands share.
@@ -105,6 +114,54 @@ pub struct RunArgs {
     pub load: bool,
 }
 
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The trace: timestamp,key,key_size,value_size,client,operation,ttl per line; plain, .zst or .xz.
+    #[arg(long, value_name = "FILE")]
+    pub trace: PathBuf,
+    /// Stop after this many requests of the trace.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Connections. A key always uses the same one, so that its requests keep their order.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub connections: u32,
+    /// Requests in flight on a connection.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub pipeline: u32,
+    /// Values above this size are cut to it.
+    #[arg(long, default_value = "1000k", value_name = "BYTES")]
+    pub value_size_max: Bytes,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Connections, over all cores. Each is the only writer of its share of the keys; all read all.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub connections: u32,
+    /// Requests in flight on a connection.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub pipeline: u32,
+    /// How many keys there are.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub keys: u64,
+    /// Bytes of a key.
+    #[arg(long, default_value = "24", value_name = "BYTES")]
+    pub key_size: Bytes,
+    /// Bytes of the largest value; most are far smaller.
+    #[arg(long, default_value = "200k", value_name = "BYTES")]
+    pub value_size: Bytes,
+    /// Check for this long.
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, conflicts_with = "requests")]
+    pub duration: Duration,
+    /// Check this many requests instead.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
+}
+
 fn ratio(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|r| (0.0..=1.0).contains(r)).ok_or_else(|| "must lie between 0 and 1".into())
 }
@@ -135,6 +192,8 @@ mod tests {
             "ringload run --duration 1s --requests 5",
             "ringload run --value-size 9-3",
             "ringload run --server nowhere",
+            "ringload replay",
+            "ringload check --keys 0",
         ] {
             assert!(refused(line), "{line}");
         }

@@ -4,6 +4,7 @@
 //! traces; and proof that every value which comes back is the one that was stored. It shares no code with the
 //! server that it judges. Not a goal: to be a client library.
 
+mod check;
 mod cli;
 mod clock;
 mod cores;
@@ -12,8 +13,10 @@ mod error;
 mod progress;
 mod protocol;
 mod recorder;
+mod replay;
 mod run;
 mod target;
+mod trace;
 mod units;
 mod workload;
 
@@ -28,6 +31,8 @@ use error::Error;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Check(args) => check::check(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -16,12 +16,17 @@ use crate::{
     workload::{KeyPicker, KeyRenderer, Rng, Schedule},
 };
 
+/// Arrivals meant for the time before the end are still sent this long after it.
+const OVERRUN: Nanos = SECOND / 2;
+
 /// After the end, replies are awaited for this long; those that do not come are reported.
 const DRAIN: Nanos = 5 * SECOND;
 
 /// A request that is sent and not answered.
 struct Pending {
     is_get: bool,
+    /// Whether it was sent after the warm-up.
+    measured: bool,
     /// When it was meant to be sent.
     intended: Nanos,
 }
@@ -134,7 +139,7 @@ impl<'a> RunAgent<'a> {
     /// Appends one request; false if the run's budget is used up.
     #[inline]
     fn request(&mut self, connection: usize, intended: Nanos, out: &mut Vec<u8>) -> bool {
-        if intended >= self.measure_from {
+        if self.measuring {
             if self.budget == 0 {
                 return false;
             }
@@ -167,7 +172,7 @@ impl<'a> RunAgent<'a> {
                 meta::set(out, self.keys.render(key), self.plan.values.value(key));
             }
         }
-        self.lanes[connection].pending.push_back(Pending { is_get, intended });
+        self.lanes[connection].pending.push_back(Pending { is_get, measured: self.measuring, intended });
         self.outstanding += 1;
         true
     }
@@ -190,7 +195,7 @@ impl<'a> RunAgent<'a> {
         }
         self.outstanding -= 1;
         self.done += 1;
-        if pending.intended < self.measure_from {
+        if !pending.measured {
             return Ok(());
         }
         let counts = &mut self.recorder.counts;
@@ -226,7 +231,9 @@ impl Agent for RunAgent<'_> {
         }
         self.answered.add(self.done - self.reported);
         self.reported = self.done;
-        self.stopped = now >= self.end || self.budget == 0;
+        let late = self.schedule.as_ref().is_some_and(|schedule| schedule.next_at() < self.end);
+        let end = if late { self.end.saturating_add(OVERRUN) } else { self.end };
+        self.stopped = now >= end || self.budget == 0;
         if self.stopped {
             let waited_enough = self.end != Nanos::MAX && now >= self.end.saturating_add(DRAIN);
             let done = self.outstanding == 0 || waited_enough;
@@ -240,11 +247,11 @@ impl Agent for RunAgent<'_> {
 
     #[inline]
     fn requests(&mut self, connection: usize, now: Nanos, out: &mut Vec<u8>) {
-        if self.stopped || now >= self.end {
+        if self.stopped {
             return;
         }
         if self.schedule.is_none() {
-            if self.lanes[connection].pending.is_empty() {
+            if now < self.end && self.lanes[connection].pending.is_empty() {
                 for _ in 0..self.plan.pipeline {
                     if !self.request(connection, now, out) {
                         break;

@@ -1,4 +1,4 @@
-//! The keys: `key` and the key's number in decimal, zero-padded to one common length.
+//! The keys: a name, and the key's number in decimal, zero-padded to one common length.
 
 /// Longest key in bytes that memcached accepts.
 pub const KEY_LEN_MAX: usize = 250;
@@ -32,10 +32,14 @@ impl Keyspace {
         self.count
     }
 
-    /// A renderer for these keys.
+    /// A renderer for these keys, named `key` if there is room.
     pub fn renderer(&self) -> KeyRenderer {
+        self.named(b"key")
+    }
+
+    /// A renderer whose keys begin with `name` if there is room for it.
+    pub fn named(&self, name: &[u8]) -> KeyRenderer {
         let mut bytes = vec![b'0'; self.key_size];
-        let name = b"key";
         if self.key_size >= self.digits + name.len() {
             bytes[..name.len()].copy_from_slice(name);
         }

@@ -34,8 +34,14 @@ impl ValueSource {
         let hash = scramble(key ^ self.seed);
         let span = (self.range.max - self.range.min) as u64 + 1;
         let size = self.range.min + ((u128::from(hash) * u128::from(span)) >> 64) as usize;
+        self.sized(hash, size)
+    }
+
+    /// `size` bytes, at most the range's largest size; which ones depends on `hash`.
+    #[inline]
+    pub fn sized(&self, hash: u64, size: usize) -> &[u8] {
         let offset = hash as usize % OFFSETS;
-        &self.block[offset..offset + size]
+        &self.block[offset..offset + size.min(self.range.max)]
     }
 }
 
