@@ -1,5 +1,6 @@
 //! The server under test: started in a deployment shape, or already running elsewhere.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
@@ -70,6 +71,25 @@ pub fn fresh_path(suffix: &str) -> PathBuf {
     std::env::temp_dir().join(format!("ringcached-test-{}-{n}{suffix}", std::process::id()))
 }
 
+fn other_program() -> Option<OsString> {
+    std::env::var_os("RINGCACHED_TEST_PROGRAM")
+}
+
+/// Runs `test` on a server of each shape started with `extra` flags. An external server has its flags already, so
+/// there the test is skipped by name.
+pub fn each_started(name: &str, extra: &[&str], mut test: impl FnMut(Shape, Server)) {
+    if std::env::var_os("RINGCACHED_TEST_ADDR").is_some() {
+        println!("skipped: {name} (starts servers of its own)");
+        return;
+    }
+    for shape in Shape::ALL {
+        match shape.impossible() {
+            Some(why) => println!("skipped: {name}, shape {} ({why})", shape.name()),
+            None => test(shape, Server::start(shape, extra)),
+        }
+    }
+}
+
 /// A server that somebody else runs.
 pub struct External {
     address: Address,
@@ -115,9 +135,13 @@ pub fn each_server(mut test: impl FnMut(&str, &Server)) {
 }
 
 impl Server {
-    /// The program under test, without arguments.
+    /// The program under test, without arguments: ours, or the one in `RINGCACHED_TEST_PROGRAM`, which takes the
+    /// same flags (a memcached, to check the tests that need flags of their own).
     pub fn program() -> Command {
-        Command::new(env!("CARGO_BIN_EXE_ringcached"))
+        match other_program() {
+            Some(program) => Command::new(program),
+            None => Command::new(env!("CARGO_BIN_EXE_ringcached")),
+        }
     }
 
     /// Starts a server of this shape on loopback. `extra` comes last, so it overrides the shape's own flags.
@@ -167,9 +191,9 @@ impl Server {
         }
     }
 
-    /// Whether the test started it.
+    /// Whether it is ours, not a memcached that the tests are checked against.
     pub fn is_own(&self) -> bool {
-        matches!(self, Server::Own { .. })
+        matches!(self, Server::Own { .. }) && other_program().is_none()
     }
 
     /// Its process, where the test started it.
