@@ -149,6 +149,15 @@ impl Connection {
         }
     }
 
+    /// Bounds the kernel's send buffer, which otherwise grows to megabytes.
+    pub fn set_send_buffer(&self, bytes: usize) {
+        let set = match &self.stream {
+            Stream::Tcp(s) => socket2::SockRef::from(s).set_send_buffer_size(bytes),
+            Stream::Unix(s) => socket2::SockRef::from(s).set_send_buffer_size(bytes),
+        };
+        set.expect("a smaller send buffer");
+    }
+
     /// Tells the server that nothing more will be sent.
     pub fn finish_sending(&mut self) {
         // The server may have closed first.
