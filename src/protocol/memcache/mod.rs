@@ -25,6 +25,8 @@ mod parser;
 mod scan;
 mod step;
 mod store;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use admin::Admin;
