@@ -92,9 +92,12 @@ impl Parser {
         let scanned = scanned.min(input.len());
         let newline = memchr::memchr(b'\n', &input[scanned..]).map(|at| scanned + at);
         let line_len = newline.unwrap_or(input.len());
-        if line_len > LINE_LEN_MAX && line_len > line_len_max(input) {
-            *resume = Resume::Command;
-            return Step::Refused { reply: errors::LINE_TOO_LONG, consumed: line_len, swallow: 0, close: true };
+        if line_len > LINE_LEN_MAX {
+            let len_max = line_len_max(input);
+            if line_len > len_max {
+                *resume = Resume::Command;
+                return Step::Refused { reply: errors::LINE_TOO_LONG, consumed: len_max + 1, swallow: 0, close: true };
+            }
         }
         let Some(newline) = newline else {
             *resume = Resume::Line { scanned: input.len() };
