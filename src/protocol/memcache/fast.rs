@@ -2,8 +2,7 @@
 //! without sign, CRLF, and everything there. Whatever looks otherwise is left to the general path, which is slower and
 //! gives the same answer; a test holds the two against each other.
 
-use crate::clock::Exptime;
-use crate::command::{CasCheck, INLINE_VALUE_MAX, KEY_LEN_MAX, Op, Payload, Request, StoreMode};
+use crate::command::{CasCheck, Exptime, INLINE_VALUE_MAX, KEY_LEN_MAX, Op, Payload, Request, StoreMode};
 use crate::protocol::memcache::form::{Form, FormTag};
 use crate::protocol::memcache::limits::LINE_LEN_MAX;
 use crate::protocol::memcache::scan::find_separator;

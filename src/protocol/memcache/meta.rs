@@ -1,7 +1,6 @@
 //! The meta commands.
 
-use crate::clock::Exptime;
-use crate::command::{CasCheck, Delete, KEY_LEN_MAX, MetaGet, Op, Request, StoreMode};
+use crate::command::{CasCheck, Delete, Exptime, KEY_LEN_MAX, MetaGet, Op, Request, StoreMode};
 use crate::protocol::memcache::admin::Admin;
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::{Form, FormTag};

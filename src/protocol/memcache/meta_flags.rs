@@ -1,7 +1,6 @@
 //! The flags of the meta commands.
 
-use crate::clock::Exptime;
-use crate::command::CasCheck;
+use crate::command::{CasCheck, Exptime};
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::limits::OPAQUE_TOKEN_LEN_MAX;
 use crate::protocol::memcache::line::tokens;
@@ -105,8 +104,7 @@ fn set(flag: &mut bool) -> Result<(), &'static [u8]> {
 #[cfg(test)]
 mod tests {
     use super::MetaFlags;
-    use crate::clock::Exptime;
-    use crate::command::CasCheck;
+    use crate::command::{CasCheck, Exptime};
     use crate::protocol::memcache::errors;
 
     #[test]

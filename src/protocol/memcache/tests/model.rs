@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::clock::Exptime;
-use crate::command::{ArithmeticMode, CasCheck, Hit, Op, Payload, Reply, Request, Store, StoreMode, Value};
+use crate::command::{ArithmeticMode, CasCheck, Exptime, Hit, Op, Payload, Reply, Request, Store, StoreMode, Value};
 use crate::protocol::memcache::{Admin, Encoded, Parser, Resume, Step, encode, errors};
 
 /// Values of more than this are refused, as by memcached's default.

@@ -135,6 +135,34 @@ fn the_head_and_tail_of_a_pinned_value() {
     assert_eq!(out, b"HD s70000\r\n");
 }
 
+/// Small answers are put together otherwise than large ones; both must look the same.
+#[test]
+fn answers_of_every_size() {
+    for key_len in [1, 24, 100, 250] {
+        for value_len in (0..200).chain([999, 16_384]) {
+            for (with_cas, last) in [(false, false), (true, true)] {
+                let (key, value) = ("k".repeat(key_len), "v".repeat(value_len));
+                let hit = Hit {
+                    flags: 77,
+                    cas: u64::MAX,
+                    ttl_seconds: None,
+                    fetched: false,
+                    won: false,
+                    token_sent: false,
+                    value: Value::Inline(value.as_bytes()),
+                };
+                let mut out = b"before".to_vec();
+                let form = Form::text(FormTag::Get { with_cas, last });
+                assert_eq!(encode(form, key.as_bytes(), &Reply::Hit(hit), &mut out), Encoded::Done);
+                let cas = if with_cas { format!(" {}", u64::MAX) } else { String::new() };
+                let end = if last { "END\r\n" } else { "" };
+                let expected = format!("beforeVALUE {key} 77 {value_len}{cas}\r\n{value}\r\n{end}");
+                assert_eq!(String::from_utf8(out).unwrap(), expected);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_widest_numbers_fit() {
     let hit = Hit {
