@@ -32,6 +32,7 @@ pub(super) struct MetaFlags {
 
 impl MetaFlags {
     /// Reads all flags. The error is the line to answer.
+    #[inline]
     pub(super) fn parse(text: &[u8]) -> Result<MetaFlags, &'static [u8]> {
         let mut flags = MetaFlags::default();
         let mut seen = 0u128;

@@ -20,6 +20,18 @@ fn a_command_line_of_more_than_2048_bytes_closes_the_connection_with_or_without_
 }
 
 #[test]
+fn a_meta_get_of_a_line_too_long_is_refused() {
+    let line = |len: usize, end: &str| {
+        let head = "mg k P";
+        format!("{head}{}{end}mn\r\n", "p".repeat(len - head.len()))
+    };
+    assert_eq!(answer(line(LINE_LEN_MAX - 1, "\r\n").as_bytes()), "EN\r\nMN\r\n");
+    assert_eq!(answer(line(LINE_LEN_MAX, "\r\n").as_bytes()), TOO_LONG);
+    assert_eq!(answer(line(LINE_LEN_MAX, "\n").as_bytes()), "EN\r\nMN\r\n");
+    assert_eq!(answer(line(LINE_LEN_MAX + 1, "\n").as_bytes()), TOO_LONG);
+}
+
+#[test]
 fn a_set_with_a_line_too_long_is_refused_in_its_plain_form_too() {
     let line = format!("set a 0 0 1{}\r\nx\r\n", " ".repeat(LINE_LEN_MAX));
     assert_eq!(answer(line.as_bytes()), TOO_LONG);

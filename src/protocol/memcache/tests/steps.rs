@@ -69,7 +69,12 @@ fn bytes_without_newline_are_not_looked_at_twice() {
 #[test]
 fn the_fast_path_agrees_with_the_general_one() {
     let long = [&b"get "[..], &[b'k'; 251], b"\r\n"].concat();
-    let commands: [&[u8]; 10] = [
+    let commands: [&[u8]; 15] = [
+        b"mg some-key v\r\nmn",
+        b"mg k\r\n",
+        b"mg k v k q Oabc T30\r\n",
+        b"mg  k   v \n",
+        b"mg k s v f c t k h u q O P L T0 N0 F0 C0 MS\r\n",
         b"get some-key\r\nmn",
         b"get k\n",
         b"get a b\r\n",
