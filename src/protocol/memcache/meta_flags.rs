@@ -36,7 +36,8 @@ impl MetaFlags {
     pub(super) fn parse(text: &[u8]) -> Result<MetaFlags, &'static [u8]> {
         let mut flags = MetaFlags::default();
         let mut seen = 0u128;
-        // A bad argument is reported only if no flag behind it is unknown or double; the last bad one is named.
+        // A bad argument is reported only if no flag behind it is unknown or double; the last bad one is named, but
+        // bad client flags only if nothing else is.
         let mut fault = None;
         for token in tokens(text) {
             let (letter, argument) = (token[0], &token[1..]);
@@ -45,7 +46,9 @@ impl MetaFlags {
             }
             seen |= 1 << letter;
             if let Err(error) = flags.take(letter, argument)? {
-                fault = Some(error);
+                if letter != b'F' || fault.is_none() {
+                    fault = Some(error);
+                }
             }
         }
         fault.map_or(Ok(flags), Err)
@@ -127,6 +130,9 @@ mod tests {
         assert_eq!(fault(b"T"), errors::BAD_TOKEN);
         assert_eq!(fault(b"Cx"), errors::BAD_TOKEN);
         assert_eq!(fault(b"F-1"), errors::BAD_COMMAND_LINE);
+        assert_eq!(fault(b"Fx Tx"), errors::BAD_TOKEN);
+        assert_eq!(fault(b"Tx Fx"), errors::BAD_TOKEN);
+        assert_eq!(fault(b"Tx M"), errors::BAD_MODE_LENGTH);
         assert_eq!(fault(b"M"), errors::BAD_MODE_LENGTH);
         assert_eq!(fault(b"Mset"), errors::BAD_MODE_LENGTH);
     }

@@ -75,6 +75,7 @@ fn stores() {
         ("ms hit 2 ME Oa k\r\nhi\r\n", "NS Oa khit\r\n"),
         ("ms hit 2 MA\r\nhi\r\nms hit 2 MP\r\nhi\r\nmg hit v\r\n", "HD\r\nHD\r\nVA 9\r\nhihellohi\r\n"),
         ("ms nokey 2 MA\r\nhi\r\n", "NS\r\n"),
+        ("ms nokey 2 MA C9 k\r\nhi\r\n", "NS knokey\r\n"),
         ("ms nokey 2 MR q\r\nhi\r\n", "NS\r\n"),
         ("ms hit 2 v f t h\r\nhi\r\nmn\r\n", "HD\r\nMN\r\n"),
         // Newer than 1.6.18: the size comes back, modes have lower-case names, append creates on request.

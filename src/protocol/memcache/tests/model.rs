@@ -212,6 +212,7 @@ fn write(store: Store<'_>, old: Option<&Item>, cas: u64) -> (Reply<'static>, Opt
     let Payload::Inline(value) = store.value else { unreachable!("the model uploads nothing") };
     if let CasCheck::Equals(wanted) = store.cas {
         match old {
+            None if matches!(store.mode, StoreMode::Append | StoreMode::Prepend) => {}
             None => return (Reply::NotFound, None),
             Some(old) if old.cas != wanted => return (Reply::Exists, None),
             Some(_) => {}
