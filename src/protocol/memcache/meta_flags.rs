@@ -45,10 +45,10 @@ impl MetaFlags {
                 return Err(errors::DUPLICATE_FLAG);
             }
             seen |= 1 << letter;
-            if let Err(error) = flags.take(letter, argument)? {
-                if letter != b'F' || fault.is_none() {
-                    fault = Some(error);
-                }
+            if let Err(error) = flags.take(letter, argument)?
+                && (letter != b'F' || fault.is_none())
+            {
+                fault = Some(error);
             }
         }
         fault.map_or(Ok(flags), Err)
