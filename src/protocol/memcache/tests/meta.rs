@@ -133,6 +133,6 @@ fn deletions() {
         (&format!("md {long}\r\n"), "CLIENT_ERROR bad command line format\r\n"),
         (&format!("md hit O{}\r\n", &long[..32]), "CLIENT_ERROR opaque token too long\r\n"),
         // Newer than 1.6.18: quiet mode hides an absence too.
-        ("md miss q k Oa\r\nmn\r\n", "MN\r\n"),
+        ("md miss q k Oa\r\nmn\r\n", "NF kmiss Oa\r\nMN\r\n"),
     ]);
 }
