@@ -319,3 +319,6 @@ impl Agent for RunAgent<'_> {
         self.outstanding
     }
 }
+
+#[cfg(test)]
+mod tests;
