@@ -77,6 +77,7 @@ fn check_accepts_a_right_server() {
         let (passed, results, said) = ringload("check", start(fault), CHECK);
         assert!(passed, "{fault:?}: {said}");
         assert!(results["values"].as_u64() > Some(5000), "{fault:?}: {said}");
+        assert_eq!((&results["wrong"], &results["errors"]), (&Value::from(0), &Value::from(0)), "{fault:?}");
     }
 }
 
