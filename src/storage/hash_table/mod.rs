@@ -105,6 +105,7 @@ impl HashTable {
     }
 
     /// Number of items.
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -286,6 +287,7 @@ impl HashTable {
     }
 
     /// Every stored location, in no order.
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn locations(&self) -> impl Iterator<Item = Location> + '_ {
         let used = &self.buckets[..self.depths.len() * BUCKETS];
         used.iter().flat_map(|bucket| bucket.occupied().map(|slot| Location(bucket.location(slot))))

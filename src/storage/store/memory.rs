@@ -171,6 +171,11 @@ impl Store {
         let Some(Victim { item, is_expired }) = self.eviction.victim(class, &mut self.slab, terms) else {
             return false;
         };
+        // Where the index has a victim is random memory: have it loaded by the time the hand gets there.
+        if let Some(upcoming) = self.eviction.upcoming(class, &self.slab) {
+            let chunk = self.slab.chunk(upcoming);
+            self.table.prefetch_home((self.rehash)(&self.hasher, item::key(Header::read(chunk), chunk)));
+        }
         self.evict(item, is_expired)
     }
 
