@@ -64,6 +64,13 @@ fn get_hashed(store: &mut Store, hash: u64, key: &[u8]) -> usize {
     }
 }
 
+/// What the kernel says this process has; 0 if it does not say.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) << 10
+}
+
 struct Scatter {
     state: u64,
     below: u64,
@@ -76,16 +83,15 @@ impl Scatter {
     }
 }
 
-/// A group's keys and hashes, prefetched as a turn of the server does it.
-fn prefetched(store: &Store, scatter: &mut Scatter) -> ([[u8; 16]; PREFETCH_GROUP], [u64; PREFETCH_GROUP]) {
-    let keys: [[u8; 16]; PREFETCH_GROUP] = std::array::from_fn(|_| key(scatter.next()));
+/// The hashes of a group of keys, prefetched as a turn of the server does it.
+fn prefetched(store: &Store, keys: &[[u8; 16]; PREFETCH_GROUP]) -> [u64; PREFETCH_GROUP] {
     let mut hashes = [0; PREFETCH_GROUP];
-    for (hash, key) in hashes.iter_mut().zip(&keys) {
+    for (hash, key) in hashes.iter_mut().zip(keys) {
         *hash = store.hash(key);
         store.prefetch_bucket(*hash);
     }
     store.prefetch_items(&hashes);
-    (keys, hashes)
+    hashes
 }
 
 fn present_items(criterion: &mut Criterion) {
@@ -119,13 +125,15 @@ fn present_items(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(PREFETCH_GROUP as u64));
     group.bench_function("get, prefetched in groups", |bencher| {
         bencher.iter(|| {
-            let (keys, hashes) = prefetched(&store, &mut scatter);
+            let keys: [[u8; 16]; PREFETCH_GROUP] = std::array::from_fn(|_| key(scatter.next()));
+            let hashes = prefetched(&store, &keys);
             (0..PREFETCH_GROUP).map(|at| get_hashed(&mut store, hashes[at], &keys[at])).sum::<usize>()
         });
     });
     group.bench_function("set, overwriting, prefetched in groups", |bencher| {
         bencher.iter(|| {
-            let (keys, hashes) = prefetched(&store, &mut scatter);
+            let keys: [[u8; 16]; PREFETCH_GROUP] = std::array::from_fn(|_| key(scatter.next()));
+            let hashes = prefetched(&store, &keys);
             for at in 0..PREFETCH_GROUP {
                 set_hashed(&mut store, hashes[at], &keys[at]);
             }
@@ -145,20 +153,30 @@ fn full_store(criterion: &mut Criterion) {
     // Room for about half the items that pass through.
     let mut store = store((items as usize * 40).max(16 << 20));
     let mut number = 0;
-    let mut set_next = |store: &mut Store| {
-        let key = key(number);
+    let mut next_key = || {
         number += 1;
-        set(store, &key);
+        key(number)
     };
     while store.stats().evictions == 0 {
-        set_next(&mut store);
+        set(&mut store, &next_key());
     }
     let stats = store.stats();
     let per_item = stats.memory_bytes as f64 / stats.items as f64;
     println!("full: {} items, {per_item:.1} bytes each all told", stats.items);
+    println!("resident: {:.1} bytes per item", resident_bytes() as f64 / stats.items as f64);
     let mut group = criterion.benchmark_group("store");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("set, evicting", |bencher| bencher.iter(|| set_next(&mut store)));
+    group.bench_function("set, evicting", |bencher| bencher.iter(|| set(&mut store, &next_key())));
+    group.throughput(Throughput::Elements(PREFETCH_GROUP as u64));
+    group.bench_function("set, evicting, prefetched in groups", |bencher| {
+        bencher.iter(|| {
+            let keys: [[u8; 16]; PREFETCH_GROUP] = std::array::from_fn(|_| next_key());
+            let hashes = prefetched(&store, &keys);
+            for at in 0..PREFETCH_GROUP {
+                set_hashed(&mut store, hashes[at], &keys[at]);
+            }
+        });
+    });
     group.finish();
 }
 
