@@ -2,7 +2,7 @@
 //! meaning written down as slowly and obviously as possible; it shares no code with the store.
 //!
 //! With ample memory both agree on everything. With little, the store may have forgotten an item at any time,
-//! but what it still has is right.
+//! but what it still has is right. With little and evictions off it may refuse, but must not forget.
 
 use ahash::RandomState;
 use proptest::prelude::*;
@@ -135,20 +135,36 @@ struct World {
     now: u32,
     last_cas: u64,
     pins: Vec<(u32, Vec<u8>)>,
-    may_forget: bool,
+    memory: Memory,
+}
+
+/// What the store is given, and so what it may do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Memory {
+    Ample,
+    /// It may forget.
+    Little,
+    /// It may refuse.
+    LittleWithoutEvictions,
+}
+
+impl Memory {
+    fn limit_bytes(self) -> usize {
+        if self == Memory::Ample { 64 << 20 } else { 8 << 20 }
+    }
 }
 
 impl World {
-    fn new(memory_limit_bytes: usize, may_forget: bool) -> Self {
+    fn new(memory: Memory) -> Self {
         let config = StoreConfig {
-            memory_limit_bytes,
+            memory_limit_bytes: memory.limit_bytes(),
             item_size_max_bytes: ITEM_SIZE_MAX,
-            evictions: true,
+            evictions: memory != Memory::LittleWithoutEvictions,
             huge_pages: false,
             first_cas: 1,
         };
         let store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
-        World { store, model: BTreeMap::new(), now: 100, last_cas: 0, pins: Vec::new(), may_forget }
+        World { store, model: BTreeMap::new(), now: 100, last_cas: 0, pins: Vec::new(), memory }
     }
 
     fn now(&self) -> Seconds {
@@ -185,7 +201,7 @@ impl World {
         let now = self.now;
         self.model.retain(|_, item| item.deadline == 0 || item.deadline > now);
         let hash = self.store.hash(key);
-        if self.may_forget && self.store.peek(hash, key, Seconds(now)).is_none() {
+        if self.memory == Memory::Little && self.store.peek(hash, key, Seconds(now)).is_none() {
             self.model.remove(key);
         }
     }
@@ -206,8 +222,13 @@ impl World {
     fn upload(&mut self, value: &[u8]) {
         self.store.upload_begin(UPLOAD, value.len() as u64).unwrap();
         for part in value.chunks(9_999) {
-            self.store.upload_write(UPLOAD, part, self.now()).unwrap();
+            let written = self.store.upload_write(UPLOAD, part, self.now());
+            assert!(written.is_ok() || self.may_refuse(written));
         }
+    }
+
+    fn may_refuse<T>(&self, outcome: Result<T, StoreError>) -> bool {
+        self.memory == Memory::LittleWithoutEvictions && outcome.err() == Some(StoreError::OutOfMemory)
     }
 
     fn fresh_cas(&mut self, cas: u64) -> u64 {
@@ -236,7 +257,7 @@ impl World {
                 let value = bytes(value);
                 // A long value passed in one slice takes memory, too, before conditions are looked at; the
                 // model can only follow that with ample memory.
-                let upload = *upload || (self.may_forget && value.len() > 16 << 10);
+                let upload = *upload || (self.memory == Memory::Little && value.len() > 16 << 10);
                 if upload {
                     self.upload(&value);
                     // Receiving takes memory, which may have pushed the item out.
@@ -276,7 +297,8 @@ impl World {
             }
             Op::AbandonUpload { len } => {
                 self.store.upload_begin(UPLOAD, *len as u64).unwrap();
-                self.store.upload_write(UPLOAD, &vec![0xaa; len / 2], now).unwrap();
+                let written = self.store.upload_write(UPLOAD, &vec![0xaa; len / 2], now);
+                assert!(written.is_ok() || self.may_refuse(written));
                 self.store.upload_abort(UPLOAD);
             }
             Op::Pin => {
@@ -307,6 +329,12 @@ impl World {
 
     fn model_set(&mut self, key: &[u8], args: &SetArgs<'_>, value: &[u8], outcome: Result<SetOutcome, StoreError>) {
         use SetMode::{Add, Append, Prepend, Replace, Set};
+        if self.may_refuse(outcome) {
+            if args.mode == Set && args.cas.is_none() {
+                self.model.remove(key);
+            }
+            return;
+        }
         let item_fits = |len: usize| key.len() + len + 59 <= ITEM_SIZE_MAX;
         let (flags, deadline) = (args.flags, args.deadline.raw());
         let new = match (args.mode, self.model.get(key)) {
@@ -339,6 +367,9 @@ impl World {
         let Some(item) = item else { return assert_eq!(outcome, Arithmetic::NotFound) };
         let Some(old) = number(&item.value) else { return assert_eq!(outcome, Arithmetic::NonNumeric) };
         let expected = if increment { old.wrapping_add(delta) } else { old.saturating_sub(delta) };
+        if self.memory == Memory::LittleWithoutEvictions && outcome == Arithmetic::OutOfMemory {
+            return;
+        }
         let Arithmetic::Number { value, cas } = outcome else { panic!("{outcome:?}") };
         assert_eq!(value, expected);
         let cas = self.fresh_cas(cas);
@@ -350,8 +381,8 @@ impl World {
         assert_eq!(read.as_ref(), self.model.get(key));
     }
 
-    fn finish(mut self, limit_bytes: u64) {
-        self.check(limit_bytes);
+    fn finish(mut self) {
+        self.check();
         for key in (0..KEYS).map(key) {
             self.synchronise(&key);
             assert!(self.read(&key, false).as_ref() == self.model.get(&key));
@@ -361,17 +392,17 @@ impl World {
             self.store.unpin(pin);
         }
         self.store.flush_all();
-        self.check(limit_bytes);
+        self.check();
         let stats = self.store.stats();
         assert_eq!((stats.items, stats.bytes, stats.large_pages, stats.uploads_bytes), (0, 0, 0, 0));
         assert_eq!(stats.free_pages, stats.pages, "memory is lost");
     }
 
-    fn check(&self, limit_bytes: u64) {
+    fn check(&self) {
         #[cfg(debug_assertions)]
         self.store.check_invariants();
         // One extent over the limit is allowed.
-        assert!(self.store.stats().memory_bytes <= limit_bytes + (2 << 20));
+        assert!(self.store.stats().memory_bytes <= self.memory.limit_bytes() as u64 + (2 << 20));
     }
 }
 
@@ -385,54 +416,60 @@ proptest! {
 
     #[test]
     fn with_ample_memory_the_store_is_a_map(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        const LIMIT_BYTES: usize = 64 << 20;
-        let mut world = World::new(LIMIT_BYTES, false);
+        let mut world = World::new(Memory::Ample);
         for (step, (number, op)) in ops.iter().enumerate() {
             world.apply(&key(*number), op);
             if step % 64 == 0 {
-                world.check(LIMIT_BYTES as u64);
+                world.check();
             }
         }
         prop_assert_eq!(world.store.stats().evictions, 0);
-        prop_assert_eq!(world.store.stats().total_items >= world.model.len() as u64, true);
-        world.finish(LIMIT_BYTES as u64);
+        world.finish();
     }
 
     #[test]
     fn with_little_memory_what_is_present_is_right(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        const LIMIT_BYTES: usize = 8 << 20;
-        let mut world = World::new(LIMIT_BYTES, true);
-        let filler = vec![0x55; 3_000];
-        for (step, (number, op)) in ops.iter().enumerate() {
-            // Other keys of many sizes keep memory full.
-            for other in 0..30u32 {
-                let other = (step as u32 * 30 + other).to_le_bytes();
-                let (hash, now) = (world.store.hash(&other), world.now());
-                let len = usize::from(other[0]) * 11 + step % 50;
-                let args = SetArgs {
-                    mode: SetMode::Set,
-                    flags: 0,
-                    deadline: world.deadline(u32::from(other[0]) % 4 * 10),
-                    value: Source::Inline(&filler[..len]),
-                    cas: None,
-                    autovivify: None,
-                };
-                let stored = world.store.set(hash, &other, args, now);
-                prop_assert!(stored.is_ok());
-            }
-            world.apply(&key(*number), op);
-            if step % 64 == 0 {
-                world.check(LIMIT_BYTES as u64);
-            }
-        }
-        world.finish(LIMIT_BYTES as u64);
+        crowd(Memory::Little, &ops);
     }
+
+    #[test]
+    fn with_evictions_off_nothing_is_forgotten(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
+        crowd(Memory::LittleWithoutEvictions, &ops);
+    }
+}
+
+/// Applies the operations while other keys of many sizes keep memory full.
+fn crowd(memory: Memory, ops: &[(u8, Op)]) {
+    let mut world = World::new(memory);
+    let filler = vec![0x55; 3_000];
+    for (step, (number, op)) in ops.iter().enumerate() {
+        for other in 0..30u32 {
+            let other = (step as u32 * 30 + other).to_le_bytes();
+            let (hash, now) = (world.store.hash(&other), world.now());
+            let len = usize::from(other[0]) * 11 + step % 50;
+            let args = SetArgs {
+                mode: SetMode::Set,
+                flags: 0,
+                deadline: world.deadline(u32::from(other[0]) % 4 * 10),
+                value: Source::Inline(&filler[..len]),
+                cas: None,
+                autovivify: None,
+            };
+            let stored = world.store.set(hash, &other, args, now);
+            assert!(stored.is_ok() || world.may_refuse(stored));
+        }
+        world.apply(&key(*number), op);
+        if step % 64 == 0 {
+            world.check();
+        }
+    }
+    world.finish();
 }
 
 #[test]
 fn canaries_that_are_read_survive_a_flood() {
     const CANARIES: u32 = 1000;
-    let mut world = World::new(8 << 20, true);
+    let mut world = World::new(Memory::Little);
     let now = world.now();
     let args = |value| SetArgs {
         mode: SetMode::Set,
