@@ -1,4 +1,5 @@
-//! 2-bit CLOCK over the chunks of one class.
+//! 2-bit CLOCK over the chunks of one class. A LARGE item is judged at its record and at each of its tail pieces, so
+//! it ages faster than a small one: it also takes more.
 
 use super::{Terms, Victim, is_pinned, judge};
 use crate::storage::{
