@@ -1,4 +1,5 @@
-//! 2-bit CLOCK over the chunks of one class.
+//! 2-bit CLOCK over the chunks of one class. A LARGE item is judged at its record and at each of its tail pieces, so
+//! it ages faster than a small one: it also takes more.
 
 use super::{Terms, Victim, is_pinned, judge};
 use crate::storage::{
@@ -13,6 +14,9 @@ const SCAN_CHUNKS_MAX: usize = 512;
 
 /// How far ahead of the hand the hash table's bucket of a likely victim is loaded.
 const LOOK_AHEAD_CHUNKS: u16 = 3;
+
+/// How far ahead of the hand the chunks themselves are loaded.
+const LOAD_AHEAD_CHUNKS: u16 = 8;
 
 /// A position in a class's pages.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +58,7 @@ impl Hand {
         if unit >= slab.fresh_unit(page) {
             return None;
         }
+        slab.prefetch(page.location(self.unit.saturating_add(LOAD_AHEAD_CHUNKS * pool.chunk_units)));
         let location = page.location(unit);
         let header = slab.header(location);
         (header.is_live_item() && header.frequency() == 0).then_some(location)

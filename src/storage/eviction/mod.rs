@@ -6,7 +6,7 @@
 //! which will stand beside it and be chosen per store by dueling: simpler and better on scan-free workloads, but
 //! an item that is never read again stays a full round.
 //!
-//! Between classes: [`donor`] names who gives a page to a class that has none.
+//! Between classes: [`donor()`] names who gives a page to a class that has none.
 
 mod clock;
 mod donor;

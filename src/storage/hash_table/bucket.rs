@@ -12,7 +12,7 @@
 //! `overflow` counts the items whose home is this bucket and which live in their alternate one: only if it is
 //! non-zero must a lookup go there. A segment has 640 slots, so 12 bits cannot overflow.
 //!
-//! `unsafe`: SIMD loads. [`Bucket::matches_portable`] is the checked twin.
+//! `unsafe`: SIMD loads. `matches_portable` is the checked twin.
 #![allow(unsafe_code)]
 
 use super::super::reservation::Plain;

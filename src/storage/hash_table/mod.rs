@@ -37,7 +37,7 @@ use super::{
 use std::{io, ops::Range};
 
 /// How many bits of a tag can become common to all tags of a segment, at most.
-pub const TAG_BITS_CONSUMED_MAX: u32 = 7;
+const TAG_BITS_CONSUMED_MAX: u32 = 7;
 
 /// Bits of a hash that the table of a store of up to 32 GiB does not look at.
 pub const UNUSED_HASH_BITS: Range<u32> = BUCKETS.ilog2()..33;

@@ -439,6 +439,11 @@ fn conditions_answer_like_memcached() {
     assert_eq!(store.set(hash, b"k", args(SetMode::Replace, b"v"), NOW), Ok(SetOutcome::NotStored));
     assert_eq!(store.set(hash, b"k", args(SetMode::Append, b"v"), NOW), Ok(SetOutcome::NotStored));
     assert_eq!(store.set(hash, b"k", with_cas(SetMode::Set, 1), NOW), Ok(SetOutcome::NotFound));
+    // As memcached 1.6.18 answers `ms k 1 C1 M<mode>` for an absent key.
+    assert_eq!(store.set(hash, b"k", with_cas(SetMode::Replace, 1), NOW), Ok(SetOutcome::NotFound));
+    assert_eq!(store.set(hash, b"k", with_cas(SetMode::Prepend, 1), NOW), Ok(SetOutcome::NotStored));
+    assert!(matches!(store.set(hash, b"k", with_cas(SetMode::Add, 1), NOW), Ok(SetOutcome::Stored { .. })));
+    assert_eq!(store.delete(hash, b"k", None, NOW), DeleteOutcome::Deleted);
     let vivify = SetArgs { autovivify: Some(Deadline::from_raw(500)), ..args(SetMode::Append, b"v") };
     let Ok(SetOutcome::Stored { cas }) = store.set(hash, b"k", vivify, NOW) else { panic!() };
     assert_eq!(store.peek(hash, b"k", NOW).unwrap().deadline.raw(), 500);
