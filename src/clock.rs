@@ -3,7 +3,7 @@
 //! Nothing else in the crate reads the time of day. The shard's loop reads the clock once a turn and passes
 //! [`Seconds`] down, so that storage and its tests run on any clock.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// An exptime of more than this many seconds (30 days) is an absolute unix time, not a distance from now.
 pub const RELATIVE_EXPTIME_MAX: i64 = 60 * 60 * 24 * 30;
@@ -106,6 +106,11 @@ impl Clock {
     pub fn now(&self) -> Now {
         let elapsed = self.started.elapsed().as_secs() as u32;
         Now { seconds: Seconds(FIRST_SECOND + elapsed), epoch_unix: self.epoch_unix }
+    }
+
+    /// Time since [`Clock::start`], for what is counted in less than seconds.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Whole seconds since [`Clock::start`].

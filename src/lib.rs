@@ -3,5 +3,13 @@
 //! Each CPU core runs one pinned executor that owns one shard: its own hash table and its own slab pool.
 //! `docs/DESIGN.md` tells the whole; each module's documentation tells its part and what it must not know.
 
+pub mod admin;
 pub mod clock;
 pub mod command;
+pub mod config;
+pub mod launch;
+pub mod protocol;
+pub mod router;
+pub mod server;
+pub mod shard;
+pub mod storage;

@@ -45,6 +45,8 @@ pub struct Hit<'a> {
     pub fetched: bool,
     /// Whether this read created it (meta `N`).
     pub won: bool,
+    /// Whether an earlier read has won it and it was not written since (meta `Z`).
+    pub token_sent: bool,
     /// The value.
     pub value: Value<'a>,
 }

@@ -1,0 +1,108 @@
+//! The result of a check, for people and as JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Faults told in words; the others are only counted.
+const FAULTS_SHOWN: usize = 10;
+
+/// What was asked and what was wrong. Mergeable over threads.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Findings {
+    /// Requests answered.
+    pub requests: u64,
+    /// Values that were read and verified.
+    pub values: u64,
+    /// Bytes of them.
+    pub value_bytes: u64,
+    /// Keys that were read and not found.
+    pub misses: u64,
+    /// Writes stored.
+    pub stored: u64,
+    /// Writes refused for lack of memory or for the value's size: allowed.
+    pub refused: u64,
+    /// Damaged values, or those of another key.
+    pub wrong_values: u64,
+    /// Intact values of the right key that are too old, not yet written, or were removed.
+    pub wrong_versions: u64,
+    /// Answers to a write that contradict what its only writer knows.
+    pub wrong_answers: u64,
+    /// Values in another order than their keys were asked for, or of a key that was not.
+    pub out_of_order: u64,
+    /// All other error lines.
+    pub errors: u64,
+    /// The first faults in words.
+    pub faults: Vec<String>,
+}
+
+impl Findings {
+    /// Keeps a description of a fault, if few are kept yet.
+    pub fn describe(&mut self, fault: impl FnOnce() -> String) {
+        if self.faults.len() < FAULTS_SHOWN {
+            self.faults.push(fault());
+        }
+    }
+
+    /// Adds another thread's.
+    pub fn merge(&mut self, other: Findings) {
+        self.requests += other.requests;
+        self.values += other.values;
+        self.value_bytes += other.value_bytes;
+        self.misses += other.misses;
+        self.stored += other.stored;
+        self.refused += other.refused;
+        self.wrong_values += other.wrong_values;
+        self.wrong_versions += other.wrong_versions;
+        self.wrong_answers += other.wrong_answers;
+        self.out_of_order += other.out_of_order;
+        self.errors += other.errors;
+        self.faults.extend(other.faults);
+        self.faults.truncate(FAULTS_SHOWN);
+    }
+
+    /// Everything that was wrong.
+    pub fn faults(&self) -> u64 {
+        self.wrong_values + self.wrong_versions + self.wrong_answers + self.out_of_order + self.errors
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+pub struct CheckReport {
+    pub server: String,
+    pub seed: u64,
+    pub keys: u64,
+    pub connections: u32,
+    pub elapsed_s: f64,
+    /// Requests without an answer when waiting for them ended.
+    pub unanswered: u64,
+    #[serde(flatten)]
+    pub findings: Findings,
+}
+
+impl CheckReport {
+    /// Whether nothing was wrong.
+    pub fn passed(&self) -> bool {
+        self.findings.faults() == 0 && self.unanswered == 0
+    }
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let c = &self.findings;
+        let mib = c.value_bytes as f64 / f64::from(1 << 20);
+        writeln!(f, "requests    {} in {:.3} s (seed {})", c.requests, self.elapsed_s, self.seed)?;
+        writeln!(f, "verified    {} values, {mib:.1} MiB; {} misses", c.values, c.misses)?;
+        writeln!(f, "writes      {} stored, {} refused for memory or size", c.stored, c.refused)?;
+        writeln!(
+            f,
+            "wrong       {} values, {} versions, {} answers, {} out of order, {} errors, {} unanswered",
+            c.wrong_values, c.wrong_versions, c.wrong_answers, c.out_of_order, c.errors, self.unanswered
+        )?;
+        for fault in &c.faults {
+            writeln!(f, "fault: {fault}")?;
+        }
+        Ok(())
+    }
+}

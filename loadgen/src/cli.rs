@@ -1,0 +1,202 @@
+//! The command line: raw options, validated by the commands that use them.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    protocol::Protocol,
+    target::Target,
+    units::{Bytes, SizeRange},
+    workload::{Arrivals, Distribution},
+};
+
+/// Most requests in flight on one connection.
+const PIPELINE_MAX: u32 = 65_536;
+
+/// Most connections of one process.
+const CONNECTIONS_MAX: u32 = 100_000;
+
+/// Most keys of one multiget.
+const MULTIGET_MAX: u32 = 10_000;
+
+/// A load generator for servers that speak memcached's protocols.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Drive a synthetic load and report throughput and latency.
+    ///
+    /// Example: ringload run --server 127.0.0.1:11211 --load --connections 16 --pipeline 64 --cores 1
+    Run(RunArgs),
+    /// Replay a cache trace in Twitter's column format and report the hit ratio.
+    ///
+    /// Every get that misses is followed by a set of that key in the size that the trace gives.
+    /// Example: ringload replay --server 127.0.0.1:11211 --trace cluster52.csv.zst --limit 1000000
+    Replay(ReplayArgs),
+    /// Drive a mixed load whose every value is verified; exit code 1 if any reply is wrong.
+    ///
+    /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 30s
+    Check(CheckArgs),
+}
+
+/// What all commands share.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// The server: HOST:PORT or unix:PATH.
+    #[arg(long, default_value = "127.0.0.1:11211", value_name = "ADDRESS")]
+    pub server: Target,
+    /// The cores to run on, one generator thread each (a list such as 0-3,6); default: one thread, not pinned.
+    #[arg(long, value_parser = crate::cores::parse, value_name = "LIST")]
+    pub cores: Option<crate::cores::CoreList>,
+    /// Seed of all random choices; default: drawn. It is printed.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Write the results to FILE as JSON too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The protocol.
+    #[arg(long, value_enum, default_value_t = Protocol::Text)]
+    pub protocol: Protocol,
+    /// Connections, over all cores.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(CONNECTIONS_MAX)))]
+    pub connections: u32,
+    /// Requests in flight on a connection. In a closed loop the next batch is sent when the last reply is in.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(PIPELINE_MAX)))]
+    pub pipeline: u32,
+    /// Keys of one get.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MULTIGET_MAX)))]
+    pub multiget: u32,
+    /// The share of gets among the requests, 0 to 1; the others are sets.
+    #[arg(long, default_value_t = 0.9, value_parser = ratio)]
+    pub get_ratio: f64,
+    /// How many keys there are.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub keys: u64,
+    /// Bytes of a key.
+    #[arg(long, default_value = "24", value_name = "BYTES")]
+    pub key_size: Bytes,
+    /// Bytes of a value: a size or a range such as 16-1k. A key keeps its size.
+    #[arg(long, default_value = "32", value_name = "BYTES")]
+    pub value_size: SizeRange,
+    /// The keys' popularity: uniform, or zipf:S with exponent S.
+    #[arg(long, default_value = "uniform")]
+    pub distribution: Distribution,
+    /// Open loop: requests per second in all, sent on schedule whether or not replies come; latency counts from
+    /// the intended moment. Default: closed loop.
+    #[arg(long, value_parser = rate)]
+    pub rate: Option<f64>,
+    /// How the open loop's arrivals are spaced.
+    #[arg(long, value_enum, default_value_t = Arrivals::Even, requires = "rate")]
+    pub arrivals: Arrivals,
+    /// Load for this long before measuring.
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    pub warmup: Duration,
+    /// Measure for this long.
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, conflicts_with = "requests")]
+    pub duration: Duration,
+    /// Measure this many requests instead.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
+    /// First store every key once, so that gets hit.
+    #[arg(long)]
+    pub load: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The trace: timestamp,key,key_size,value_size,client,operation,ttl per line; plain, .zst or .xz.
+    #[arg(long, value_name = "FILE")]
+    pub trace: PathBuf,
+    /// Stop after this many requests of the trace.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Connections. A key always uses the same one, so that its requests keep their order.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub connections: u32,
+    /// Requests in flight on a connection.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub pipeline: u32,
+    /// Values above this size are cut to it.
+    #[arg(long, default_value = "1000k", value_name = "BYTES")]
+    pub value_size_max: Bytes,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Connections, over all cores. Each is the only writer of its share of the keys; all read all.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub connections: u32,
+    /// Requests in flight on a connection.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub pipeline: u32,
+    /// How many keys there are.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub keys: u64,
+    /// Bytes of a key.
+    #[arg(long, default_value = "24", value_name = "BYTES")]
+    pub key_size: Bytes,
+    /// Bytes of the largest value; most are far smaller.
+    #[arg(long, default_value = "200k", value_name = "BYTES")]
+    pub value_size: Bytes,
+    /// Check for this long.
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, conflicts_with = "requests")]
+    pub duration: Duration,
+    /// Check this many requests instead.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|r| (0.0..=1.0).contains(r)).ok_or_else(|| "must lie between 0 and 1".into())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|r| *r >= 0.001 && *r <= 1e9).ok_or_else(|| "must lie between 0.001 and 1e9".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_options_are_refused() {
+        let refused = |line: &str| Cli::try_parse_from(line.split(' ')).is_err();
+        for line in [
+            "ringload run --connections 0",
+            "ringload run --get-ratio 1.1",
+            "ringload run --get-ratio NaN",
+            "ringload run --rate 0",
+            "ringload run --arrivals poisson",
+            "ringload run --duration 1s --requests 5",
+            "ringload run --value-size 9-3",
+            "ringload run --server nowhere",
+            "ringload replay",
+            "ringload check --keys 0",
+        ] {
+            assert!(refused(line), "{line}");
+        }
+        assert!(!refused("ringload run --server unix:/tmp/x --rate 1000 --arrivals poisson --distribution zipf:0.9"));
+    }
+}

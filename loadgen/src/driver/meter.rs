@@ -1,0 +1,36 @@
+//! Whether the generator itself was the bottleneck: how much of a core its thread used for work.
+
+use crate::clock::{Nanos, thread_cpu};
+
+/// CPU time less the time spent polling for a near deadline, as a share of the time that passed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BusyMeter {
+    spun: Nanos,
+    start: Option<Mark>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    at: Nanos,
+    cpu: Nanos,
+    spun: Nanos,
+}
+
+impl BusyMeter {
+    /// Begins the measured interval.
+    pub fn start(&mut self, now: Nanos) {
+        self.start = Some(Mark { at: now, cpu: thread_cpu(), spun: self.spun });
+    }
+
+    /// Counts time that went into polling without result.
+    pub fn spun(&mut self, time: Nanos) {
+        self.spun += time;
+    }
+
+    /// The busy share since [`BusyMeter::start`], 0.0 to 1.0; to be asked on the thread that is measured.
+    pub fn busy(&self, now: Nanos) -> f64 {
+        let Some(start) = self.start else { return 0.0 };
+        let work = (thread_cpu() - start.cpu).saturating_sub(self.spun - start.spun);
+        (work as f64 / now.saturating_sub(start.at).max(1) as f64).clamp(0.0, 1.0)
+    }
+}

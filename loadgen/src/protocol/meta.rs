@@ -1,0 +1,129 @@
+//! The meta protocol: `mg`, `ms` and `mn` as a load needs them (memcached's `doc/protocol.txt`, "Meta Commands").
+
+use super::{
+    number,
+    reply::{Parsed, Reply, Unparsable, Value, line, refused},
+};
+
+/// Appends a read that answers `VA` or `EN`.
+#[inline]
+pub fn get(out: &mut Vec<u8>, key: &[u8]) {
+    out.extend_from_slice(b"mg ");
+    out.extend_from_slice(key);
+    out.extend_from_slice(b" v\r\n");
+}
+
+/// Appends a read that answers `VA` with the key, or nothing; a [`noop`] closes the group.
+#[inline]
+pub fn get_quiet(out: &mut Vec<u8>, key: &[u8]) {
+    out.extend_from_slice(b"mg ");
+    out.extend_from_slice(key);
+    out.extend_from_slice(b" k q v\r\n");
+}
+
+/// Appends `mn`.
+#[inline]
+pub fn noop(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"mn\r\n");
+}
+
+/// Appends a write that answers `HD`.
+#[inline]
+pub fn set(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    out.extend_from_slice(b"ms ");
+    out.extend_from_slice(key);
+    out.push(b' ');
+    number::push(out, value.len() as u64);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The reply at the head of `input`.
+#[inline]
+pub fn parse(input: &[u8]) -> Parsed<'_> {
+    if let Some(rest) = input.strip_prefix(b"VA ")
+        && let Some((len, digits)) = number::take(rest)
+        && rest[digits..].starts_with(b"\r\n")
+        && let Ok(len) = u32::try_from(len)
+    {
+        let value = Value { key: b"", len: len as usize, cas: None };
+        return Ok(Some((Reply::Value(value), 3 + digits + 2)));
+    }
+    if input.starts_with(b"HD\r\n") {
+        return Ok(Some((Reply::Stored, 4)));
+    }
+    if input.starts_with(b"EN\r\n") {
+        return Ok(Some((Reply::Miss, 4)));
+    }
+    other(input)
+}
+
+fn other(input: &[u8]) -> Parsed<'_> {
+    let Some((text, used)) = line(input)? else { return Ok(None) };
+    let mut tokens = text.split(|b| *b == b' ');
+    let reply = match tokens.next() {
+        Some(b"VA") => {
+            let len = tokens.next().and_then(number::whole).and_then(|len| u32::try_from(len).ok());
+            let Some(len) = len else { return Err(Unparsable::new("a value without a length", text)) };
+            let mut value = Value { key: b"", len: len as usize, cas: None };
+            for flag in tokens {
+                match flag.split_first() {
+                    Some((b'k', key)) => value.key = key,
+                    Some((b'c', cas)) => value.cas = number::whole(cas),
+                    _ => {}
+                }
+            }
+            Reply::Value(value)
+        }
+        Some(b"HD") => Reply::Stored,
+        Some(b"EN") => Reply::Miss,
+        Some(b"NS") => Reply::NotStored,
+        Some(b"EX") => Reply::Exists,
+        Some(b"NF") => Reply::NotFound,
+        Some(b"MN") => Reply::Noop,
+        _ => match refused(text) {
+            Some(reply) => reply,
+            None => return Err(Unparsable::new("not a meta reply", text)),
+        },
+    };
+    Ok(Some((reply, used)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_literal() {
+        let mut out = Vec::new();
+        get(&mut out, b"a");
+        get_quiet(&mut out, b"b");
+        noop(&mut out);
+        set(&mut out, b"c", b"xy");
+        assert_eq!(out, b"mg a v\r\nmg b k q v\r\nmn\r\nms c 2\r\nxy\r\n".as_slice());
+    }
+
+    #[test]
+    fn replies_wait_for_their_whole_line() {
+        let value = |key, len, cas| Reply::Value(Value { key, len, cas });
+        for (input, reply) in [
+            (b"VA 32\r\n".as_slice(), value(b"".as_slice(), 32, None)),
+            (b"VA 2 kabc c17\r\n", value(b"abc", 2, Some(17))),
+            (b"HD\r\n", Reply::Stored),
+            (b"HD c4\r\n", Reply::Stored),
+            (b"EN\r\n", Reply::Miss),
+            (b"NS\r\n", Reply::NotStored),
+            (b"MN\r\n", Reply::Noop),
+            (b"SERVER_ERROR x\r\n", Reply::Refused(b"SERVER_ERROR x")),
+        ] {
+            for cut in 0..input.len() {
+                assert_eq!(parse(&input[..cut]), Ok(None), "{}", input[..cut].escape_ascii());
+            }
+            assert_eq!(parse(input), Ok(Some((reply, input.len()))));
+        }
+        for bad in [b"VA\r\n".as_slice(), b"VA x\r\n", b"VALUE k 0 1\r\n", b"OK\r\n", b"VA 99999999999\r\n"] {
+            assert!(parse(bad).is_err(), "{}", bad.escape_ascii());
+        }
+    }
+}

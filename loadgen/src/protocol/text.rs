@@ -1,0 +1,193 @@
+//! The classic text protocol (memcached's `doc/protocol.txt`).
+
+use super::{
+    number,
+    reply::{Parsed, Reply, Unparsable, Value, line, refused},
+};
+
+/// Appends `verb key...`: a get, gets or delete line. Keys come one by one through [`key`] between
+/// [`begin`] and [`end`].
+#[inline]
+pub fn begin(out: &mut Vec<u8>, verb: &[u8]) {
+    out.extend_from_slice(verb);
+}
+
+/// Appends one key of the line.
+#[inline]
+pub fn key(out: &mut Vec<u8>, key: &[u8]) {
+    out.push(b' ');
+    out.extend_from_slice(key);
+}
+
+/// Ends the line.
+#[inline]
+pub fn end(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends `verb key`, for get, gets and delete.
+#[inline]
+pub fn one_key(out: &mut Vec<u8>, verb: &[u8], name: &[u8]) {
+    begin(out, verb);
+    key(out, name);
+    end(out);
+}
+
+/// Appends a storage command: set, add, replace, append, prepend, or cas if `cas` is given.
+#[inline]
+pub fn store(out: &mut Vec<u8>, verb: &[u8], name: &[u8], exptime: u64, value: &[u8], cas: Option<u64>) {
+    begin(out, verb);
+    key(out, name);
+    out.extend_from_slice(b" 0 ");
+    number::push(out, exptime);
+    out.push(b' ');
+    number::push(out, value.len() as u64);
+    if let Some(cas) = cas {
+        out.push(b' ');
+        number::push(out, cas);
+    }
+    end(out);
+    out.extend_from_slice(value);
+    end(out);
+}
+
+/// Appends `verb key number`, for incr, decr and touch.
+pub fn with_number(out: &mut Vec<u8>, verb: &[u8], name: &[u8], argument: u64) {
+    begin(out, verb);
+    key(out, name);
+    out.push(b' ');
+    number::push(out, argument);
+    end(out);
+}
+
+/// The reply at the head of `input`.
+#[inline]
+pub fn parse(input: &[u8]) -> Parsed<'_> {
+    if input.starts_with(b"END\r\n") {
+        return Ok(Some((Reply::End, 5)));
+    }
+    if input.starts_with(b"STORED\r\n") {
+        return Ok(Some((Reply::Stored, 8)));
+    }
+    if input.starts_with(b"VALUE ")
+        && let Some(found) = value_line(input)
+    {
+        return Ok(Some(found));
+    }
+    other(input)
+}
+
+/// `VALUE key flags len[ cas]` if the line is complete and well formed, in one pass.
+#[inline]
+fn value_line(input: &[u8]) -> Option<(Reply<'_>, usize)> {
+    let key_end = 6 + memchr::memchr(b' ', &input[6..])?;
+    let mut at = key_end + 1;
+    at += number::take(&input[at..])?.1;
+    (*input.get(at)? == b' ').then_some(())?;
+    at += 1;
+    let (len, digits) = number::take(&input[at..])?;
+    at += digits;
+    let mut cas = None;
+    if *input.get(at)? == b' ' {
+        let (unique, digits) = number::take(&input[at + 1..])?;
+        cas = Some(unique);
+        at += 1 + digits;
+    }
+    // Above 2^32 a length is nonsense; refusing it keeps all later sums from wrapping.
+    let len = u32::try_from(len).ok()? as usize;
+    (input.get(at..at + 2)? == b"\r\n").then_some((Reply::Value(Value { key: &input[6..key_end], len, cas }), at + 2))
+}
+
+fn other(input: &[u8]) -> Parsed<'_> {
+    let Some((text, used)) = line(input)? else { return Ok(None) };
+    let reply = match text {
+        b"NOT_STORED" => Reply::NotStored,
+        b"EXISTS" => Reply::Exists,
+        b"NOT_FOUND" => Reply::NotFound,
+        b"DELETED" => Reply::Deleted,
+        b"TOUCHED" => Reply::Touched,
+        _ => match refused(text).or_else(|| number::whole(text).map(Reply::Number)) {
+            Some(reply) => reply,
+            None => return Err(Unparsable::new("not a reply", text)),
+        },
+    };
+    Ok(Some((reply, used)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::value_span;
+
+    #[test]
+    fn requests_are_literal() {
+        let mut out = Vec::new();
+        one_key(&mut out, b"get", b"a");
+        store(&mut out, b"set", b"k", 7, b"xyz", None);
+        store(&mut out, b"cas", b"k", 0, b"", Some(99));
+        with_number(&mut out, b"incr", b"n", 12);
+        assert_eq!(out, b"get a\r\nset k 0 7 3\r\nxyz\r\ncas k 0 0 0 99\r\n\r\nincr n 12\r\n".as_slice());
+    }
+
+    /// Reads the whole of `input`, handing over `piece` bytes more whenever the parser wants some.
+    fn read_in_pieces(input: &[u8], piece: usize) -> Vec<String> {
+        let (mut seen, mut start, mut arrived) = (Vec::new(), 0, 0);
+        let mut value_len = None;
+        while start < input.len() {
+            let head = &input[start..arrived];
+            let used = match value_len {
+                Some(len) => value_span(head, len).unwrap().map(|(value, used)| {
+                    seen.push(value.escape_ascii().to_string());
+                    value_len = None;
+                    used
+                }),
+                None => parse(head).unwrap().map(|(reply, used)| {
+                    if let Reply::Value(value) = reply {
+                        value_len = Some(value.len);
+                    }
+                    seen.push(format!("{reply:?}"));
+                    used
+                }),
+            };
+            match used {
+                Some(used) => start += used,
+                None => {
+                    assert!(arrived < input.len(), "stuck at {start}: {seen:?}");
+                    arrived = (arrived + piece).min(input.len());
+                }
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn every_split_gives_the_same_replies() {
+        let input: &[u8] = b"VALUE k 0 3\r\na\r\n\r\nVALUE key2 4294967295 0 18446744073709551615\r\n\r\nEND\r\n\
+            STORED\r\nNOT_STORED\r\nEXISTS\r\nNOT_FOUND\r\nDELETED\r\nTOUCHED\r\n42\r\nERROR\r\n\
+            CLIENT_ERROR bad data chunk\r\nSERVER_ERROR out of memory storing object\r\nEND\r\n";
+        let whole = read_in_pieces(input, input.len());
+        assert_eq!(whole.len(), 16);
+        for piece in 1..40 {
+            assert_eq!(read_in_pieces(input, piece), whole, "{piece}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for bad in [
+            b"HELLO\r\n".as_slice(),
+            b"END\n",
+            b"VALUE k 0\r\n",
+            b"VALUE k x 3\r\n",
+            b"VALUE k 0 3 \r\n",
+            b"VALUE k 0 99999999999\r\n",
+            b"18446744073709551616\r\n",
+            b"\r\n",
+            b"\n",
+        ] {
+            assert!(parse(bad).is_err(), "{}", bad.escape_ascii());
+        }
+        assert!(parse(&[b'x'; crate::protocol::reply::LINE_LEN_MAX]).is_err());
+        assert!(value_span(b"abcd\r\n", 3).is_err());
+    }
+}

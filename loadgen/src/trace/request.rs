@@ -1,0 +1,152 @@
+//! One line of a trace.
+
+use crate::workload::scramble;
+
+/// Longest key in bytes that memcached accepts.
+const KEY_LEN_MAX: usize = 250;
+
+/// The longest TTL that memcached takes as a distance from now: 30 days.
+const TTL_MAX: u64 = 60 * 60 * 24 * 30;
+
+/// What a trace asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Get,
+    Gets,
+    Set,
+    Add,
+    Replace,
+    Cas,
+    Append,
+    Prepend,
+    Delete,
+    Incr,
+    Decr,
+}
+
+/// A request, its key fit to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub operation: Operation,
+    /// 1 to 250 bytes without blanks and control characters.
+    pub key: Vec<u8>,
+    /// Bytes of the value.
+    pub value_size: usize,
+    /// Seconds; 0 for never.
+    pub ttl: u64,
+    /// Whether the trace's key could not be sent and another one stands for it.
+    pub key_replaced: bool,
+}
+
+/// Reads one line. The reason it is refused, if it is, names the column.
+pub fn parse(line: &[u8]) -> Result<Request, &'static str> {
+    // From the right: keys may contain commas.
+    let mut columns = line.rsplitn(6, |b| *b == b',');
+    let ttl = number(columns.next()).ok_or("the ttl is not a number")?;
+    let operation = operation(columns.next().ok_or("fewer than 7 columns")?).ok_or("unknown operation")?;
+    columns.next().ok_or("fewer than 7 columns")?;
+    let value_size = number(columns.next()).ok_or("the value size is not a number")?;
+    let key_size = number(columns.next()).ok_or("the key size is not a number")?;
+    let head = columns.next().ok_or("fewer than 7 columns")?;
+    let comma = memchr::memchr(b',', head).ok_or("fewer than 7 columns")?;
+    let (key, key_replaced) = sendable(&head[comma + 1..], usize::try_from(key_size).unwrap_or(usize::MAX));
+    Ok(Request {
+        operation,
+        key,
+        value_size: usize::try_from(value_size).unwrap_or(usize::MAX),
+        ttl: ttl.min(TTL_MAX),
+        key_replaced,
+    })
+}
+
+fn number(column: Option<&[u8]>) -> Option<u64> {
+    std::str::from_utf8(column?).ok()?.trim().parse().ok()
+}
+
+fn operation(name: &[u8]) -> Option<Operation> {
+    Some(match name {
+        b"get" => Operation::Get,
+        b"gets" => Operation::Gets,
+        b"set" => Operation::Set,
+        b"add" => Operation::Add,
+        b"replace" => Operation::Replace,
+        b"cas" => Operation::Cas,
+        b"append" => Operation::Append,
+        b"prepend" => Operation::Prepend,
+        b"delete" => Operation::Delete,
+        b"incr" => Operation::Incr,
+        b"decr" => Operation::Decr,
+        _ => return None,
+    })
+}
+
+/// The key as it is sent, and whether it had to be replaced. One shorter than the trace says (the published ones are
+/// anonymised) is padded, so that it costs the server the memory it did. One that memcached would refuse is
+/// replaced by 32 hexadecimal digits of two hashes, padded likewise.
+fn sendable(key: &[u8], key_size: usize) -> (Vec<u8>, bool) {
+    let fits = (1..=KEY_LEN_MAX).contains(&key.len()) && key.iter().all(|b| *b > b' ' && *b != 0x7f);
+    let mut sent = if fits {
+        key.to_vec()
+    } else {
+        let fold = |seed| key.iter().fold(seed, |hash, byte| scramble(hash ^ u64::from(*byte)));
+        format!("{:016x}{:016x}", fold(1), fold(2)).into_bytes()
+    };
+    let padded = key_size.min(KEY_LEN_MAX);
+    if sent.len() < padded {
+        sent.resize(padded, b'_');
+    }
+    (sent, !fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_gives_its_request() {
+        let request = parse(b"17,abc,5,100,3,get,60").unwrap();
+        assert_eq!(
+            request,
+            Request {
+                operation: Operation::Get,
+                key: b"abc__".to_vec(),
+                value_size: 100,
+                ttl: 60,
+                key_replaced: false
+            }
+        );
+        assert_eq!(parse(b"0,a,b,3,0,0,set,0").unwrap().key, b"a,b");
+        assert_eq!(parse(b"0,k,1,0,0,delete,99999999").unwrap().ttl, TTL_MAX);
+    }
+
+    #[test]
+    fn keys_that_cannot_be_sent_are_replaced() {
+        let with_key = |key: &[u8], size: usize| {
+            parse(&[b"0,", key, b",", size.to_string().as_bytes(), b",1,0,get,0"].concat()).unwrap()
+        };
+        let long = with_key(&[b'x'; 300], 300);
+        assert!(long.key_replaced);
+        assert_eq!(long.key.len(), 250);
+        assert_ne!(long.key, with_key(&[b'y'; 300], 300).key);
+        for key in [b"".as_slice(), b"a b", b"tab\t", b"\x7f"] {
+            let request = with_key(key, key.len());
+            assert!(request.key_replaced && request.key.len() == 32, "{}", key.escape_ascii());
+        }
+        assert!(!with_key(&[b'x'; 250], 250).key_replaced);
+    }
+
+    #[test]
+    fn malformed_lines_are_refused_with_the_reason() {
+        for (line, reason) in [
+            (b"".as_slice(), "the ttl is not a number"),
+            (b"1,2,3", "unknown operation"),
+            (b"0,k,1,1,0,get,x", "the ttl is not a number"),
+            (b"0,k,1,1,0,fetch,0", "unknown operation"),
+            (b"0,k,1,-1,0,get,0", "the value size is not a number"),
+            (b"0,k,?,1,0,get,0", "the key size is not a number"),
+            (b"k,1,1,0,get,0", "fewer than 7 columns"),
+        ] {
+            assert_eq!(parse(line), Err(reason), "{}", line.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The keys: a name, and the key's number in decimal, zero-padded to one common length.
+
+/// Longest key in bytes that memcached accepts.
+pub const KEY_LEN_MAX: usize = 250;
+
+/// Keys numbered `0..count`, all `key_size` bytes long.
+#[derive(Clone, Copy, Debug)]
+pub struct Keyspace {
+    count: u64,
+    key_size: usize,
+    digits: usize,
+}
+
+impl Keyspace {
+    /// A key space; refused in words if the numbers do not fit into `key_size` bytes.
+    pub fn new(count: u64, key_size: usize) -> Result<Self, String> {
+        if count == 0 {
+            return Err("at least one key is needed".into());
+        }
+        let digits = (count - 1).checked_ilog10().map_or(1, |log| log as usize + 1);
+        if key_size > KEY_LEN_MAX {
+            return Err(format!("a key has at most {KEY_LEN_MAX} bytes"));
+        }
+        if key_size < digits {
+            return Err(format!("{count} keys need at least {digits} bytes each"));
+        }
+        Ok(Keyspace { count, key_size, digits })
+    }
+
+    /// How many keys there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// A renderer for these keys, named `key` if there is room.
+    pub fn renderer(&self) -> KeyRenderer {
+        self.named(b"key")
+    }
+
+    /// A renderer whose keys begin with `name` if there is room for it.
+    pub fn named(&self, name: &[u8]) -> KeyRenderer {
+        let mut bytes = vec![b'0'; self.key_size];
+        if self.key_size >= self.digits + name.len() {
+            bytes[..name.len()].copy_from_slice(name);
+        }
+        KeyRenderer { bytes, digits: self.digits }
+    }
+}
+
+/// Writes keys, one at a time, into a buffer of its own: all but the digits stand there already.
+#[derive(Clone, Debug)]
+pub struct KeyRenderer {
+    bytes: Vec<u8>,
+    digits: usize,
+}
+
+impl KeyRenderer {
+    /// The key with this number, which must be below the key space's count.
+    #[inline]
+    pub fn render(&mut self, mut number: u64) -> &[u8] {
+        let start = self.bytes.len() - self.digits;
+        let mut rest = &mut self.bytes[start..];
+        while let [head @ .., tens, ones] = rest {
+            let pair = (number % 100) as u8;
+            number /= 100;
+            *tens = b'0' + pair / 10;
+            *ones = b'0' + pair % 10;
+            rest = head;
+        }
+        if let [digit] = rest {
+            *digit = b'0' + (number % 10) as u8;
+        }
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_padded_to_one_length() {
+        let mut keys = Keyspace::new(1_000_000, 24).unwrap().renderer();
+        assert_eq!(keys.render(42), b"key000000000000000000042");
+        assert_eq!(keys.render(999_999), b"key000000000000000999999");
+        assert_eq!(keys.render(0), b"key000000000000000000000");
+        let mut odd = Keyspace::new(101, 3).unwrap().renderer();
+        assert_eq!(odd.render(100), b"100");
+        assert_eq!(odd.render(7), b"007");
+        assert_eq!(Keyspace::new(1, 1).unwrap().renderer().render(0), b"0");
+    }
+
+    #[test]
+    fn a_keyspace_that_cannot_be_is_refused() {
+        assert!(Keyspace::new(0, 10).is_err());
+        assert!(Keyspace::new(1001, 3).is_err());
+        assert!(Keyspace::new(1000, 3).is_ok());
+        assert!(Keyspace::new(10, 251).is_err());
+        assert!(Keyspace::new(u64::MAX, 20).is_ok());
+    }
+}

@@ -1,0 +1,283 @@
+//! The raw flags, as typed. Nothing is checked here beyond its form, and no default is filled in: `None` means
+//! "not given". The configuration file has the same settings under the same names, so [`Options`] serves both.
+
+use super::{defaults, file, refused, size};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const NETWORK: &str = "Network";
+const MEMORY: &str = "Memory and items";
+const CORES: &str = "Cores";
+const PROCESS: &str = "Process";
+const CONFIGURATION: &str = "Configuration";
+
+/// The command line.
+#[derive(Clone, Debug, Default, Parser)]
+#[command(
+    name = "ringcached",
+    version,
+    about = "A thread-per-core cache server that speaks memcached's protocols",
+    after_help = "Flags win over the file of --config, which wins over the defaults. Sizes take the suffixes k, m, g, t.",
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+pub struct Flags {
+    #[command(flatten)]
+    pub(super) options: Options,
+
+    #[arg(long, value_name = "FILE", help_heading = CONFIGURATION)]
+    #[arg(help = "Read settings from a TOML file: the long flags' names as keys")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Print the effective configuration as TOML that --config reads back, and exit.
+    #[arg(long, help_heading = CONFIGURATION)]
+    #[arg(help = "Print the effective configuration as TOML that --config reads back, and exit")]
+    pub print_config: bool,
+
+    #[arg(short, long, action = clap::ArgAction::Help, help_heading = CONFIGURATION, help = "Print this help and exit")]
+    help: Option<bool>,
+
+    #[arg(short = 'V', long, action = clap::ArgAction::Version, help_heading = CONFIGURATION)]
+    #[arg(help = "Print the version and exit")]
+    version: Option<bool>,
+}
+
+/// The settings that the command line and the file share; `None` where not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Options {
+    /// TCP port for addresses without their own: 0 turns TCP off, -1 lets the kernel choose.
+    #[arg(short, long, value_name = "PORT", allow_negative_numbers = true, help_heading = NETWORK)]
+    #[arg(value_parser = clap::value_parser!(i32).range(-1..=65535))]
+    #[arg(help = format!("TCP port; 0 turns TCP off, -1 lets the kernel choose [default: {}]", defaults::PORT))]
+    pub port: Option<i32>,
+
+    /// Addresses to listen on.
+    #[arg(short, long, value_name = "ADDR[:PORT]", help_heading = NETWORK)]
+    #[arg(help = format!(
+        "Address to listen on: addr, addr:port, [v6]:port or * for every IPv4 one; repeatable, or separated by commas \
+         [default: {}]", defaults::LISTEN))]
+    #[serde(deserialize_with = "file::one_or_more_texts")]
+    pub listen: Option<Vec<String>>,
+
+    /// Path of a unix socket to listen on beside TCP.
+    #[arg(short = 's', long, value_name = "PATH", help_heading = NETWORK)]
+    #[arg(help = "Unix socket to listen on, beside TCP (-p 0 for it alone) [default: none]")]
+    pub unix_socket: Option<PathBuf>,
+
+    /// Permissions of the unix socket, in octal.
+    #[arg(short = 'a', long, value_name = "MASK", help_heading = NETWORK)]
+    #[arg(help = format!("Permissions of the unix socket, in octal [default: {:o}]", defaults::UNIX_MASK))]
+    pub unix_mask: Option<String>,
+
+    /// UDP port. Only 0, which is off, is accepted.
+    #[arg(short = 'U', long, value_name = "PORT", help_heading = NETWORK)]
+    #[arg(help = "UDP port; only 0, off, is accepted [default: 0]")]
+    pub udp_port: Option<u16>,
+
+    /// Connections that may be open at once.
+    #[arg(short, long, value_name = "NUM", help_heading = NETWORK)]
+    #[arg(help = format!("Connections that may be open at once [default: {}]", defaults::CONN_LIMIT))]
+    pub conn_limit: Option<usize>,
+
+    /// Connections that the kernel holds until they are accepted.
+    #[arg(short = 'b', long, value_name = "NUM", help_heading = NETWORK)]
+    #[arg(help = format!("Connections that the kernel holds until they are accepted [default: {}]", defaults::LISTEN_BACKLOG))]
+    pub listen_backlog: Option<i32>,
+
+    /// Memory of all shards together: MiB, or with a suffix.
+    #[arg(short, long, value_name = "SIZE", help_heading = MEMORY)]
+    #[arg(help = format!(
+        "Memory of all shards together: MiB, or with a suffix as in 512m or 4g [default: {} MiB per shard]",
+        defaults::SHARD_MEMORY_BYTES >> 20))]
+    #[serde(deserialize_with = "file::text_or_number")]
+    pub memory_limit: Option<String>,
+
+    /// Largest item: bytes, or with a suffix.
+    #[arg(short = 'I', long, value_name = "SIZE", help_heading = MEMORY)]
+    #[arg(help = format!(
+        "Largest item: bytes, or with a suffix; 1k to 1g [default: {}]", size::format(defaults::ITEM_SIZE_MAX_BYTES as u64)))]
+    #[serde(deserialize_with = "file::text_or_number")]
+    pub max_item_size: Option<String>,
+
+    /// Answer with an error when memory is full instead of evicting.
+    #[arg(short = 'M', long, help_heading = MEMORY, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", hide_possible_values = true)]
+    #[arg(help = "Answer with an error when memory is full instead of evicting [default: false]")]
+    pub disable_evictions: Option<bool>,
+
+    /// Refuse the flush_all command.
+    #[arg(short = 'F', long, help_heading = MEMORY, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", hide_possible_values = true)]
+    #[arg(help = "Refuse the flush_all command [default: false]")]
+    pub disable_flush_all: Option<bool>,
+
+    /// Number of shards, one on each of the first allowed cores.
+    #[arg(short, long, value_name = "NUM", help_heading = CORES)]
+    #[arg(help = "Shards, one on each of the first NUM allowed cores [default: every allowed core]")]
+    pub threads: Option<usize>,
+
+    /// The cores that carry a shard.
+    #[arg(long, value_name = "LIST", help_heading = CORES)]
+    #[arg(help = "Cores that carry a shard each, such as 0-3,6 [default: every allowed core]")]
+    pub cores: Option<String>,
+
+    /// How new connections are spread over the shards.
+    #[arg(long, value_enum, value_name = "MODE", help_heading = CORES)]
+    #[arg(help = format!("How new connections are spread over the shards [default: {}]", defaults::STEERING.name()))]
+    pub steering: Option<Steering>,
+
+    /// How often `-v` was given; 0 where not.
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = PROCESS)]
+    #[arg(help = "Log more; repeatable [default: warnings and start-up]")]
+    #[serde(skip_serializing_if = "is_zero")]
+    pub verbose: u8,
+
+    /// File to hold the process's number.
+    #[arg(short = 'P', long, value_name = "FILE", help_heading = PROCESS)]
+    #[arg(help = "File that holds the process's number while it runs [default: none]")]
+    pub pidfile: Option<PathBuf>,
+
+    /// User to become after start-up.
+    #[arg(short, long, value_name = "NAME", help_heading = PROCESS)]
+    #[arg(help = "User to become, when started as root [default: stay]")]
+    pub user: Option<String>,
+}
+
+// Serde's signature for `skip_serializing_if`.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(verbose: &u8) -> bool {
+    *verbose == 0
+}
+
+/// How the kernel picks the shard of a new connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Steering {
+    /// By a hash of its addresses and ports: even, blind to where packets arrive.
+    Hash,
+    /// By the CPU that handles its packets: the work stays on one core, as even as the network card's queues.
+    Cpu,
+    /// By each listener's preferred CPU: as `cpu`, and falls back to the hash where no listener claims the CPU.
+    IncomingCpu,
+}
+
+impl Steering {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Steering::Hash => "hash",
+            Steering::Cpu => "cpu",
+            Steering::IncomingCpu => "incoming-cpu",
+        }
+    }
+}
+
+impl Flags {
+    /// Reads the process's command line. Prints and exits for `-h`, `-V` and for what is malformed.
+    pub fn from_command_line() -> Self {
+        Self::try_from_args(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Reads `args`, the program's name first. The error prints itself: it is also how `-h` and `-V` come back.
+    pub fn try_from_args<I, T>(args: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let mut command = refused::add_to(Flags::command());
+        let matches = command.try_get_matches_from_mut(args)?;
+        refused::find_in(&mut command, &matches)?;
+        Flags::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(args: &str) -> Flags {
+        Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    fn error(args: &str) -> String {
+        Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn clap_accepts_the_definition() {
+        refused::add_to(Flags::command()).debug_assert();
+    }
+
+    #[test]
+    fn nothing_given_is_nothing_set() {
+        assert_eq!(flags("").options, Options::default());
+    }
+
+    #[test]
+    fn letters_and_names_mean_the_same() {
+        let short =
+            flags("-p 1 -l 127.0.0.1 -l ::1 -s /s -a 770 -m 100 -c 5 -I 2m -b 9 -M -F -U 0 -t 2 -vv -P /p -u nobody");
+        let long = flags(
+            "--port=1 --listen 127.0.0.1 --listen ::1 --unix-socket /s --unix-mask 770 --memory-limit 100 --conn-limit 5 \
+             --max-item-size 2m --listen-backlog 9 --disable-evictions --disable-flush-all --udp-port 0 --threads 2 \
+             --verbose -v --pidfile /p --user nobody",
+        );
+        assert_eq!(short.options, long.options);
+        assert_eq!(short.options.verbose, 2);
+        assert_eq!(short.options.listen.unwrap(), ["127.0.0.1", "::1"]);
+    }
+
+    #[test]
+    fn switches_combine_and_can_be_turned_off() {
+        let options = flags("-MvF").options;
+        assert_eq!(
+            (options.disable_evictions, options.verbose, options.disable_flush_all),
+            (Some(true), 1, Some(true))
+        );
+        assert_eq!(flags("-M -p 1").options.port, Some(1));
+        assert_eq!(flags("--disable-evictions=false").options.disable_evictions, Some(false));
+        assert_eq!(flags("-p -1").options.port, Some(-1));
+    }
+
+    #[test]
+    fn version_prints_as_memcached_does() {
+        let expected = format!("ringcached {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!((error("-V"), error("--version")), (expected.clone(), expected));
+    }
+
+    #[test]
+    fn help_shows_defaults_under_headings() {
+        let help = error("--help");
+        assert!(error("-h").contains("[default: 11211]"));
+        for expected in [
+            "Network:",
+            "Memory and items:",
+            "[default: 11211]",
+            "[default: 64 MiB per shard]",
+            "[default: 1m]",
+            "-I, ",
+        ] {
+            assert!(help.contains(expected), "{expected} in {help}");
+        }
+        assert!(!help.contains("enable-sasl"), "refused flags are not offered");
+    }
+
+    #[test]
+    fn memcached_flags_that_we_lack_are_refused_by_name() {
+        for (args, name) in [
+            ("-S", "-S/--enable-sasl"),
+            ("-o slab_chunk_max=5", "-o/--extended"),
+            ("-vk", "-k/--lock-memory"),
+            ("-f 1.25", "-f/--slab-growth-factor"),
+            ("--auth-file=/x", "-Y/--auth-file"),
+            ("-d -p 5", "-d/--daemon"),
+        ] {
+            let error = error(args);
+            assert!(error.contains(name), "{args}: {error}");
+        }
+        assert!(error("--no-such-flag").contains("unexpected argument"));
+    }
+}

@@ -1,0 +1,61 @@
+//! One set of options over another: flags over file.
+
+use super::Options;
+
+impl Options {
+    /// `self` where given, else `below`. `threads` and `cores` answer the same question, so giving either
+    /// covers both of the layer below.
+    #[must_use]
+    pub fn over(self, below: Options) -> Options {
+        let chooses_cores = self.threads.is_some() || self.cores.is_some();
+        let (threads, cores) = if chooses_cores { (self.threads, self.cores) } else { (below.threads, below.cores) };
+        // Every field by name, so that a new one cannot be forgotten.
+        Options {
+            port: self.port.or(below.port),
+            listen: self.listen.or(below.listen),
+            unix_socket: self.unix_socket.or(below.unix_socket),
+            unix_mask: self.unix_mask.or(below.unix_mask),
+            udp_port: self.udp_port.or(below.udp_port),
+            conn_limit: self.conn_limit.or(below.conn_limit),
+            listen_backlog: self.listen_backlog.or(below.listen_backlog),
+            memory_limit: self.memory_limit.or(below.memory_limit),
+            max_item_size: self.max_item_size.or(below.max_item_size),
+            disable_evictions: self.disable_evictions.or(below.disable_evictions),
+            disable_flush_all: self.disable_flush_all.or(below.disable_flush_all),
+            threads,
+            cores,
+            steering: self.steering.or(below.steering),
+            verbose: if self.verbose == 0 { below.verbose } else { self.verbose },
+            pidfile: self.pidfile.or(below.pidfile),
+            user: self.user.or(below.user),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upper_layer_wins_and_the_lower_fills_in() {
+        let flags = Options { port: Some(1), disable_evictions: Some(false), ..Options::default() };
+        let file = Options {
+            port: Some(2),
+            conn_limit: Some(7),
+            disable_evictions: Some(true),
+            verbose: 2,
+            ..Options::default()
+        };
+        let merged = flags.over(file);
+        assert_eq!((merged.port, merged.conn_limit), (Some(1), Some(7)));
+        assert_eq!((merged.disable_evictions, merged.verbose), (Some(false), 2));
+    }
+
+    #[test]
+    fn threads_of_the_flags_replace_cores_of_the_file() {
+        let flags = Options { threads: Some(2), ..Options::default() };
+        let file = Options { cores: Some("0-3".to_owned()), ..Options::default() };
+        let merged = flags.over(file);
+        assert_eq!((merged.threads, merged.cores), (Some(2), None));
+    }
+}

@@ -1,0 +1,86 @@
+//! `--print-config`: the effective configuration as TOML that `--config` reads back to the same [`Config`].
+
+use super::flags::Options;
+use super::{Config, cores, size};
+use std::net::SocketAddr;
+
+impl Config {
+    /// The configuration as a file.
+    pub fn to_toml(&self) -> String {
+        // Plain texts, numbers and lists of texts: nothing that TOML could not hold, but for a path that is not
+        // Unicode, which is told in the file's own terms.
+        toml::to_string(&self.to_options()).unwrap_or_else(|e| format!("# cannot be written as TOML: {e}\n"))
+    }
+
+    fn to_options(&self) -> Options {
+        let (port, listen) = listen(&self.listen);
+        Options {
+            port,
+            listen,
+            unix_socket: self.unix_socket.clone(),
+            unix_mask: Some(format!("{:o}", self.unix_mask)),
+            udp_port: Some(0),
+            conn_limit: Some(self.conn_limit),
+            listen_backlog: Some(self.listen_backlog),
+            // Whole KiB by its grammar, so always with a suffix: a bare number would count MiB.
+            memory_limit: Some(size::format(self.memory_limit_bytes)),
+            max_item_size: Some(size::format(self.item_size_max_bytes as u64)),
+            disable_evictions: Some(!self.evictions),
+            disable_flush_all: Some(!self.flush_all_enabled),
+            threads: None,
+            cores: Some(cores::format(&self.shards)),
+            steering: Some(self.steering),
+            verbose: self.verbosity,
+            pidfile: self.pidfile.clone(),
+            user: self.user.as_ref().map(|user| user.name().to_owned()),
+        }
+    }
+}
+
+/// One port for all addresses where they agree, so that `-p` over the file still moves them; else one each.
+fn listen(addresses: &[SocketAddr]) -> (Option<i32>, Option<Vec<String>>) {
+    let Some(first) = addresses.first() else { return (Some(0), None) };
+    if addresses.iter().all(|address| address.port() == first.port()) {
+        let port = if first.port() == 0 { -1 } else { i32::from(first.port()) };
+        return (Some(port), Some(addresses.iter().map(|address| address.ip().to_string()).collect()));
+    }
+    (None, Some(addresses.iter().map(ToString::to_string).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flags, Host, file};
+
+    fn host() -> Host {
+        Host { allowed_cores: vec![0, 1, 2, 6], memory: None, is_root: true, somaxconn: None }
+    }
+
+    #[test]
+    fn what_is_printed_reads_back() {
+        for args in [
+            "",
+            "-p 0 -s /run/s -a 666",
+            "-p -1",
+            "-p 5 -l ::1,10.0.0.1",
+            "-l ::1,10.0.0.1:6,127.0.0.1:0",
+            "-m 8200k -I 1025 -t 1",
+            "-m 3g -c 7 -b 8 -M -F -U 0 -vvv --cores 6,0-1 --steering cpu -P /run/p -u root",
+        ] {
+            let flags = Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap();
+            let (config, _) = Config::load(flags, &host()).unwrap();
+            let printed = config.to_toml();
+            let (again, _) = Config::resolve(file::parse(&printed).unwrap(), &host()).unwrap();
+            assert_eq!(config, again, "{args}:\n{printed}");
+        }
+    }
+
+    #[test]
+    fn a_port_over_the_printed_file_wins() {
+        let (config, _) = Config::resolve(Options::default(), &host()).unwrap();
+        let flags = Options { port: Some(5), ..Options::default() };
+        let (moved, notices) = Config::resolve(flags.over(file::parse(&config.to_toml()).unwrap()), &host()).unwrap();
+        assert_eq!(moved.listen, ["127.0.0.1:5".parse().unwrap()]);
+        assert_eq!(notices, [crate::config::Notice::RunsAsRoot]);
+    }
+}

@@ -1,0 +1,215 @@
+//! The frozen configuration: every field typed, in bounds, and agreeing with the others and with the machine.
+
+use super::flags::{Flags, Options, Steering};
+use super::size::{self, Unit, human};
+use super::{ConfigError, Host, Notice, User, address, cores, defaults, file, memory, privileges};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Most connections that `-c` may ask for.
+pub const CONN_LIMIT_MAX: usize = 1 << 24;
+/// The smallest bound on an item's size, in bytes, as memcached's.
+pub const ITEM_SIZE_MIN_BYTES: usize = 1 << 10;
+/// The largest bound on an item's size, in bytes, as memcached's.
+pub const ITEM_SIZE_MAX_BYTES: usize = 1 << 30;
+/// The least memory that a shard works with, in bytes. A smaller limit starts fewer shards.
+pub const SHARD_MEMORY_MIN_BYTES: u64 = 8 << 20;
+/// The most memory that a shard can address, in bytes: locations are 32 bits wide and count 8-byte units.
+pub const SHARD_MEMORY_MAX_BYTES: u64 = 8 << 32;
+
+/// The configuration that holds while the server runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// TCP addresses that every shard listens on; empty if TCP is off. Port 0 lets the kernel choose: the first
+    /// shard's listener then decides the port for all.
+    pub listen: Vec<SocketAddr>,
+    /// Path of a unix socket to listen on beside TCP. Never `None` when `listen` is empty.
+    pub unix_socket: Option<PathBuf>,
+    /// Permissions of the unix socket, at most `0o777`.
+    pub unix_mask: u32,
+    /// Memory of all shards together, in bytes; between [`SHARD_MEMORY_MIN_BYTES`] and
+    /// [`SHARD_MEMORY_MAX_BYTES`] for each.
+    pub memory_limit_bytes: u64,
+    /// The core of each shard: at least one, no duplicates, all allowed to the process.
+    pub shards: Vec<usize>,
+    /// Connections that may be open at once, over all shards: 1 to [`CONN_LIMIT_MAX`].
+    pub conn_limit: usize,
+    /// Largest item in bytes: [`ITEM_SIZE_MIN_BYTES`] to [`ITEM_SIZE_MAX_BYTES`], at most half of a shard's memory.
+    pub item_size_max_bytes: usize,
+    /// Connections that the kernel may hold before they are accepted, per listener; at least 1.
+    pub listen_backlog: i32,
+    /// Whether items are evicted when memory is full; if not, a store is answered with an error.
+    pub evictions: bool,
+    /// Whether clients may use `flush_all`.
+    pub flush_all_enabled: bool,
+    /// How new connections are spread over the shards.
+    pub steering: Steering,
+    /// How often `-v` was given.
+    pub verbosity: u8,
+    /// File that holds the process's number while it runs.
+    pub pidfile: Option<PathBuf>,
+    /// User to become after start-up; `None` to stay.
+    pub user: Option<User>,
+}
+
+impl Config {
+    /// The configuration of a command line: reads the file that it names, fills in the defaults, and checks all
+    /// of it against the machine. Whether the host can run it at all is [`check_host`](super::check_host)'s part.
+    pub fn load(flags: Flags, host: &Host) -> Result<(Config, Vec<Notice>), ConfigError> {
+        let options = match &flags.config {
+            Some(path) => flags.options.over(file::read(path)?),
+            None => flags.options,
+        };
+        Config::resolve(options, host)
+    }
+
+    /// Validates `options` and fills in the defaults.
+    pub fn resolve(options: Options, host: &Host) -> Result<(Config, Vec<Notice>), ConfigError> {
+        let mut notices = Vec::new();
+        if options.udp_port.unwrap_or(0) != 0 {
+            return Err(ConfigError::Udp);
+        }
+        let listen = listen(&options, &mut notices)?;
+        if listen.is_empty() && options.unix_socket.is_none() {
+            return Err(ConfigError::NoListener);
+        }
+        let mut shards = cores::choose(options.cores.as_deref(), options.threads, &host.allowed_cores)?;
+        let asked = options.memory_limit.as_deref();
+        let asked = asked.map(|text| size::parse("-m/--memory-limit", text, Unit::MiB)).transpose()?;
+        let (memory_limit_bytes, count) = memory::plan(asked, shards.len(), host.memory.as_ref(), &mut notices)?;
+        shards.truncate(count);
+        let item_size_max_bytes = item_size(options.max_item_size.as_deref(), memory_limit_bytes / count as u64)?;
+        let listen_backlog = options.listen_backlog.unwrap_or(defaults::LISTEN_BACKLOG);
+        within("-b/--listen-backlog", listen_backlog, 1, i32::MAX)?;
+        if let Some(somaxconn) = host.somaxconn.filter(|somaxconn| *somaxconn < listen_backlog) {
+            notices.push(Notice::BacklogCut { asked: listen_backlog, somaxconn });
+        }
+        Ok((
+            Config {
+                listen,
+                unix_socket: options.unix_socket,
+                unix_mask: options.unix_mask.as_deref().map_or(Ok(defaults::UNIX_MASK), unix_mask)?,
+                memory_limit_bytes,
+                shards,
+                conn_limit: within(
+                    "-c/--conn-limit",
+                    options.conn_limit.unwrap_or(defaults::CONN_LIMIT),
+                    1,
+                    CONN_LIMIT_MAX,
+                )?,
+                item_size_max_bytes,
+                listen_backlog,
+                evictions: !options.disable_evictions.unwrap_or(false),
+                flush_all_enabled: !options.disable_flush_all.unwrap_or(false),
+                steering: options.steering.unwrap_or(defaults::STEERING),
+                verbosity: options.verbose,
+                pidfile: options.pidfile,
+                user: user(options.user.as_deref(), host, &mut notices)?,
+            },
+            notices,
+        ))
+    }
+
+    /// Memory of each shard, in bytes.
+    pub fn shard_memory_bytes(&self) -> u64 {
+        self.memory_limit_bytes / self.shards.len() as u64
+    }
+}
+
+fn listen(options: &Options, notices: &mut Vec<Notice>) -> Result<Vec<SocketAddr>, ConfigError> {
+    let mut addresses = Vec::new();
+    match &options.listen {
+        None => addresses.extend(address::parse_list(defaults::LISTEN)?),
+        Some(lists) => {
+            for list in lists {
+                addresses.extend(address::parse_list(list)?);
+            }
+        }
+    }
+    let port = match options.port {
+        None => defaults::PORT,
+        Some(-1) => 0,
+        Some(0) => return tcp_off(options, &addresses, notices),
+        Some(port) => u16::try_from(port).map_err(|_| bounds("-p/--port", port, -1, 65535))?,
+    };
+    if options.port.is_some() && !addresses.is_empty() && addresses.iter().all(|address| address.port.is_some()) {
+        notices.push(Notice::PortUnused { port });
+    }
+    let mut listen = Vec::new();
+    for address in &addresses {
+        for found in address::resolve(address, port)? {
+            // Two listeners on ports of the kernel's choice do not meet.
+            if found.port() != 0 && listen.contains(&found) {
+                return Err(ConfigError::AddressTwice { address: found.to_string() });
+            }
+            listen.push(found);
+        }
+    }
+    Ok(listen)
+}
+
+fn tcp_off(
+    options: &Options,
+    addresses: &[address::Address],
+    notices: &mut Vec<Notice>,
+) -> Result<Vec<SocketAddr>, ConfigError> {
+    if let Some(address) = addresses.iter().find(|address| address.port.is_some()) {
+        let named = address::resolve(address, 0)?;
+        let address = named.first().map(ToString::to_string).unwrap_or_default();
+        return Err(ConfigError::TcpOffButListening { address });
+    }
+    if options.listen.as_ref().is_some_and(|listen| !listen.is_empty()) {
+        notices.push(Notice::ListenUnused);
+    }
+    Ok(Vec::new())
+}
+
+fn item_size(asked: Option<&str>, shard_memory_bytes: u64) -> Result<usize, ConfigError> {
+    const OPTION: &str = "-I/--max-item-size";
+    let bytes = match asked {
+        Some(text) => size::parse(OPTION, text, Unit::Bytes)?,
+        None => defaults::ITEM_SIZE_MAX_BYTES as u64,
+    };
+    if !(ITEM_SIZE_MIN_BYTES as u64..=ITEM_SIZE_MAX_BYTES as u64).contains(&bytes) {
+        let [value, min, max] = [bytes, ITEM_SIZE_MIN_BYTES as u64, ITEM_SIZE_MAX_BYTES as u64].map(human);
+        return Err(ConfigError::OutOfBounds { option: OPTION, value, min, max });
+    }
+    if bytes > shard_memory_bytes / 2 {
+        let [given, per_shard, half] = [bytes, shard_memory_bytes, shard_memory_bytes / 2].map(human);
+        return Err(ConfigError::ItemOverShard { given, per_shard, half });
+    }
+    // In bounds, so it fits.
+    Ok(bytes as usize)
+}
+
+fn unix_mask(text: &str) -> Result<u32, ConfigError> {
+    let octal = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let mask = if octal { u32::from_str_radix(text, 8).ok() } else { None };
+    mask.filter(|mask| *mask <= 0o777).ok_or_else(|| ConfigError::UnixMask { text: text.to_owned() })
+}
+
+fn user(name: Option<&str>, host: &Host, notices: &mut Vec<Notice>) -> Result<Option<User>, ConfigError> {
+    match (name, host.is_root) {
+        (None, true) => notices.push(Notice::RunsAsRoot),
+        (None, false) => {}
+        (Some(name), true) => return privileges::find(name).map(Some),
+        (Some(name), false) => {
+            // A name that does not exist is a mistake in any case.
+            privileges::find(name)?;
+            notices.push(Notice::UserUnused { name: name.to_owned() });
+        }
+    }
+    Ok(None)
+}
+
+fn within<T: PartialOrd + ToString>(option: &'static str, value: T, min: T, max: T) -> Result<T, ConfigError> {
+    if value < min || value > max { Err(bounds(option, value, min, max)) } else { Ok(value) }
+}
+
+fn bounds<T: ToString>(option: &'static str, value: T, min: T, max: T) -> ConfigError {
+    ConfigError::OutOfBounds { option, value: value.to_string(), min: min.to_string(), max: max.to_string() }
+}
+
+#[cfg(test)]
+#[path = "validated_tests.rs"]
+mod tests;

@@ -1,0 +1,131 @@
+use super::*;
+use crate::config::host::Memory;
+
+fn host() -> Host {
+    Host {
+        allowed_cores: vec![0, 1, 4, 5],
+        memory: Some(Memory { bytes: 16 << 30, source: "a test".to_owned() }),
+        is_root: false,
+        somaxconn: Some(4096),
+    }
+}
+
+fn resolve(args: &str) -> Result<(Config, Vec<Notice>), ConfigError> {
+    let args = format!("ringcached {args}");
+    Config::load(Flags::try_from_args(args.split_whitespace()).unwrap_or_else(|e| panic!("{e}")), &host())
+}
+
+fn config(args: &str) -> Config {
+    resolve(args).unwrap_or_else(|e| panic!("{args}: {e}")).0
+}
+
+fn listen(args: &str) -> Vec<String> {
+    config(args).listen.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn defaults_are_memcacheds_on_loopback() {
+    let (config, notices) = resolve("").unwrap();
+    assert_eq!(notices, []);
+    let expected = Config {
+        listen: vec!["127.0.0.1:11211".parse().unwrap()],
+        unix_socket: None,
+        unix_mask: 0o700,
+        memory_limit_bytes: 256 << 20,
+        shards: vec![0, 1, 4, 5],
+        conn_limit: 1024,
+        item_size_max_bytes: 1 << 20,
+        listen_backlog: 1024,
+        evictions: true,
+        flush_all_enabled: true,
+        steering: Steering::Hash,
+        verbosity: 0,
+        pidfile: None,
+        user: None,
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn ports_fill_in_where_an_address_has_none() {
+    assert_eq!(listen("-p 5"), ["127.0.0.1:5"]);
+    assert_eq!(listen("-p 5 -l ::1,10.0.0.1:6 -l *"), ["[::1]:5", "10.0.0.1:6", "0.0.0.0:5"]);
+    assert_eq!(listen("-p -1"), ["127.0.0.1:0"]);
+    assert_eq!(listen("-p -1 -l 127.0.0.1,127.0.0.1"), ["127.0.0.1:0", "127.0.0.1:0"]);
+    assert!(matches!(resolve("-l 127.0.0.1 -l 127.0.0.1:11211"), Err(ConfigError::AddressTwice { .. })));
+    assert_eq!(resolve("-p 5 -l [::1]:7").unwrap().1, [Notice::PortUnused { port: 5 }]);
+}
+
+#[test]
+fn port_0_turns_tcp_off() {
+    let unix_only = config("-p 0 -s /s");
+    assert!(unix_only.listen.is_empty());
+    assert_eq!(config("-s /s").listen.len(), 1, "a unix socket is beside TCP");
+    assert!(matches!(resolve("-p 0"), Err(ConfigError::NoListener)));
+    assert!(matches!(resolve("-p 0 -s /s -l 127.0.0.1:5"), Err(ConfigError::TcpOffButListening { .. })));
+    assert_eq!(resolve("-p 0 -s /s -l 127.0.0.1").unwrap().1, [Notice::ListenUnused]);
+}
+
+#[test]
+fn udp_is_refused_in_words() {
+    assert!(resolve("-U 0").is_ok());
+    assert!(resolve("-U 11211").unwrap_err().to_string().contains("amplification"));
+}
+
+#[test]
+fn item_sizes_have_bounds() {
+    assert_eq!(config("-I 1k").item_size_max_bytes, 1024);
+    assert_eq!(config("-I 1g -t 1 -m 2g").item_size_max_bytes, 1 << 30);
+    for bad in ["1023", "1025m", "2g", "0"] {
+        assert!(matches!(resolve(&format!("-I {bad} -m 8g")), Err(ConfigError::OutOfBounds { .. })), "{bad}");
+    }
+    let error = resolve("-I 5m -m 32").unwrap_err();
+    assert!(matches!(error, ConfigError::ItemOverShard { .. }));
+    assert!(error.to_string().contains("at most 4 MiB"), "{error}");
+}
+
+#[test]
+fn masks_are_octal() {
+    assert_eq!(config("-a 0666").unix_mask, 0o666);
+    for bad in ["8", "1000", "+7", "rwx", "77777777777777"] {
+        assert!(matches!(resolve(&format!("-a {bad}")), Err(ConfigError::UnixMask { .. })), "{bad}");
+    }
+}
+
+#[test]
+fn connections_and_backlog_have_bounds() {
+    assert!(matches!(resolve("-c 0"), Err(ConfigError::OutOfBounds { option: "-c/--conn-limit", .. })));
+    assert!(matches!(resolve("-c 99999999999"), Err(ConfigError::OutOfBounds { .. })));
+    assert!(matches!(resolve("-b 0"), Err(ConfigError::OutOfBounds { option: "-b/--listen-backlog", .. })));
+    assert_eq!(resolve("-b 5000").unwrap().1, [Notice::BacklogCut { asked: 5000, somaxconn: 4096 }]);
+}
+
+#[test]
+fn few_shards_take_the_first_cores() {
+    let (config, notices) = resolve("-m 16").unwrap();
+    assert_eq!((config.shards.as_slice(), notices.len()), ([0, 1].as_slice(), 1));
+    assert_eq!(config.shard_memory_bytes(), 8 << 20);
+}
+
+#[test]
+fn users_must_exist() {
+    let root = Host { is_root: true, ..host() };
+    let options = |user: Option<&str>| Options { user: user.map(str::to_owned), ..Options::default() };
+    assert_eq!(Config::resolve(options(None), &root).unwrap().1, [Notice::RunsAsRoot]);
+    let (config, notices) = Config::resolve(options(Some("root")), &root).unwrap();
+    assert_eq!((config.user.unwrap().uid(), notices), (0, vec![]));
+    for host in [host(), root] {
+        let error = Config::resolve(options(Some("no-such-user")), &host).unwrap_err();
+        assert!(matches!(error, ConfigError::NoSuchUser { .. }));
+    }
+    assert!(matches!(Config::resolve(options(Some("root")), &host()).unwrap().1[..], [Notice::UserUnused { .. }]));
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let tree = crate::config::testing::Tree::new(&[("c.toml", "port = 7\nconn-limit = 9\ncores = '4'\n")]);
+    let file = tree.root().join("c.toml");
+    let config = config(&format!("--config {} -p 8 -t 2", file.display()));
+    assert_eq!((config.listen[0].port(), config.conn_limit), (8, 9));
+    assert_eq!(config.shards, [0, 1]);
+}

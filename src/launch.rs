@@ -1,0 +1,292 @@
+//! From flags to running shards, and back to an orderly end.
+//!
+//! ```text
+//!   flags -> config -> host checks -> listeners -> pidfile, user -> one pinned executor per core -> signal -> end
+//! ```
+//!
+//! Everything that can be refused is refused before the first executor starts, in words.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+use thiserror::Error;
+use tracing::level_filters::LevelFilter;
+use tracing::{error, info, warn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::admin::AdminControl;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges};
+use crate::protocol::memcache::Parser;
+use crate::router::{Doorbell, KeyHasher, Mesh, Router, ShardStats, mesh};
+use crate::server::{Control, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
+use crate::shard::Shard;
+use crate::storage::StoreConfig;
+
+/// glommio's preemption timer. Its default of 100 ms lets its own timers starve behind a busy worker.
+const PREEMPT_TIMER: Duration = Duration::from_millis(1);
+/// Memory that each executor sets aside for file I/O of its own, in bytes; it only reads an event descriptor.
+const EXECUTOR_IO_MEMORY_BYTES: usize = 128 << 10;
+
+/// Why the server did not start, or ended.
+#[derive(Debug, Error)]
+pub enum LaunchError {
+    /// The configuration or the host is not fit.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Connections cannot be steered as asked.
+    #[error("connections cannot be steered by `{steering}`: {cause}; use `--steering hash`")]
+    Steering {
+        /// The mode asked for.
+        steering: String,
+        /// What the kernel says.
+        cause: io::Error,
+    },
+    /// A thread or its descriptors could not be had.
+    #[error("the executor of core {core} did not start: {cause}")]
+    Executor {
+        /// The core.
+        core: usize,
+        /// Why.
+        cause: String,
+    },
+    /// Descriptors or signals could not be set up.
+    #[error("{what}: {cause}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the kernel says.
+        cause: io::Error,
+    },
+    /// A shard ended by itself.
+    #[error("a shard failed; the log says why")]
+    ShardFailed,
+}
+
+/// Runs the server as the flags say, until a signal ends it. Returns the process's exit code.
+pub fn main(flags: Flags) -> ExitCode {
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringcached: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: Flags) -> Result<(), LaunchError> {
+    let print_config = flags.print_config;
+    let (config, notices) = Config::load(flags, &Host::observe()?)?;
+    if print_config {
+        print!("{}", config.to_toml());
+        return Ok(());
+    }
+    let set_verbosity = start_log(u32::from(config.verbosity));
+    notices.iter().for_each(|notice| warn!("{notice}"));
+    check_host(&config)?;
+    let (listeners, unix_file) = listen(&config)?;
+    let pidfile = config.pidfile.as_deref().map(PidFile::write).transpose()?;
+    if let Some(user) = &config.user {
+        drop_privileges(user)?;
+    }
+    let outcome = serve(config, listeners, set_verbosity);
+    unix_file.into_iter().for_each(|path| {
+        let _ = std::fs::remove_file(path);
+    });
+    pidfile.into_iter().for_each(PidFile::remove);
+    outcome
+}
+
+/// Logs to standard error, at a level that can be changed. Returns what changes it.
+fn start_log(verbosity: u32) -> Box<dyn Fn(u32) + Send + Sync> {
+    let (filter, handle) = reload::Layer::new(level(verbosity));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    Box::new(move |verbosity| {
+        // Fails only when the subscriber is gone, at the end of the process.
+        let _ = handle.reload(level(verbosity));
+    })
+}
+
+fn level(verbosity: u32) -> LevelFilter {
+    match verbosity {
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    }
+}
+
+/// Opens every listening socket: by shard, in the order of the addresses. Also returns the unix socket's file.
+fn listen(config: &Config) -> Result<(Vec<Vec<OwnedFd>>, Option<PathBuf>), LaunchError> {
+    let shards = config.shards.len();
+    let mut by_shard: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
+    for address in &config.listen {
+        let (sockets, bound) = listener::listen_tcp(*address, shards, config.listen_backlog)
+            .map_err(|cause| bind_error(&address.to_string(), &cause))?;
+        steering::steer(&sockets, &config.shards, config.steering)
+            .map_err(|cause| LaunchError::Steering { steering: format!("{:?}", config.steering), cause })?;
+        by_shard.iter_mut().zip(sockets).for_each(|(of_shard, socket)| of_shard.push(socket.into()));
+        info!("listening on {bound}");
+    }
+    if let Some(path) = &config.unix_socket {
+        let sockets = listener::listen_unix(path, config.unix_mask, shards, config.listen_backlog)
+            .map_err(|cause| bind_error(&path.display().to_string(), &cause))?;
+        by_shard.iter_mut().zip(sockets).for_each(|(of_shard, socket)| of_shard.push(socket));
+        info!("listening on {}", path.display());
+    }
+    Ok((by_shard, config.unix_socket.clone()))
+}
+
+/// Starts an executor per shard, waits for a signal, and stops them.
+fn serve(
+    config: Config,
+    listeners: Vec<Vec<OwnedFd>>,
+    set_verbosity: Box<dyn Fn(u32) + Send + Sync>,
+) -> Result<(), LaunchError> {
+    let system = |what| move |cause: io::Error| LaunchError::System { what, cause };
+    // Blocked in every thread, as they inherit it; taken by `wait` below.
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    signals.add(Signal::SIGINT);
+    signals.thread_block().map_err(|e| system("blocking signals")(e.into()))?;
+
+    let config = Arc::new(config);
+    let clock = Clock::start();
+    let shared = Arc::new(Shared { connection_limit: config.conn_limit, ..Shared::default() });
+    let control: Arc<dyn Control> = Arc::new(AdminControl::new(config.clone(), clock, set_verbosity));
+    let hasher = KeyHasher::default();
+    let failed = Arc::new(AtomicBool::new(false));
+    let bells = (0..config.shards.len())
+        .map(|_| ring::eventfd().map(|event| Arc::new(Doorbell::new(event))))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(system("making an event descriptor"))?;
+    let (started, starts) = mpsc::channel();
+    let mut executors = Vec::new();
+    for ((core, mesh), listeners) in config.shards.iter().zip(mesh(&bells)).zip(listeners) {
+        let start = ShardStart {
+            core: *core,
+            config: config.clone(),
+            clock,
+            control: control.clone(),
+            hasher: hasher.clone(),
+            shared: shared.clone(),
+            mesh,
+            listeners,
+        };
+        executors.push(spawn(start, started.clone(), failed.clone())?);
+    }
+    drop(started);
+    let refused = starts.iter().take(config.shards.len()).find_map(Result::err);
+    if refused.is_none() {
+        let memory = config.memory_limit_bytes >> 20;
+        info!("serving from {} shard(s) on core(s) {:?} with {memory} MiB", config.shards.len(), config.shards);
+        let signal = signals.wait().map_err(|e| system("waiting for signals")(e.into()))?;
+        info!("{signal}: stopping");
+    }
+    shared.stopping.store(true, Ordering::SeqCst);
+    bells.iter().for_each(|bell| bell.ring_unconditionally());
+    for executor in executors {
+        if let Err(cause) = executor.join() {
+            error!("an executor ended with {cause}");
+            failed.store(true, Ordering::SeqCst);
+        }
+    }
+    match refused {
+        Some(refused) => Err(refused),
+        None if failed.load(Ordering::SeqCst) => Err(LaunchError::ShardFailed),
+        None => Ok(()),
+    }
+}
+
+/// What an executor needs to start its shard.
+struct ShardStart {
+    core: usize,
+    config: Arc<Config>,
+    clock: Clock,
+    control: Arc<dyn Control>,
+    hasher: KeyHasher,
+    shared: Arc<Shared>,
+    mesh: Mesh<Ticket>,
+    listeners: Vec<OwnedFd>,
+}
+
+fn spawn(
+    start: ShardStart,
+    started: mpsc::Sender<Result<(), LaunchError>>,
+    failed: Arc<AtomicBool>,
+) -> Result<ExecutorJoinHandle<()>, LaunchError> {
+    let core = start.core;
+    LocalExecutorBuilder::new(Placement::Fixed(core))
+        .name("shard")
+        .preempt_timer(PREEMPT_TIMER)
+        .io_memory(EXECUTOR_IO_MEMORY_BYTES)
+        .spawn(move || async move {
+            let bell = start.mesh.bell().clone();
+            // Made here, on its core, so that its memory is that core's.
+            let worker = match worker(start) {
+                Ok(worker) => worker,
+                Err(cause) => {
+                    let _ = started.send(Err(LaunchError::Executor { core, cause }));
+                    return;
+                }
+            };
+            let _ = started.send(Ok(()));
+            drop(started);
+            if let Err(cause) = executor::run(worker, &bell).await {
+                error!("the shard of core {core} failed: {cause}");
+                failed.store(true, Ordering::SeqCst);
+                // The others cannot serve its keys: end them, in order.
+                let _ = kill(Pid::this(), Signal::SIGTERM);
+            }
+        })
+        .map_err(|cause| LaunchError::Executor { core, cause: cause.to_string() })
+}
+
+fn worker(start: ShardStart) -> Result<Worker, String> {
+    let ShardStart { config, clock, control, hasher, shared, mesh, listeners, .. } = start;
+    let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
+    let store = StoreConfig {
+        memory_limit_bytes: config.shard_memory_bytes() as usize,
+        item_size_max_bytes: config.item_size_max_bytes,
+        evictions: config.evictions,
+        huge_pages: true,
+        first_cas: 1,
+    };
+    let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
+    let parser = Parser::new(config.item_size_max_bytes as u64);
+    let router = Router::new(shard, mesh);
+    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared }))
+}
+
+impl Control for AdminControl {
+    fn version(&self) -> &[u8] {
+        AdminControl::version(self)
+    }
+
+    fn stats(&self, args: &[u8], shards: &[ShardStats]) -> Option<Vec<u8>> {
+        AdminControl::stats(self, args, shards)
+    }
+
+    fn has_stats(&self, args: &[u8]) -> bool {
+        AdminControl::has_stats(self, args)
+    }
+
+    fn set_verbosity(&self, level: u32) {
+        AdminControl::set_verbosity(self, level);
+    }
+
+    fn flush_all_enabled(&self) -> bool {
+        AdminControl::flush_all_enabled(self)
+    }
+}

@@ -1,0 +1,102 @@
+//! The two commands that nearly all traffic is made of, in their plainest form: one space between arguments, digits
+//! without sign, CRLF, and everything there. Whatever looks otherwise is left to the general path, which is slower and
+//! gives the same answer; a test holds the two against each other.
+
+use crate::clock::Exptime;
+use crate::command::{CasCheck, INLINE_VALUE_MAX, KEY_LEN_MAX, Op, Payload, Request, StoreMode};
+use crate::protocol::memcache::form::{Form, FormTag};
+use crate::protocol::memcache::limits::LINE_LEN_MAX;
+use crate::protocol::memcache::scan::find_separator;
+use crate::protocol::memcache::step::{Need, Step, UploadHead};
+
+/// `get ` and `set `, as the number their four bytes make.
+pub(super) const GET: u32 = u32::from_le_bytes(*b"get ");
+pub(super) const SET: u32 = u32::from_le_bytes(*b"set ");
+
+const VERB_LEN: usize = 4;
+/// Digits of a number that fits 32 bits whatever its digits are.
+const DIGITS_MAX: usize = 9;
+const NOREPLY: &[u8] = b" noreply";
+
+/// `get <key>\r\n`.
+#[inline]
+pub(super) fn get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Option<Step<'a>> {
+    let end = find_separator(input, VERB_LEN)?;
+    if input.get(end..end + 2)? != b"\r\n" {
+        return None;
+    }
+    let key = key_between(input, end)?;
+    let form = Form::text(FormTag::Get { with_cas: false, last: true });
+    Some(Step::request(Request { hash: hash(key), key, op: Op::Get }, form, end + 2))
+}
+
+/// `set <key> <flags> <exptime> <bytes> [noreply]\r\n` and its value, if that is at most `value_len_max` long.
+#[inline]
+pub(super) fn set<'a>(input: &'a [u8], value_len_max: u64, hash: impl Fn(&[u8]) -> u64) -> Option<Step<'a>> {
+    let key_end = find_separator(input, VERB_LEN)?;
+    let key = key_between(input, key_end)?;
+    let (flags, at) = digits(input, key_end)?;
+    let (exptime, at) = digits(input, at)?;
+    let (len, mut at) = digits(input, at)?;
+    let len = len as usize;
+    if len > INLINE_VALUE_MAX || len as u64 > value_len_max {
+        return None;
+    }
+    let noreply = input[at] == b' ';
+    if noreply {
+        at += NOREPLY.len();
+        if input.get(at - NOREPLY.len()..at)? != NOREPLY {
+            return None;
+        }
+    }
+    let start = at + 2;
+    if input.get(at..start)? != b"\r\n" || at > LINE_LEN_MAX {
+        return None;
+    }
+    let total = start + len + 2;
+    let Some(terminator) = input.get(total - 2..total) else {
+        return Some(Step::Incomplete { need: Need::Bytes(total) });
+    };
+    if terminator != b"\r\n" {
+        return None;
+    }
+    let head = UploadHead {
+        hash: hash(key),
+        key,
+        mode: StoreMode::Set,
+        flags,
+        exptime: Exptime(i64::from(exptime)),
+        cas: CasCheck::Any,
+        autovivify: None,
+        value_len: len as u64,
+        form: Form::text(FormTag::Store { noreply }),
+    };
+    Some(Step::request(head.request(Payload::Inline(&input[start..start + len])), head.form, total))
+}
+
+#[inline]
+fn key_between(input: &[u8], end: usize) -> Option<&[u8]> {
+    let key = input.get(VERB_LEN..end)?;
+    (!key.is_empty() && key.len() <= KEY_LEN_MAX).then_some(key)
+}
+
+/// The number behind the one space at `at`, and where it ends: at some byte of the input that is not a digit.
+#[inline]
+fn digits(input: &[u8], at: usize) -> Option<(u32, usize)> {
+    if input[at] != b' ' {
+        return None;
+    }
+    let start = at + 1;
+    let mut number = 0u32;
+    for (i, byte) in input.get(start..)?.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (i > 0).then_some((number, start + i));
+        }
+        if i == DIGITS_MAX {
+            return None;
+        }
+        number = number * 10 + u32::from(digit);
+    }
+    None
+}

@@ -1,0 +1,38 @@
+//! memcached's text protocol: the classic commands and the meta commands.
+//!
+//! The reference is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We differ
+//! on purpose in these points, each for the safety of what is stored:
+//!
+//! - The payload of a store that is refused for its key, flags, exptime or CAS is swallowed, never run as commands.
+//! - A value length beyond what the wire can carry is refused and the connection closed: its payload can be neither
+//!   swallowed nor told from commands.
+//! - Client flags above 2^32 - 1 are refused, not cut to 32 bits.
+//! - A NUL byte does not end the command line; it belongs to its token.
+//! - Meta flags that the cache does not serve yet are refused as invalid, never ignored.
+
+mod admin;
+mod encode;
+mod encode_meta;
+pub mod errors;
+mod fast;
+mod form;
+mod limits;
+mod line;
+mod meta;
+mod meta_flags;
+mod number;
+mod parser;
+mod scan;
+mod step;
+mod store;
+mod text;
+
+pub use admin::Admin;
+pub use encode::{Encoded, encode, encode_tail};
+pub use form::{Form, FormTag};
+pub use limits::{
+    LINE_LEN_MAX, META_TOKENS_MAX, MULTIGET_LINE_LEN_MAX, OPAQUE_TOKEN_LEN_MAX, REQUEST_LEN_MAX, VALUE_LEN_WIRE_MAX,
+};
+pub use parser::{Parser, Resume};
+pub use scan::Keys;
+pub use step::{Need, Step, UploadHead};

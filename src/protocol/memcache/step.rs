@@ -1,0 +1,124 @@
+//! What one look at the input yields.
+
+use crate::clock::Exptime;
+use crate::command::{CasCheck, Op, Payload, Request, Store, StoreMode};
+use crate::protocol::memcache::admin::Admin;
+use crate::protocol::memcache::form::Form;
+
+/// The outcome of [`Parser::next`](super::Parser::next). `consumed` bytes of the input are done with.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// An operation on one key.
+    Request {
+        /// What to do.
+        request: Request<'a>,
+        /// How to answer.
+        form: Form<'a>,
+        /// Bytes taken, a value and its CRLF included.
+        consumed: usize,
+        /// Further bytes to discard unseen: the payload of an [`Op::RefusedStore`], else 0.
+        swallow: u64,
+    },
+    /// A command to the whole server.
+    Admin {
+        /// What to do.
+        admin: Admin<'a>,
+        /// Bytes taken.
+        consumed: usize,
+    },
+    /// A store of a LARGE value. The value and its CRLF come behind the line.
+    Upload {
+        /// The line.
+        head: UploadHead<'a>,
+        /// Bytes taken: the line alone.
+        consumed: usize,
+    },
+    /// A command that is not carried out.
+    Refused {
+        /// The answer, a whole line; empty where the command wants no reply.
+        reply: &'static [u8],
+        /// Bytes taken.
+        consumed: usize,
+        /// Further bytes to discard unseen.
+        swallow: u64,
+        /// Close once the answer is sent: what follows cannot be told apart.
+        close: bool,
+    },
+    /// There is no whole command yet. Nothing is taken.
+    Incomplete {
+        /// What is missing.
+        need: Need,
+    },
+}
+
+/// What an incomplete command waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// A newline. At most [`LINE_LEN_MAX`](super::LINE_LEN_MAX) bytes are waited for, or
+    /// [`MULTIGET_LINE_LEN_MAX`](super::MULTIGET_LINE_LEN_MAX) for a read of many keys.
+    Newline,
+    /// This many bytes in all from the start of the input; at most [`REQUEST_LEN_MAX`](super::REQUEST_LEN_MAX).
+    Bytes(usize),
+}
+
+/// The line of a store, before its value.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadHead<'a> {
+    /// The key's hash.
+    pub hash: u64,
+    /// The key.
+    pub key: &'a [u8],
+    /// Which condition on the old item, and which combination with it.
+    pub mode: StoreMode,
+    /// Opaque client flags.
+    pub flags: u32,
+    /// The new item's exptime.
+    pub exptime: Exptime,
+    /// Comparison with the old item's CAS number.
+    pub cas: CasCheck,
+    /// For append and prepend to a missing key: create the item, with this exptime.
+    pub autovivify: Option<Exptime>,
+    /// Length of the value in bytes, without its CRLF; at most the parser's `value_len_max`.
+    pub value_len: u64,
+    /// How to answer.
+    pub form: Form<'a>,
+}
+
+impl<'a> UploadHead<'a> {
+    /// The request, once the value is there.
+    #[inline]
+    pub fn request(&self, value: Payload<'a>) -> Request<'a> {
+        let store = Store {
+            mode: self.mode,
+            flags: self.flags,
+            exptime: self.exptime,
+            value,
+            cas: self.cas,
+            autovivify: self.autovivify,
+        };
+        Request { hash: self.hash, key: self.key, op: Op::Store(store) }
+    }
+
+    /// The request in place of a value that is too long.
+    pub(super) fn refused(&self) -> Request<'a> {
+        Request { hash: self.hash, key: self.key, op: Op::RefusedStore(self.mode) }
+    }
+}
+
+impl<'a> Step<'a> {
+    /// A request without payload behind it.
+    #[inline]
+    pub(super) fn request(request: Request<'a>, form: Form<'a>, consumed: usize) -> Step<'a> {
+        Step::Request { request, form, consumed, swallow: 0 }
+    }
+
+    /// A refusal that leaves the stream in step.
+    pub(super) fn refused(reply: &'static [u8], consumed: usize) -> Step<'a> {
+        Step::Refused { reply, consumed, swallow: 0, close: false }
+    }
+
+    /// A refusal that a client without interest in replies is not told.
+    pub(super) fn refused_unless(noreply: bool, reply: &'static [u8], consumed: usize) -> Step<'a> {
+        Step::refused(if noreply { b"" } else { reply }, consumed)
+    }
+}

@@ -1,0 +1,319 @@
+//! What crosses cores: a batch of errands that goes to their owner and comes back with the answers.
+//!
+//! ```text
+//!   home    entries [ticket, errand] ...   arena [key value note key value note ...]
+//!   owner   captured [reply] ...           out   [value value ...]
+//! ```
+//!
+//! Everything in it is owned data. The owner reads `entries` and `arena` and fills `captured` and `out`; the
+//! home then reads all four together, clears them and uses the same memory for the next batch.
+
+use crate::clock::{Exptime, Now};
+use crate::command::{Hit, Op, Payload, Reply, Request, Store, UploadId, Value};
+use crate::shard::{PREFETCH_GROUP, Shard, ShardStats};
+
+/// Errands in one batch.
+pub const BATCH_ENTRIES_MAX: usize = 128;
+/// Bytes of keys, values and notes in one batch, but for the last errand, which may exceed it by one value.
+pub const BATCH_BYTES_MAX: usize = 64 << 10;
+/// Longest piece of a LARGE value that crosses cores at once, in bytes.
+pub const PIECE_MAX: usize = 64 << 10;
+/// A batch's buffers above this many bytes are given back to the system before it is used again.
+const KEPT_BYTES_MAX: usize = 256 << 10;
+
+/// What a shard asks of another.
+#[derive(Clone, Copy, Debug)]
+pub enum Errand<'a> {
+    /// A request for a key that the other owns, and bytes that the home wants back with the reply.
+    Request(Request<'a>, &'a [u8]),
+    /// A LARGE value of this many bytes is about to come.
+    UploadBegin(UploadId, u64),
+    /// The next bytes of a LARGE value, at most [`PIECE_MAX`].
+    UploadWrite(UploadId, &'a [u8]),
+    /// The LARGE value will not be completed.
+    UploadAbort(UploadId),
+    /// The next piece of a pinned value, from this offset.
+    PinRead(u32, u64),
+    /// The pinned value is no longer needed.
+    Unpin(u32),
+    /// Forget every item: at this time, or at once if it is zero or past.
+    FlushAll(Exptime),
+    /// Report the counters.
+    Stats,
+    /// Set the counters to zero.
+    StatsReset,
+}
+
+/// What came of an errand.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// The reply to a request, with its key and note.
+    Reply(&'a [u8], &'a [u8], Reply<'a>),
+    /// A piece of a pinned value.
+    Piece(&'a [u8]),
+    /// The counters.
+    Stats(&'a ShardStats),
+    /// Done; there is nothing to say.
+    Done,
+}
+
+/// A range of a batch's buffer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start as usize..][..self.len as usize]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Packed {
+    Request { hash: u64, key: Span, op: Op<'static>, value: Span, note: Span },
+    UploadBegin(UploadId, u64),
+    UploadWrite(UploadId, Span),
+    UploadAbort(UploadId),
+    PinRead(u32, u64),
+    Unpin(u32),
+    FlushAll(Exptime),
+    Stats,
+    StatsReset,
+}
+
+#[derive(Debug)]
+enum Captured {
+    Reply(Reply<'static>, Span),
+    Piece(Span),
+    Stats(Box<ShardStats>),
+    Done,
+}
+
+/// Errands for one owner, later with their answers. `T` is what the home attaches to each.
+#[derive(Debug)]
+pub struct Batch<T> {
+    entries: Vec<(T, Packed)>,
+    arena: Vec<u8>,
+    captured: Vec<Captured>,
+    out: Vec<u8>,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Batch { entries: Vec::new(), arena: Vec::new(), captured: Vec::new(), out: Vec::new() }
+    }
+}
+
+impl<T: Copy> Batch<T> {
+    /// Whether no further errand may be added.
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= BATCH_ENTRIES_MAX || self.arena.len() >= BATCH_BYTES_MAX
+    }
+
+    /// Number of errands.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it holds no errand.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Adds an errand. The caller has seen that the batch is not full.
+    pub fn push(&mut self, ticket: T, errand: &Errand<'_>) {
+        let packed = match *errand {
+            Errand::Request(Request { hash, key, op }, note) => {
+                let key = self.keep(key);
+                let (op, value) = self.detach(op);
+                let note = self.keep(note);
+                Packed::Request { hash, key, op, value, note }
+            }
+            Errand::UploadBegin(id, len) => Packed::UploadBegin(id, len),
+            Errand::UploadWrite(id, bytes) => Packed::UploadWrite(id, self.keep(bytes)),
+            Errand::UploadAbort(id) => Packed::UploadAbort(id),
+            Errand::PinRead(pin, offset) => Packed::PinRead(pin, offset),
+            Errand::Unpin(pin) => Packed::Unpin(pin),
+            Errand::FlushAll(delay) => Packed::FlushAll(delay),
+            Errand::Stats => Packed::Stats,
+            Errand::StatsReset => Packed::StatsReset,
+        };
+        self.entries.push((ticket, packed));
+    }
+
+    /// Runs the errands on their owner, in order, and captures the answers.
+    pub fn run(&mut self, shard: &mut Shard, now: Now) {
+        let Batch { entries, arena, captured, out } = self;
+        for group in entries.chunks(PREFETCH_GROUP) {
+            let mut hashes = [0; PREFETCH_GROUP];
+            let mut n = 0;
+            for (_, packed) in group {
+                if let Packed::Request { hash, .. } = packed {
+                    shard.prefetch_bucket(*hash);
+                    hashes[n] = *hash;
+                    n += 1;
+                }
+            }
+            shard.prefetch_items(&hashes[..n]);
+            for (_, packed) in group {
+                captured.push(run_one(packed, arena, out, shard, now));
+            }
+        }
+    }
+
+    /// The tickets with their answers, in the order of the errands.
+    pub fn answers(&self) -> impl Iterator<Item = (T, Answer<'_>)> {
+        self.entries.iter().zip(&self.captured).map(|((ticket, packed), captured)| {
+            let answer = match (captured, packed) {
+                (Captured::Reply(reply, value), Packed::Request { key, note, .. }) => {
+                    Answer::Reply(key.of(&self.arena), note.of(&self.arena), refill(*reply, value.of(&self.out)))
+                }
+                (Captured::Piece(piece), _) => Answer::Piece(piece.of(&self.out)),
+                (Captured::Stats(stats), _) => Answer::Stats(stats),
+                (Captured::Reply(..) | Captured::Done, _) => Answer::Done,
+            };
+            (*ticket, answer)
+        })
+    }
+
+    /// Empties it for the next use.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.captured.clear();
+        for buffer in [&mut self.arena, &mut self.out] {
+            buffer.clear();
+            if buffer.capacity() > KEPT_BYTES_MAX {
+                *buffer = Vec::new();
+            }
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Span {
+        append(&mut self.arena, bytes)
+    }
+
+    /// Copies an operation's value into the arena and leaves an operation that borrows nothing.
+    fn detach(&mut self, op: Op<'_>) -> (Op<'static>, Span) {
+        let Op::Store(store) = op else {
+            return (without_value(op), Span::default());
+        };
+        let Store { mode, flags, exptime, value, cas, autovivify } = store;
+        let (value, span) = match value {
+            Payload::Inline(bytes) => (Payload::Inline(&[][..]), self.keep(bytes)),
+            Payload::Upload(id) => (Payload::Upload(id), Span::default()),
+        };
+        (Op::Store(Store { mode, flags, exptime, value, cas, autovivify }), span)
+    }
+}
+
+fn run_one(packed: &Packed, arena: &[u8], out: &mut Vec<u8>, shard: &mut Shard, now: Now) -> Captured {
+    match *packed {
+        Packed::Request { hash, key, op, value, .. } => {
+            let request = Request { hash, key: key.of(arena), op: attach(op, value.of(arena)) };
+            return capture_reply(shard, &request, now, out);
+        }
+        Packed::PinRead(pin, offset) => return Captured::Piece(capture_piece(shard, pin, offset, PIECE_MAX, out)),
+        Packed::Stats => return Captured::Stats(Box::new(shard.stats())),
+        Packed::UploadBegin(id, len) => shard.upload_begin(id, len),
+        Packed::UploadWrite(id, bytes) => shard.upload_write(id, bytes.of(arena), now),
+        Packed::UploadAbort(id) => shard.upload_abort(id),
+        Packed::Unpin(pin) => shard.unpin(pin),
+        Packed::FlushAll(delay) => shard.flush_all(delay, now),
+        Packed::StatsReset => shard.reset_stats(),
+    }
+    Captured::Done
+}
+
+fn append(buffer: &mut Vec<u8>, bytes: &[u8]) -> Span {
+    let start = buffer.len() as u32;
+    buffer.extend_from_slice(bytes);
+    Span { start, len: bytes.len() as u32 }
+}
+
+/// The operations other than a store borrow nothing; this says so to the compiler.
+fn without_value(op: Op<'_>) -> Op<'static> {
+    match op {
+        Op::Get => Op::Get,
+        Op::GetAndTouch(exptime) => Op::GetAndTouch(exptime),
+        Op::MetaGet(get) => Op::MetaGet(get),
+        Op::RefusedStore(mode) => Op::RefusedStore(mode),
+        Op::Delete(delete) => Op::Delete(delete),
+        Op::Arithmetic(arithmetic) => Op::Arithmetic(arithmetic),
+        Op::Touch(exptime) => Op::Touch(exptime),
+        Op::Store(_) => unreachable!("a store is detached with its value"),
+    }
+}
+
+fn attach<'a>(op: Op<'static>, bytes: &'a [u8]) -> Op<'a> {
+    match op {
+        Op::Store(store @ Store { value: Payload::Inline(_), .. }) => {
+            Op::Store(Store { value: Payload::Inline(bytes), ..store })
+        }
+        other => other,
+    }
+}
+
+/// Executes a request and captures its reply. A LARGE value that fits into one piece comes along whole.
+fn capture_reply(shard: &mut Shard, request: &Request<'_>, now: Now, out: &mut Vec<u8>) -> Captured {
+    let (reply, span) = match shard.execute(request, now) {
+        Reply::Hit(hit) => match hit.value {
+            Value::Inline(bytes) => (Reply::Hit(with_value(hit, Value::Inline(&[]))), append(out, bytes)),
+            Value::Pinned { len, pin } if len > PIECE_MAX as u64 => {
+                (Reply::Hit(with_value(hit, Value::Pinned { len, pin })), Span::default())
+            }
+            Value::Pinned { pin, .. } => {
+                let hit = with_value(hit, Value::Inline(&[]));
+                let span = capture_piece(shard, pin, 0, PIECE_MAX, out);
+                shard.unpin(pin);
+                (Reply::Hit(hit), span)
+            }
+        },
+        other => (without_hit(other), Span::default()),
+    };
+    Captured::Reply(reply, span)
+}
+
+fn capture_piece(shard: &Shard, pin: u32, offset: u64, max: usize, out: &mut Vec<u8>) -> Span {
+    let start = out.len();
+    while out.len() - start < max {
+        let done = out.len() - start;
+        let run = shard.pinned_read(pin, offset + done as u64);
+        if run.is_empty() {
+            break;
+        }
+        out.extend_from_slice(&run[..run.len().min(max - done)]);
+    }
+    Span { start: start as u32, len: (out.len() - start) as u32 }
+}
+
+fn with_value<'a>(hit: Hit<'_>, value: Value<'a>) -> Hit<'a> {
+    let Hit { flags, cas, ttl_seconds, fetched, won, token_sent, .. } = hit;
+    Hit { flags, cas, ttl_seconds, fetched, won, token_sent, value }
+}
+
+fn refill<'a>(reply: Reply<'static>, bytes: &'a [u8]) -> Reply<'a> {
+    match reply {
+        Reply::Hit(hit @ Hit { value: Value::Inline(_), .. }) => Reply::Hit(with_value(hit, Value::Inline(bytes))),
+        other => other,
+    }
+}
+
+/// The replies other than a hit borrow nothing; this says so to the compiler.
+fn without_hit(reply: Reply<'_>) -> Reply<'static> {
+    match reply {
+        Reply::Hit(_) => unreachable!("a hit is captured with its value"),
+        Reply::Miss => Reply::Miss,
+        Reply::Stored { cas } => Reply::Stored { cas },
+        Reply::NotStored => Reply::NotStored,
+        Reply::Exists => Reply::Exists,
+        Reply::NotFound => Reply::NotFound,
+        Reply::Deleted => Reply::Deleted,
+        Reply::Touched => Reply::Touched,
+        Reply::Number(n) => Reply::Number(n),
+        Reply::NonNumeric => Reply::NonNumeric,
+        Reply::TooLarge => Reply::TooLarge,
+        Reply::OutOfMemory => Reply::OutOfMemory,
+    }
+}

@@ -1,0 +1,181 @@
+//! The rings between shards.
+//!
+//! Every ordered pair of shards has one ring for batches that ask and one for the same batches coming back.
+//! A shard has [`BATCHES_PER_PEER`] batches for each peer and both rings hold as many, so neither can ever be
+//! full: the bound is on the batches, and who has none left waits for one to come back.
+
+use std::sync::Arc;
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::batch::{Batch, Errand};
+use super::doorbell::Doorbell;
+
+/// Batches that one shard may have under way to one other. With
+/// [`BATCH_ENTRIES_MAX`](super::BATCH_ENTRIES_MAX) errands each and a reply of at most
+/// [`INLINE_VALUE_MAX`](crate::command::INLINE_VALUE_MAX) bytes for each, this bounds what a pair holds.
+pub const BATCHES_PER_PEER: usize = 16;
+
+/// No batch is left for this owner; try again when one has come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+type Message<T> = Box<Batch<T>>;
+
+/// One shard's ends of the rings.
+pub struct Mesh<T> {
+    own: usize,
+    /// By shard; `None` at the own place.
+    peers: Vec<Option<Peer<T>>>,
+    bell: Arc<Doorbell>,
+    /// Batches sent and not yet back, over all peers.
+    under_way: usize,
+}
+
+struct Peer<T> {
+    bell: Arc<Doorbell>,
+    requests_out: Producer<Message<T>>,
+    requests_in: Consumer<Message<T>>,
+    replies_out: Producer<Message<T>>,
+    replies_in: Consumer<Message<T>>,
+    filling: Option<Message<T>>,
+    free: Vec<Message<T>>,
+    /// Something was pushed since the bell was last rung.
+    pushed: bool,
+}
+
+/// Makes the ends for all shards, one bell each.
+pub fn mesh<T: Copy>(bells: &[Arc<Doorbell>]) -> Vec<Mesh<T>> {
+    let n = bells.len();
+    let mut ends: Vec<Vec<Option<Peer<T>>>> = (0..n).map(|_| (0..n).map(|_| None).collect()).collect();
+    for a in 0..n {
+        for b in a + 1..n {
+            let (a_asks, b_hears) = RingBuffer::new(BATCHES_PER_PEER);
+            let (b_answers, a_learns) = RingBuffer::new(BATCHES_PER_PEER);
+            let (b_asks, a_hears) = RingBuffer::new(BATCHES_PER_PEER);
+            let (a_answers, b_learns) = RingBuffer::new(BATCHES_PER_PEER);
+            ends[a][b] = Some(Peer::new(bells[b].clone(), a_asks, a_hears, a_answers, a_learns));
+            ends[b][a] = Some(Peer::new(bells[a].clone(), b_asks, b_hears, b_answers, b_learns));
+        }
+    }
+    let mesh_of = |(own, peers)| Mesh { own, peers, bell: bells[own].clone(), under_way: 0 };
+    ends.into_iter().enumerate().map(mesh_of).collect()
+}
+
+impl<T> Peer<T> {
+    fn new(
+        bell: Arc<Doorbell>,
+        requests_out: Producer<Message<T>>,
+        requests_in: Consumer<Message<T>>,
+        replies_out: Producer<Message<T>>,
+        replies_in: Consumer<Message<T>>,
+    ) -> Self {
+        let free = (0..BATCHES_PER_PEER).map(|_| Box::default()).collect();
+        Peer { bell, requests_out, requests_in, replies_out, replies_in, filling: None, free, pushed: false }
+    }
+}
+
+impl<T: Copy> Mesh<T> {
+    /// Number of shards, the own included.
+    pub fn shards(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The own place among them.
+    pub fn own(&self) -> usize {
+        self.own
+    }
+
+    /// The own bell.
+    pub fn bell(&self) -> &Arc<Doorbell> {
+        &self.bell
+    }
+
+    /// Adds an errand to the batch that is being filled for `owner`.
+    ///
+    /// # Errors
+    /// [`Full`] when all batches for that owner are under way.
+    #[inline]
+    pub fn send(&mut self, owner: usize, ticket: T, errand: &Errand<'_>) -> Result<(), Full> {
+        let peer = self.peers[owner].as_mut().expect("a shard does not send to itself");
+        if peer.filling.as_ref().is_some_and(|batch| batch.is_full()) {
+            peer.push_filling();
+            self.under_way += 1;
+        }
+        if peer.filling.is_none() {
+            peer.filling = Some(peer.free.pop().ok_or(Full)?);
+        }
+        peer.filling.as_mut().expect("just made").push(ticket, errand);
+        Ok(())
+    }
+
+    /// Sends off what was filled and rings the bells of those that have something new.
+    pub fn publish(&mut self) {
+        for peer in self.peers.iter_mut().flatten() {
+            if peer.filling.is_some() {
+                peer.push_filling();
+                self.under_way += 1;
+            }
+            if std::mem::take(&mut peer.pushed) {
+                peer.bell.ring();
+            }
+        }
+    }
+
+    /// The next batch that another shard asks this one to run, and whose it is.
+    pub fn take_request(&mut self) -> Option<(usize, Message<T>)> {
+        take(&mut self.peers, |peer| &mut peer.requests_in)
+    }
+
+    /// Sends a batch back to its home.
+    pub fn answer(&mut self, home: usize, batch: Message<T>) {
+        let peer = self.peers[home].as_mut().expect("a batch comes from a peer");
+        peer.replies_out.push(batch).ok().expect("a ring holds all batches of its home");
+        peer.pushed = true;
+    }
+
+    /// The next batch that has come back with its answers, and from whom.
+    pub fn take_reply(&mut self) -> Option<(usize, Message<T>)> {
+        let reply = take(&mut self.peers, |peer| &mut peer.replies_in)?;
+        self.under_way -= 1;
+        Some(reply)
+    }
+
+    /// Keeps a batch, whose answers have been read, for the next errands.
+    pub fn reuse(&mut self, owner: usize, mut batch: Message<T>) {
+        batch.clear();
+        self.peers[owner].as_mut().expect("a batch belongs to a peer").free.push(batch);
+    }
+
+    /// Whether a batch waits to be taken.
+    pub fn has_arrivals(&self) -> bool {
+        self.peers.iter().flatten().any(|peer| !peer.requests_in.is_empty() || !peer.replies_in.is_empty())
+    }
+
+    /// Whether every peer can be sent one more errand.
+    pub fn has_room_everywhere(&self) -> bool {
+        let has_room =
+            |peer: &Peer<T>| peer.filling.as_ref().is_some_and(|batch| !batch.is_full()) || !peer.free.is_empty();
+        self.peers.iter().flatten().all(has_room)
+    }
+
+    /// Batches sent and not yet back.
+    pub fn under_way(&self) -> usize {
+        self.under_way
+    }
+}
+
+impl<T> Peer<T> {
+    fn push_filling(&mut self) {
+        let batch = self.filling.take().expect("a batch is being filled");
+        self.requests_out.push(batch).ok().expect("a ring holds all batches of its home");
+        self.pushed = true;
+    }
+}
+
+fn take<T>(
+    peers: &mut [Option<Peer<T>>],
+    ring: impl Fn(&mut Peer<T>) -> &mut Consumer<Message<T>>,
+) -> Option<(usize, Message<T>)> {
+    peers.iter_mut().enumerate().find_map(|(shard, peer)| Some((shard, ring(peer.as_mut()?).pop().ok()?)))
+}

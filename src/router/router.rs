@@ -1,0 +1,181 @@
+//! One shard's view of the whole cache.
+
+use std::sync::Arc;
+
+use super::batch::{Batch, Errand};
+use super::doorbell::Doorbell;
+use super::mesh::{Full, Mesh};
+use crate::clock::{Exptime, Now};
+use crate::command::{Reply, Request, UploadId};
+use crate::shard::{Shard, ShardStats, Traffic};
+
+/// Batches of other shards that are run in one turn, so that one's own connections get theirs.
+const BATCHES_SERVED_PER_TURN: usize = 32;
+
+/// The bits of a hash that pick the owner; the store's index leaves them to us.
+const OWNER_BITS_FROM: u32 = 6;
+const OWNER_BITS: u32 = 22;
+
+/// The shard that owns a key: 22 bits of its hash, disjoint from those that pick bucket, tag and directory
+/// entry within the shard, scaled to the number of shards.
+#[inline]
+pub const fn owner_of(hash: u64, shards: usize) -> usize {
+    (((hash >> OWNER_BITS_FROM) & ((1 << OWNER_BITS) - 1)) as usize * shards) >> OWNER_BITS
+}
+
+/// A shard and its way to the others. `T` is what a sender attaches to what it forwards.
+pub struct Router<T> {
+    shard: Shard,
+    mesh: Mesh<T>,
+}
+
+impl<T: Copy> Router<T> {
+    /// A router over its own shard and its ends of the mesh.
+    pub fn new(shard: Shard, mesh: Mesh<T>) -> Self {
+        Router { shard, mesh }
+    }
+
+    /// The own shard's number.
+    pub fn own(&self) -> usize {
+        self.mesh.own()
+    }
+
+    /// Number of shards.
+    pub fn shards(&self) -> usize {
+        self.mesh.shards()
+    }
+
+    /// The owner of a key.
+    #[inline]
+    pub fn owner(&self, hash: u64) -> usize {
+        owner_of(hash, self.mesh.shards())
+    }
+
+    /// Starts to fetch a local key's bucket into the cache.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.shard.prefetch_bucket(hash);
+    }
+
+    /// Starts to fetch local keys' items, for a group whose buckets were prefetched.
+    #[inline]
+    pub fn prefetch_items(&self, hashes: &[u64]) {
+        self.shard.prefetch_items(hashes);
+    }
+
+    /// Executes a request for a key of the own shard.
+    #[inline]
+    pub fn execute(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
+        self.shard.execute(request, now)
+    }
+
+    /// Sends an errand to another shard, to go out with the next [`publish`](Self::publish).
+    ///
+    /// # Errors
+    /// [`Full`] when too much is under way to that shard.
+    #[inline]
+    pub fn forward(&mut self, owner: usize, ticket: T, errand: &Errand<'_>) -> Result<(), Full> {
+        self.mesh.send(owner, ticket, errand)?;
+        self.shard.traffic_mut().forwarded_out += 1;
+        Ok(())
+    }
+
+    /// Runs batches that other shards have sent. Returns whether there were any.
+    pub fn serve(&mut self, now: Now) -> bool {
+        let mut served = false;
+        for _ in 0..BATCHES_SERVED_PER_TURN {
+            let Some((home, mut batch)) = self.mesh.take_request() else { break };
+            batch.run(&mut self.shard, now);
+            self.shard.traffic_mut().forwarded_in += batch.len() as u64;
+            self.mesh.answer(home, batch);
+            served = true;
+        }
+        served
+    }
+
+    /// Sends off what was forwarded and answered, and wakes those it is for.
+    pub fn publish(&mut self) {
+        self.mesh.publish();
+    }
+
+    /// The next batch that has come back; to be given to [`reuse`](Self::reuse) when read.
+    pub fn take_reply(&mut self) -> Option<(usize, Box<Batch<T>>)> {
+        self.mesh.take_reply()
+    }
+
+    /// Keeps a batch that was read.
+    pub fn reuse(&mut self, owner: usize, batch: Box<Batch<T>>) {
+        self.mesh.reuse(owner, batch);
+    }
+
+    /// Whether anything came from other shards.
+    pub fn has_arrivals(&self) -> bool {
+        self.mesh.has_arrivals()
+    }
+
+    /// Whether every other shard can be sent one more errand.
+    pub fn has_room_everywhere(&self) -> bool {
+        self.mesh.has_room_everywhere()
+    }
+
+    /// Batches that are with other shards.
+    pub fn under_way(&self) -> usize {
+        self.mesh.under_way()
+    }
+
+    /// The own bell.
+    pub fn bell(&self) -> &Arc<Doorbell> {
+        self.mesh.bell()
+    }
+
+    /// Counts what its connections do.
+    #[inline]
+    pub fn traffic_mut(&mut self) -> &mut Traffic {
+        self.shard.traffic_mut()
+    }
+
+    /// Bounded housekeeping. Returns whether more of it waits.
+    pub fn maintain(&mut self, now: Now) -> bool {
+        self.shard.maintain(now)
+    }
+
+    /// The own shard's counters.
+    pub fn stats(&self) -> ShardStats {
+        self.shard.stats()
+    }
+
+    /// Sets the own shard's counters to zero.
+    pub fn reset_stats(&mut self) {
+        self.shard.reset_stats();
+    }
+
+    /// Forgets the own shard's items; at the time `delay`, or at once if that is zero or past.
+    pub fn flush_all(&mut self, delay: Exptime, now: Now) {
+        self.shard.flush_all(delay, now);
+    }
+
+    /// Begins to receive a LARGE value for a local key.
+    pub fn upload_begin(&mut self, id: UploadId, len: u64) {
+        self.shard.upload_begin(id, len);
+    }
+
+    /// The next bytes of a LARGE value.
+    pub fn upload_write(&mut self, id: UploadId, bytes: &[u8], now: Now) {
+        self.shard.upload_write(id, bytes, now);
+    }
+
+    /// Gives up a LARGE value that is being received.
+    pub fn upload_abort(&mut self, id: UploadId) {
+        self.shard.upload_abort(id);
+    }
+
+    /// The contiguous bytes of a pinned local value from `offset` on; empty at its end.
+    pub fn pinned_read(&self, pin: u32, offset: u64) -> &[u8] {
+        self.shard.pinned_read(pin, offset)
+    }
+
+    /// Lets a pinned local value go.
+    pub fn unpin(&mut self, pin: u32) {
+        self.shard.unpin(pin);
+    }
+}

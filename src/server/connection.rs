@@ -1,0 +1,162 @@
+//! One client's connection: an entry in its shard's table, driven by completions.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::intake::Upload;
+use super::replies::ReplyQueue;
+use crate::protocol::memcache::{Need, Resume};
+
+/// A connection's state. Idle, it owns no buffer.
+pub(super) struct Connection {
+    socket: OwnedFd,
+    /// Tells this connection from an earlier one in the same place.
+    pub(super) generation: u32,
+    /// A receive is armed.
+    pub(super) receiving: bool,
+    /// The armed receive was asked to end.
+    pub(super) pausing: bool,
+    /// A send is in flight.
+    pub(super) sending: bool,
+    /// It is in the list of those with input to execute.
+    pub(super) ready: bool,
+    /// It is in the list of those with output to send.
+    pub(super) touched: bool,
+    /// The peer will send no more.
+    pub(super) ended: bool,
+    pub(super) closing: Closing,
+    pub(super) blocked: Blocked,
+    /// Where in the grammar the input stands.
+    pub(super) resume: Resume,
+    /// What the incomplete command in the tail waits for.
+    pub(super) need: Option<Need>,
+    pub(super) intake: Intake,
+    /// This turn's input number plus one; 0 for none.
+    pub(super) input: u32,
+    pub(super) tail: Tail,
+    pub(super) out: Vec<u8>,
+    pub(super) queue: Option<Box<ReplyQueue>>,
+}
+
+/// How far a connection is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Open.
+    No,
+    /// Takes no more commands; closed when its replies are sent.
+    AfterReplies,
+    /// Over; its place is freed when the kernel is done with it.
+    Now,
+}
+
+/// Why a connection's commands are not executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blocked {
+    /// They are.
+    No,
+    /// Too many replies wait to be sent.
+    Replies,
+    /// Too much is under way to another shard.
+    Mesh,
+}
+
+/// What the next bytes are.
+pub(super) enum Intake {
+    /// Commands.
+    Commands,
+    /// The rest of a refused value: this many bytes are thrown away.
+    Discard(u64),
+    /// A LARGE value.
+    Upload(Box<Upload>),
+}
+
+impl Connection {
+    pub(super) fn new(socket: OwnedFd, generation: u32) -> Self {
+        Connection {
+            socket,
+            generation,
+            receiving: false,
+            pausing: false,
+            sending: false,
+            ready: false,
+            touched: false,
+            ended: false,
+            closing: Closing::No,
+            blocked: Blocked::No,
+            resume: Resume::default(),
+            need: None,
+            intake: Intake::Commands,
+            input: 0,
+            tail: Tail::default(),
+            out: Vec::new(),
+            queue: None,
+        }
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Bytes of replies that are not in the kernel's hands.
+    pub(super) fn output_bytes(&self) -> usize {
+        self.out.len() + self.queue.as_ref().map_or(0, |queue| queue.stash_bytes())
+    }
+
+    /// Whether a reply is outstanding or queued behind one.
+    pub(super) fn has_queue(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| !queue.is_empty())
+    }
+
+    /// Whether commands may be executed.
+    pub(super) fn is_open(&self) -> bool {
+        self.closing == Closing::No
+    }
+}
+
+/// Received bytes that were not executed yet.
+#[derive(Default)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Tail {
+    /// A tail of these bytes.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Tail { bytes: bytes.to_vec(), start: 0 }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        // Moved down only when the dead part is the larger one, so that each byte is moved a bounded number
+        // of times.
+        if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Room for what an announced value will bring.
+    pub(super) fn reserve(&mut self, total: usize) {
+        self.bytes.reserve(total.saturating_sub(self.len()));
+    }
+
+    /// Drops the first `n` bytes.
+    pub(super) fn consume(&mut self, n: usize) {
+        self.start += n;
+        if self.is_empty() {
+            *self = Tail::default();
+        }
+    }
+}

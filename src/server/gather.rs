@@ -1,0 +1,66 @@
+//! Commands that every shard must answer before the client is.
+
+use super::replies::Sequence;
+use crate::router::ShardStats;
+
+/// What is gathered.
+pub(super) enum GatherKind {
+    FlushAll { noreply: bool },
+    StatsReset,
+    Stats(Box<[u8]>),
+}
+
+/// Answers of all shards, on their way to one reply.
+pub(super) struct Gather {
+    pub(super) connection: u32,
+    pub(super) generation: u32,
+    pub(super) sequence: Sequence,
+    pub(super) kind: GatherKind,
+    pub(super) stats: Vec<ShardStats>,
+    answered: usize,
+}
+
+impl Gather {
+    pub(super) fn new(connection: u32, generation: u32, sequence: Sequence, kind: GatherKind) -> Self {
+        Gather { connection, generation, sequence, kind, stats: Vec::new(), answered: 0 }
+    }
+
+    /// A shard has done it.
+    pub(super) fn done(&mut self) {
+        self.answered += 1;
+    }
+
+    /// A shard has reported.
+    pub(super) fn add(&mut self, stats: ShardStats) {
+        self.stats.push(stats);
+        self.done();
+    }
+}
+
+/// The gathers under way, by number. At most one per reply outstanding.
+#[derive(Default)]
+pub(super) struct Gathers {
+    places: Vec<Option<Gather>>,
+}
+
+impl Gathers {
+    pub(super) fn insert(&mut self, gather: Gather) -> u32 {
+        let free = self.places.iter().position(Option::is_none);
+        let place = free.unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        });
+        self.places[place] = Some(gather);
+        place as u32
+    }
+
+    pub(super) fn at(&mut self, id: u32, change: impl FnOnce(&mut Gather)) {
+        if let Some(Some(gather)) = self.places.get_mut(id as usize) {
+            change(gather);
+        }
+    }
+
+    pub(super) fn take_if_complete(&mut self, id: u32, shards: usize) -> Option<Gather> {
+        self.places.get_mut(id as usize)?.take_if(|gather| gather.answered == shards)
+    }
+}

@@ -1,0 +1,173 @@
+//! Input that is not commands: the rest of a refused value, and LARGE values on their way into the store.
+
+use std::ops::ControlFlow;
+
+use super::connection::Intake;
+use super::worker::{Ticket, WorkerRouter};
+use crate::clock::Now;
+use crate::command::{Op, Payload, Request, Store, UploadId};
+use crate::protocol::memcache::{FormTag, UploadHead};
+use crate::router::{Errand, Full, PIECE_MAX};
+
+/// Bytes that end a value.
+const TERMINATOR: &[u8; 2] = b"\r\n";
+
+/// A LARGE value that is being received into its owner's store.
+pub(super) struct Upload {
+    id: UploadId,
+    owner: usize,
+    hash: u64,
+    key: Box<[u8]>,
+    store: Store<'static>,
+    form: FormTag,
+    meta: Box<[u8]>,
+    value_len: u64,
+    received: u64,
+    /// The owner was told to expect it.
+    begun: bool,
+    /// Bytes of the terminator seen, and whether they were the right ones.
+    terminator_len: usize,
+    terminated: bool,
+}
+
+/// Where an upload stands when its input is used up.
+pub(super) enum Progress {
+    /// More bytes must come.
+    Incomplete,
+    /// All is there: the request may be executed.
+    Complete,
+    /// All is there, but the value does not end in CRLF.
+    Unterminated,
+}
+
+impl Upload {
+    /// Begins to receive what `head` announces.
+    pub(super) fn new(head: &UploadHead<'_>, id: UploadId, owner: usize) -> Self {
+        let store = Store {
+            mode: head.mode,
+            flags: head.flags,
+            exptime: head.exptime,
+            value: Payload::Upload(id),
+            cas: head.cas,
+            autovivify: head.autovivify,
+        };
+        let (form, meta) = head.form.parts();
+        Upload {
+            id,
+            owner,
+            hash: head.hash,
+            key: head.key.into(),
+            store,
+            form,
+            meta: meta.into(),
+            value_len: head.value_len,
+            received: 0,
+            begun: false,
+            terminator_len: 0,
+            terminated: true,
+        }
+    }
+
+    /// The request to execute once it is complete.
+    pub(super) fn request(&self) -> Request<'_> {
+        Request { hash: self.hash, key: &self.key, op: Op::Store(self.store) }
+    }
+
+    pub(super) fn form(&self) -> FormTag {
+        self.form
+    }
+
+    pub(super) fn meta(&self) -> &[u8] {
+        &self.meta
+    }
+
+    pub(super) fn owner(&self) -> usize {
+        self.owner
+    }
+
+    /// What tells the owner to forget it, if it was told to expect it.
+    pub(super) fn abort(&self) -> Option<Errand<'static>> {
+        self.begun.then_some(Errand::UploadAbort(self.id))
+    }
+
+    /// Passes on what `bytes` holds of it. Returns how many bytes were taken and where it stands.
+    ///
+    /// # Errors
+    /// [`Full`] when too much is under way to the owner; the bytes returned as taken are not to be given again.
+    pub(super) fn take(
+        &mut self,
+        bytes: &[u8],
+        router: &mut WorkerRouter,
+        now: Now,
+    ) -> (usize, Result<Progress, Full>) {
+        if !self.begun {
+            if let Err(full) = self.send(router, &Errand::UploadBegin(self.id, self.value_len), now) {
+                return (0, Err(full));
+            }
+            self.begun = true;
+        }
+        let mut taken = 0;
+        while self.received < self.value_len {
+            let left = usize::try_from(self.value_len - self.received).unwrap_or(usize::MAX);
+            let piece = &bytes[taken..];
+            let piece = &piece[..piece.len().min(left).min(PIECE_MAX)];
+            if piece.is_empty() {
+                return (taken, Ok(Progress::Incomplete));
+            }
+            if let Err(full) = self.send(router, &Errand::UploadWrite(self.id, piece), now) {
+                return (taken, Err(full));
+            }
+            self.received += piece.len() as u64;
+            taken += piece.len();
+        }
+        while self.terminator_len < TERMINATOR.len() {
+            let Some(&byte) = bytes.get(taken) else {
+                return (taken, Ok(Progress::Incomplete));
+            };
+            self.terminated &= byte == TERMINATOR[self.terminator_len];
+            self.terminator_len += 1;
+            taken += 1;
+        }
+        (taken, Ok(if self.terminated { Progress::Complete } else { Progress::Unterminated }))
+    }
+
+    fn send(&self, router: &mut WorkerRouter, errand: &Errand<'_>, now: Now) -> Result<(), Full> {
+        if self.owner != router.own() {
+            return router.forward(self.owner, Ticket::Nothing, errand);
+        }
+        match *errand {
+            Errand::UploadBegin(id, len) => router.upload_begin(id, len),
+            Errand::UploadWrite(id, bytes) => router.upload_write(id, bytes, now),
+            _ => unreachable!("an upload begins and goes on"),
+        }
+        Ok(())
+    }
+}
+
+/// What an intake that is not commands makes of `bytes`: how many it took, and whether to go on with commands
+/// (`Continue(None)`), to finish an upload (`Continue(Some)`), or to stop until more comes (`Break(None)`) or
+/// until the mesh has room (`Break(Some)`).
+pub(super) fn take(
+    intake: &mut Intake,
+    bytes: &[u8],
+    router: &mut WorkerRouter,
+    now: Now,
+) -> (usize, ControlFlow<Option<Full>, Option<Progress>>) {
+    match intake {
+        Intake::Commands => (0, ControlFlow::Continue(None)),
+        Intake::Discard(left) => {
+            let taken = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= taken as u64;
+            if *left > 0 {
+                return (taken, ControlFlow::Break(None));
+            }
+            *intake = Intake::Commands;
+            (taken, ControlFlow::Continue(None))
+        }
+        Intake::Upload(upload) => match upload.take(bytes, router, now) {
+            (taken, Ok(Progress::Incomplete)) => (taken, ControlFlow::Break(None)),
+            (taken, Ok(progress)) => (taken, ControlFlow::Continue(Some(progress))),
+            (taken, Err(full)) => (taken, ControlFlow::Break(Some(full))),
+        },
+    }
+}

@@ -1,0 +1,20 @@
+//! The bounds of one shard's connections. Each names what it protects.
+
+/// Output that a connection may have waiting, in bytes, before its commands are no longer executed.
+pub(super) const OUTPUT_HIGH_BYTES: usize = 128 << 10;
+/// Waiting output below which a stopped connection goes on.
+pub(super) const OUTPUT_LOW_BYTES: usize = 32 << 10;
+/// Replies that a connection may have outstanding at other shards.
+pub(super) const REPLIES_OUTSTANDING_MAX: usize = 1024;
+/// Unexecuted input of a stopped or busy connection, in bytes, above which it is no longer read from.
+pub(super) const INPUT_HIGH_BYTES: usize = 64 << 10;
+/// Commands of one connection that are executed in one turn.
+pub(super) const COMMANDS_PER_CONNECTION: usize = 1024;
+/// Completions taken in one turn.
+pub(super) const COMPLETIONS_PER_TURN: usize = 512;
+/// Commands that are prefetched together and then executed.
+pub(super) const GROUP: usize = 32;
+/// Bytes of output buffers kept for the next use.
+pub(super) const OUTPUT_POOL_BYTES: usize = 4 << 20;
+/// An output buffer larger than this is not kept.
+pub(super) const OUTPUT_BUFFER_KEPT_MAX: usize = 256 << 10;

@@ -1,0 +1,103 @@
+//! The provided-buffer ring: memory that the kernel picks from when bytes arrive, so that idle connections
+//! own no buffer.
+//!
+//! ```text
+//!   entries  [ addr len bid | addr len bid | ... ]   COUNT entries of 16 bytes, shared with the kernel
+//!   memory   [ buffer 0 | buffer 1 | ... ]           COUNT buffers of SIZE bytes
+//! ```
+//!
+//! A buffer is either the kernel's (between `give` and the completion that names it) or ours (as a
+//! [`BufferId`], which cannot be copied). Only ours are ever read.
+
+#![allow(unsafe_code)] // Memory shared with the kernel.
+
+use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::{IoUring, types};
+
+/// The buffer group's number in the ring.
+pub(super) const GROUP: u16 = 1;
+/// Buffers per shard; a power of two. More receives than these in one turn are cut short and armed again.
+pub(super) const COUNT: u16 = 1024;
+/// Bytes per buffer.
+pub(super) const SIZE: usize = 4096;
+
+const ENTRIES_BYTES: usize = COUNT as usize * size_of::<types::BufRingEntry>();
+const MEMORY_BYTES: usize = COUNT as usize * SIZE;
+
+/// A provided buffer that holds received bytes. Not `Copy`: giving it back ends it.
+#[derive(Debug)]
+pub struct BufferId(u16);
+
+/// The entries, the memory behind them, and how many were given so far.
+pub(super) struct BufferRing {
+    entries: NonNull<types::BufRingEntry>,
+    memory: NonNull<u8>,
+    tail: u16,
+}
+
+impl BufferRing {
+    /// Maps the memory, registers the ring and gives the kernel every buffer.
+    pub(super) fn new(uring: &IoUring) -> io::Result<Self> {
+        let entries = map(ENTRIES_BYTES)?.cast();
+        let memory = map(MEMORY_BYTES)?;
+        let mut ring = BufferRing { entries, memory, tail: 0 };
+        // SAFETY: the entries are page-aligned, COUNT long and stay mapped for the rest of the process
+        // (nothing unmaps them), so longer than the io_uring.
+        unsafe { uring.submitter().register_buf_ring_with_flags(entries.as_ptr() as u64, COUNT, GROUP, 0)? };
+        for id in 0..COUNT {
+            ring.give(BufferId(id));
+        }
+        ring.publish();
+        Ok(ring)
+    }
+
+    /// Takes over a buffer that a completion names.
+    pub(super) fn take(&self, id: u16) -> BufferId {
+        assert!(id < COUNT, "the kernel names a buffer that was given");
+        BufferId(id)
+    }
+
+    /// The first `len` bytes of a buffer.
+    pub(super) fn bytes(&self, id: &BufferId, len: usize) -> &[u8] {
+        assert!(len <= SIZE);
+        // SAFETY: in bounds by the assertion and `take`; the buffer is ours while `id` exists, so the kernel
+        // does not write to it, and giving it back needs `&mut self`, which ends this borrow.
+        unsafe { std::slice::from_raw_parts(self.memory.as_ptr().add(id.0 as usize * SIZE), len) }
+    }
+
+    /// Puts a buffer at the tail of the ring.
+    pub(super) fn give(&mut self, id: BufferId) {
+        let slot = (self.tail & (COUNT - 1)) as usize;
+        // SAFETY: the slot is in bounds, and empty: there are as many slots as buffers. The kernel does not
+        // read past the published tail. Only the three fields are written, as entry 0 overlaps the tail.
+        unsafe {
+            let entry = &mut *self.entries.as_ptr().add(slot);
+            entry.set_addr(self.memory.as_ptr().add(id.0 as usize * SIZE) as u64);
+            entry.set_len(SIZE as u32);
+            entry.set_bid(id.0);
+        }
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    /// Shows the kernel the buffers given since the last time.
+    pub(super) fn publish(&mut self) {
+        // SAFETY: the tail lies within the mapped entries and is shared with the kernel as an atomic u16.
+        let tail = unsafe { &*types::BufRingEntry::tail(self.entries.as_ptr()).cast::<AtomicU16>() };
+        tail.store(self.tail, Ordering::Release);
+    }
+}
+
+/// Anonymous memory that is never unmapped: receives may be in flight until the ring's file is gone, which
+/// is after its owner was dropped. There is one such ring per shard in a process's life.
+fn map(len: usize) -> io::Result<NonNull<u8>> {
+    let (prot, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new anonymous mapping, at a place of the kernel's choice.
+    let address = unsafe { libc::mmap(ptr::null_mut(), len, prot, flags, -1, 0) };
+    if address == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(NonNull::new(address.cast()).expect("a mapping is not at address zero"))
+}

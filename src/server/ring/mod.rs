@@ -1,0 +1,391 @@
+//! A shard's io_uring: multishot accept and receive, provided buffers, one send in flight per connection.
+//!
+//! The ring owns every piece of memory that the kernel may still touch: the provided buffers, and each send's
+//! bytes until its completion comes back. What it hands out is either owned by the caller or borrowed from
+//! the ring, so no caller can free memory under an operation in flight. It knows nothing of protocols.
+//!
+//! Setup: `SINGLE_ISSUER | DEFER_TASKRUN | SUBMIT_ALL`. Completions are posted only inside
+//! [`Ring::kick`], which submits what was queued and runs the kernel's deferred work in one system call.
+//!
+//! A send is queued without `MSG_DONTWAIT` and with `MSG_WAITALL`: where the socket takes all of it, which is
+//! the rule, it completes within the submitting call; where it does not, the kernel goes on by itself as the
+//! peer reads, and completes once all is sent or the connection fails. A reader that never reads therefore
+//! costs one send's memory and no work.
+
+#![allow(unsafe_code)] // Submission entries carry addresses; this module is what keeps them valid.
+
+mod buffers;
+mod eventfd;
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use io_uring::{IoUring, cqueue, opcode, squeue, types};
+
+pub use buffers::BufferId;
+use buffers::BufferRing;
+pub use eventfd::eventfd;
+
+/// Submission entries; a full queue submits early.
+const SUBMISSION_ENTRIES: u32 = 2048;
+/// Completion entries: every buffer, accept and send of a busy turn fits, the kernel keeps what does not.
+const COMPLETION_ENTRIES: u32 = 8192;
+
+/// The role of an operation, in the low bits of its user data.
+const KIND_BITS: u32 = 3;
+const KIND_RECEIVE: u64 = 0;
+const KIND_SEND: u64 = 1;
+const KIND_ACCEPT: u64 = 2;
+const KIND_CANCEL: u64 = 3;
+
+/// What the kernel has finished.
+pub enum Completion {
+    /// A connection was accepted, or accepting failed.
+    Accepted {
+        /// Index of the listener as given to [`Ring::accept`].
+        listener: u32,
+        /// The connection, or why there is none.
+        result: io::Result<OwnedFd>,
+        /// Whether the accept is still armed.
+        armed: bool,
+    },
+    /// Bytes arrived (`Ok(0)`: the peer closed its side), or receiving failed.
+    Received {
+        /// The connection as given to [`Ring::receive`].
+        connection: u32,
+        /// Bytes received.
+        result: io::Result<usize>,
+        /// The provided buffer they are in, to be given back by [`Ring::recycle`].
+        buffer: Option<BufferId>,
+        /// Whether the receive is still armed.
+        armed: bool,
+    },
+    /// A send is over.
+    Sent {
+        /// The connection as given to [`Ring::send`].
+        connection: u32,
+        /// Bytes sent.
+        result: io::Result<usize>,
+        /// The buffer that was sent, to be used again.
+        bytes: Vec<u8>,
+    },
+}
+
+/// One shard's ring. Lives and dies on the thread that made it.
+pub struct Ring {
+    uring: IoUring,
+    buffers: BufferRing,
+    /// The bytes of each connection's send in flight, by connection.
+    sending: Vec<Option<Vec<u8>>>,
+    sends_in_flight: usize,
+}
+
+impl Ring {
+    /// Makes the ring and its provided buffers, and has it signal `event` for completions that are posted
+    /// outside of [`kick`](Self::kick).
+    ///
+    /// # Errors
+    /// What `io_uring_setup` or `io_uring_register` answer: `EPERM` where io_uring is forbidden, `ENOMEM`
+    /// where the locked-memory limit is too small, `EINVAL` on kernels before 6.1.
+    pub fn new(event: BorrowedFd<'_>) -> io::Result<Self> {
+        let mut uring = IoUring::builder()
+            .setup_cqsize(COMPLETION_ENTRIES)
+            .setup_submit_all()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .build(SUBMISSION_ENTRIES)?;
+        // Saves the descriptor look-up in each enter; a kernel without it works all the same.
+        let _ = uring.submitter().register_ring_fd();
+        uring.submitter().register_eventfd(event.as_raw_fd())?;
+        uring.completion().disable_eventfd();
+        let buffers = BufferRing::new(&uring)?;
+        Ok(Ring { uring, buffers, sending: Vec::new(), sends_in_flight: 0 })
+    }
+
+    /// Arms a multishot accept on `listener`, which must stay open while it is armed.
+    pub fn accept(&mut self, index: u32, listener: BorrowedFd<'_>) {
+        let entry = opcode::AcceptMulti::new(types::Fd(listener.as_raw_fd())).flags(libc::SOCK_CLOEXEC).build();
+        self.push(entry.user_data(user_data(KIND_ACCEPT, index)));
+    }
+
+    /// Arms a multishot receive for `connection` on `socket`.
+    pub fn receive(&mut self, connection: u32, socket: BorrowedFd<'_>) {
+        let entry = opcode::RecvMulti::new(types::Fd(socket.as_raw_fd()), buffers::GROUP).build();
+        self.push(entry.user_data(user_data(KIND_RECEIVE, connection)));
+    }
+
+    /// Ends the armed receive of `connection`; its last completion says so.
+    pub fn cancel_receive(&mut self, connection: u32) {
+        let entry = opcode::AsyncCancel::new(user_data(KIND_RECEIVE, connection)).build();
+        self.push(entry.user_data(user_data(KIND_CANCEL, connection)));
+    }
+
+    /// Ends the armed accept of listener `index`.
+    pub fn cancel_accept(&mut self, index: u32) {
+        let entry = opcode::AsyncCancel::new(user_data(KIND_ACCEPT, index)).build();
+        self.push(entry.user_data(user_data(KIND_CANCEL, index)));
+    }
+
+    /// Queues `bytes` to be sent. At most one send per connection may be in flight.
+    ///
+    /// # Panics
+    /// If `connection` has a send in flight.
+    pub fn send(&mut self, connection: u32, socket: BorrowedFd<'_>, bytes: Vec<u8>) {
+        let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+        let len = u32::try_from(bytes.len()).expect("an output buffer is far below 4 GiB");
+        let entry = opcode::Send::new(types::Fd(socket.as_raw_fd()), bytes.as_ptr(), len).flags(flags).build();
+        let slot = connection as usize;
+        if slot >= self.sending.len() {
+            self.sending.resize_with(slot + 1, || None);
+        }
+        assert!(self.sending[slot].replace(bytes).is_none(), "one send per connection");
+        self.sends_in_flight += 1;
+        self.push(entry.user_data(user_data(KIND_SEND, connection)));
+    }
+
+    /// Submits what is queued and posts what has completed, without waiting.
+    pub fn kick(&mut self) -> io::Result<()> {
+        let queued = self.uring.submission().len() as u32;
+        const GETEVENTS: u32 = 1;
+        // SAFETY: no argument structure is passed, and each queued entry was made valid by its method.
+        match unsafe { self.uring.submitter().enter::<libc::sigset_t>(queued, 0, GETEVENTS, None) } {
+            Ok(_) => Ok(()),
+            // Nothing is lost: the entries stay queued and the next kick submits them.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Takes at most `max` posted completions, in the order in which they were posted.
+    pub fn reap(&mut self, max: usize, out: &mut Vec<Completion>) {
+        let Ring { uring, sending, sends_in_flight, buffers, .. } = self;
+        for entry in uring.completion().take(max) {
+            let (kind, index) = split(entry.user_data());
+            let armed = cqueue::more(entry.flags());
+            let code = entry.result();
+            let result = if code < 0 { Err(io::Error::from_raw_os_error(-code)) } else { Ok(code as usize) };
+            match kind {
+                KIND_RECEIVE => {
+                    let buffer = cqueue::buffer_select(entry.flags()).map(|id| buffers.take(id));
+                    out.push(Completion::Received { connection: index, result, buffer, armed });
+                }
+                KIND_SEND => {
+                    let bytes = sending[index as usize].take().expect("a send completes once");
+                    *sends_in_flight -= 1;
+                    out.push(Completion::Sent { connection: index, result, bytes });
+                }
+                KIND_ACCEPT => {
+                    // SAFETY: the kernel has just made this descriptor for us, and nobody else has it.
+                    let result = result.map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) });
+                    out.push(Completion::Accepted { listener: index, result, armed });
+                }
+                // A cancellation's own result says nothing that the cancelled operation's does not.
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether completions are posted that [`reap`](Self::reap) has not taken.
+    pub fn has_completions(&mut self) -> bool {
+        !self.uring.completion().is_empty()
+    }
+
+    /// The bytes of a received buffer.
+    pub fn buffer(&self, id: &BufferId, len: usize) -> &[u8] {
+        self.buffers.bytes(id, len)
+    }
+
+    /// Gives a buffer back; the kernel sees it after [`publish_buffers`](Self::publish_buffers).
+    pub fn recycle(&mut self, id: BufferId) {
+        self.buffers.give(id);
+    }
+
+    /// Makes the recycled buffers known to the kernel.
+    pub fn publish_buffers(&mut self) {
+        self.buffers.publish();
+    }
+
+    /// Have completions signal the event from now on: the shard is about to sleep.
+    pub fn enable_event(&mut self) {
+        self.uring.completion().enable_eventfd();
+    }
+
+    /// Stop signalling: the shard is awake and looks by itself.
+    pub fn disable_event(&mut self) {
+        self.uring.completion().disable_eventfd();
+    }
+
+    /// Sends that have not completed.
+    pub fn sends_in_flight(&self) -> usize {
+        self.sends_in_flight
+    }
+
+    fn push(&mut self, entry: squeue::Entry) {
+        // SAFETY: the entry's addresses point into memory that this ring keeps until the completion, and its
+        // descriptor is open; both by the calling method.
+        while unsafe { self.uring.submission().push(&entry) }.is_err() {
+            // Full: make room. A failure here leaves the queue full and is met again by the next kick.
+            let _ = self.kick();
+        }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // Closing the ring cancels its operations some time later. Until then the kernel may read a send's
+        // bytes, so those are given up rather than freed; the buffer ring does the same for its memory.
+        for bytes in self.sending.drain(..).flatten() {
+            std::mem::forget(bytes);
+        }
+    }
+}
+
+const fn user_data(kind: u64, index: u32) -> u64 {
+    (index as u64) << KIND_BITS | kind
+}
+
+const fn split(user_data: u64) -> (u64, u32) {
+    (user_data & ((1 << KIND_BITS) - 1), (user_data >> KIND_BITS) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::time::{Duration, Instant};
+
+    fn ring() -> (Ring, OwnedFd) {
+        let event = eventfd().expect("eventfd");
+        (Ring::new(event.as_fd()).expect("io_uring"), event)
+    }
+
+    /// Kicks until `n` completions are there.
+    fn wait(ring: &mut Ring, n: usize) -> Vec<Completion> {
+        let mut out = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while out.len() < n {
+            assert!(Instant::now() < deadline, "completions did not come");
+            ring.kick().expect("enter");
+            ring.reap(64, &mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn echoes_through_provided_buffers() {
+        let (mut ring, _event) = ring();
+        let (here, mut there) = UnixStream::pair().expect("pair");
+        ring.receive(7, here.as_fd());
+        there.write_all(b"hello").expect("write");
+        let Completion::Received { connection: 7, result: Ok(5), buffer: Some(id), armed: true } =
+            wait(&mut ring, 1).remove(0)
+        else {
+            panic!("not a receive");
+        };
+        let echo = ring.buffer(&id, 5).to_vec();
+        ring.recycle(id);
+        ring.publish_buffers();
+        ring.send(7, here.as_fd(), echo);
+        assert_eq!(ring.sends_in_flight(), 1);
+        let Completion::Sent { connection: 7, result: Ok(5), .. } = wait(&mut ring, 1).remove(0) else {
+            panic!("not a send");
+        };
+        assert_eq!(ring.sends_in_flight(), 0);
+        let mut got = [0; 5];
+        there.read_exact(&mut got).expect("read");
+        assert_eq!(&got, b"hello");
+    }
+
+    #[test]
+    fn buffers_survive_more_receives_than_there_are() {
+        let (mut ring, _event) = ring();
+        let (here, mut there) = UnixStream::pair().expect("pair");
+        ring.receive(1, here.as_fd());
+        for round in 0..3 * buffers::COUNT as usize {
+            there.write_all(&[round as u8]).expect("write");
+            for c in wait(&mut ring, 1) {
+                let Completion::Received { result: Ok(1), buffer: Some(id), armed: true, .. } = c else {
+                    panic!("receive of round {round}");
+                };
+                assert_eq!(ring.buffer(&id, 1), [round as u8]);
+                ring.recycle(id);
+            }
+            ring.publish_buffers();
+        }
+    }
+
+    #[test]
+    fn without_buffers_the_receive_ends_and_can_be_armed_again() {
+        let (mut ring, _event) = ring();
+        let (here, mut there) = UnixStream::pair().expect("pair");
+        there.set_nonblocking(true).expect("nonblocking");
+        ring.receive(1, here.as_fd());
+        let mut held = Vec::new();
+        let mut refused = false;
+        while !refused {
+            let _ = there.write(&[1]);
+            for c in wait(&mut ring, 1) {
+                match c {
+                    Completion::Received { result: Ok(_), buffer: Some(id), .. } => held.push(id),
+                    Completion::Received { result: Err(e), buffer: None, armed: false, .. } => {
+                        assert_eq!(e.raw_os_error(), Some(libc::ENOBUFS));
+                        refused = true;
+                    }
+                    _ => panic!("unexpected completion"),
+                }
+            }
+        }
+        assert_eq!(held.len(), buffers::COUNT as usize);
+        for id in held {
+            ring.recycle(id);
+        }
+        ring.publish_buffers();
+        ring.receive(1, here.as_fd());
+        let c = wait(&mut ring, 1).remove(0);
+        assert!(matches!(c, Completion::Received { result: Ok(1), .. }));
+    }
+
+    #[test]
+    fn a_slow_reader_gets_all_of_a_long_send_in_one_completion() {
+        let (mut ring, _event) = ring();
+        let (here, mut there) = UnixStream::pair().expect("pair");
+        let long: Vec<u8> = (0..4_000_000u32).map(|i| i as u8).collect();
+        ring.send(3, here.as_fd(), long.clone());
+        ring.kick().expect("enter");
+        let reader = std::thread::spawn(move || {
+            let mut got = vec![0; 4_000_000];
+            there.read_exact(&mut got).expect("read");
+            got
+        });
+        let c = wait(&mut ring, 1).remove(0);
+        assert!(matches!(c, Completion::Sent { connection: 3, result: Ok(4_000_000), .. }));
+        assert_eq!(reader.join().expect("reader"), long);
+    }
+
+    #[test]
+    fn a_cancelled_receive_says_so() {
+        let (mut ring, _event) = ring();
+        let (here, _there) = UnixStream::pair().expect("pair");
+        ring.receive(9, here.as_fd());
+        ring.kick().expect("enter");
+        ring.cancel_receive(9);
+        let c = wait(&mut ring, 1).remove(0);
+        let Completion::Received { connection: 9, result: Err(e), armed: false, .. } = c else { panic!("not ended") };
+        assert_eq!(e.raw_os_error(), Some(libc::ECANCELED));
+    }
+
+    #[test]
+    fn accepts_many_from_one_arming() {
+        let (mut ring, _event) = ring();
+        let dir = std::env::temp_dir().join(format!("ringcached-ring-{}", std::process::id()));
+        let listener = UnixListener::bind(&dir).expect("bind");
+        ring.accept(4, listener.as_fd());
+        let clients: Vec<_> = (0..3).map(|_| UnixStream::connect(&dir).expect("connect")).collect();
+        for c in wait(&mut ring, clients.len()) {
+            assert!(matches!(c, Completion::Accepted { listener: 4, result: Ok(_), armed: true }));
+        }
+        std::fs::remove_file(&dir).expect("remove");
+    }
+}

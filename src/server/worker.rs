@@ -1,0 +1,610 @@
+//! One shard's server loop: a turn takes what has arrived, executes it, and answers each connection once.
+//!
+//! ```text
+//!   kick ring -> completions -> inputs -> mesh -> parse, prefetch, execute -> one send per connection -> mesh
+//! ```
+//!
+//! A turn is bounded: in completions taken, in commands per connection, in batches served for other shards.
+//! What is left over waits in the `ready` list, the completion queue or the mesh for the next turn.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::connection::{Blocked, Closing, Intake, Tail};
+use super::dispatch::{Control, Dispatch, Mark, Pending, touch};
+use super::intake;
+use super::limits::{COMPLETIONS_PER_TURN, GROUP, INPUT_HIGH_BYTES};
+use super::ring::{BufferId, Completion, Ring};
+use crate::clock::Clock;
+use crate::protocol::memcache::{FormTag, Need, Parser};
+use crate::router::{KeyHasher, Router};
+
+/// The router, with what a worker attaches to what it forwards.
+pub type WorkerRouter = Router<Ticket>;
+
+/// Where the answer to an errand belongs.
+#[derive(Clone, Copy, Debug)]
+pub enum Ticket {
+    /// To a reply's place in a connection's queue.
+    Reply {
+        /// The connection's number.
+        connection: u32,
+        /// Its generation.
+        generation: u32,
+        /// The reply's number.
+        sequence: u32,
+        /// How to encode it.
+        form: FormTag,
+    },
+    /// To the LARGE value at the front of a connection's queue.
+    Piece {
+        /// The connection's number.
+        connection: u32,
+        /// Its generation.
+        generation: u32,
+    },
+    /// To a command that all shards answer.
+    Gather(u32),
+    /// Nowhere.
+    Nothing,
+}
+
+/// What the shards' workers share: read or changed when a connection comes or goes, never for a request.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Open connections over all shards.
+    pub connections: AtomicUsize,
+    /// The most that may be.
+    pub connection_limit: usize,
+    /// The server is to stop.
+    pub stopping: AtomicBool,
+    /// Workers that have answered all they had received.
+    pub drained: AtomicUsize,
+}
+
+/// Sent to a connection over the limit, which is then closed.
+const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
+/// How long a stopping worker waits for readers of its last replies.
+const DRAIN_PATIENCE: Duration = Duration::from_millis(1200);
+
+/// What a worker is made of.
+pub struct WorkerParts {
+    /// Its ring, made on its thread.
+    pub ring: Ring,
+    /// Its shard and the way to the others.
+    pub router: WorkerRouter,
+    /// The settings of the protocol.
+    pub parser: Parser,
+    /// The hash of keys, the same as the shards'.
+    pub hasher: KeyHasher,
+    /// What answers for the whole server.
+    pub control: Arc<dyn Control>,
+    /// The process's clock.
+    pub clock: Clock,
+    /// Its listening sockets.
+    pub listeners: Vec<OwnedFd>,
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+}
+
+/// One shard's connections and their loop.
+pub struct Worker {
+    ring: Ring,
+    dispatch: Dispatch,
+    clock: Clock,
+    shared: Arc<Shared>,
+    listeners: Vec<OwnedFd>,
+    /// Listeners whose accept ended with an error; armed again at the next tick.
+    resting_listeners: Vec<u32>,
+    completions: Vec<Completion>,
+    inputs: Vec<Input>,
+    /// Connections whose receive ended and is wanted again.
+    rearm: Vec<u32>,
+    stopping: Option<Stopping>,
+    sends: Vec<u32>,
+}
+
+struct Stopping {
+    deadline: Duration,
+    reported: bool,
+}
+
+/// What one connection has for this turn.
+struct Input {
+    connection: u32,
+    data: Data,
+}
+
+enum Data {
+    /// In a provided buffer, from a start to a length.
+    Buffer(BufferId, usize, usize),
+    /// Collected.
+    Tail(Tail),
+}
+
+impl Data {
+    fn bytes<'a>(&'a self, ring: &'a Ring) -> &'a [u8] {
+        match self {
+            Data::Buffer(id, start, len) => &ring.buffer(id, *len)[*start..],
+            Data::Tail(tail) => tail.bytes(),
+        }
+    }
+}
+
+impl Worker {
+    /// A worker of these parts, accepting from the first turn on.
+    pub fn new(parts: WorkerParts) -> Self {
+        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared } = parts;
+        let mut worker = Worker {
+            ring,
+            dispatch: Dispatch::new(router, parser, hasher, control, clock.now()),
+            clock,
+            shared,
+            listeners,
+            resting_listeners: Vec::new(),
+            completions: Vec::new(),
+            inputs: Vec::new(),
+            rearm: Vec::new(),
+            stopping: None,
+            sends: Vec::new(),
+        };
+        for (index, listener) in (0u32..).zip(&worker.listeners) {
+            worker.ring.accept(index, listener.as_fd());
+        }
+        worker
+    }
+
+    /// One turn. Returns whether there was anything to do.
+    ///
+    /// # Errors
+    /// When the ring itself fails, which nothing short of a restart mends.
+    pub fn turn(&mut self) -> io::Result<bool> {
+        self.ring.kick()?;
+        let mut completions = std::mem::take(&mut self.completions);
+        self.ring.reap(COMPLETIONS_PER_TURN, &mut completions);
+        if completions.is_empty() && !self.has_work() {
+            self.completions = completions;
+            return Ok(false);
+        }
+        self.dispatch.now = self.clock.now();
+        self.dispatch.router.traffic_mut().turns += 1;
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+
+        self.dispatch.router.serve(self.dispatch.now);
+        self.dispatch.take_replies();
+        self.collect_ready();
+        self.execute();
+        self.dispatch.router.publish();
+        self.send();
+        self.ring.publish_buffers();
+        self.rearm();
+        Ok(true)
+    }
+
+    /// Housekeeping, about once a second.
+    pub fn tick(&mut self) {
+        self.dispatch.now = self.clock.now();
+        self.dispatch.router.maintain(self.dispatch.now);
+        if self.stopping.is_none() {
+            for index in std::mem::take(&mut self.resting_listeners) {
+                self.ring.accept(index, self.listeners[index as usize].as_fd());
+            }
+        }
+    }
+
+    /// Whether anything but a completion waits to be done.
+    fn has_work(&self) -> bool {
+        let Dispatch { router, ready, touched, .. } = &self.dispatch;
+        router.has_arrivals() || !ready.is_empty() || !touched.is_empty() || self.dispatch.owes()
+    }
+
+    /// Whether answers of other shards are outstanding.
+    pub fn awaits_peers(&self) -> bool {
+        self.dispatch.router.under_way() > 0
+    }
+
+    /// Whether anything came from other shards.
+    pub fn has_arrivals(&self) -> bool {
+        self.dispatch.router.has_arrivals()
+    }
+
+    /// Prepares to sleep on the bell's event. Returns false if there is work after all.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn prepare_sleep(&mut self) -> io::Result<bool> {
+        self.dispatch.router.bell().will_sleep();
+        self.ring.enable_event();
+        self.ring.kick()?;
+        if self.ring.has_completions() || self.has_work() || self.must_begin_to_stop() {
+            self.wake_up();
+            return Ok(false);
+        }
+        self.dispatch.router.traffic_mut().sleeps += 1;
+        Ok(true)
+    }
+
+    /// The shard is awake again.
+    pub fn wake_up(&mut self) {
+        self.dispatch.router.bell().is_awake();
+        self.ring.disable_event();
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Received { connection, result, buffer, armed } => {
+                self.received(connection, result, buffer, armed);
+            }
+            Completion::Sent { connection, result, bytes } => self.sent(connection, result, bytes),
+            Completion::Accepted { listener, result, armed } => self.accepted(listener, result, armed),
+        }
+    }
+
+    fn accepted(&mut self, listener: u32, result: io::Result<OwnedFd>, armed: bool) {
+        let refused = result.is_err();
+        if let Ok(socket) = result {
+            self.admit(socket);
+        }
+        if armed || self.stopping.is_some() {
+            return;
+        }
+        if refused {
+            // Out of descriptors, as a rule: trying at once would fail at once.
+            self.dispatch.router.traffic_mut().accept_failures += 1;
+            self.resting_listeners.push(listener);
+        } else {
+            self.ring.accept(listener, self.listeners[listener as usize].as_fd());
+        }
+    }
+
+    /// Takes a connection in, or turns it away at the limit.
+    fn admit(&mut self, socket: OwnedFd) {
+        if self.stopping.is_some() {
+            return;
+        }
+        let traffic = self.dispatch.router.traffic_mut();
+        if self.shared.connections.fetch_add(1, Ordering::Relaxed) >= self.shared.connection_limit {
+            self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+            traffic.rejected_connections += 1;
+            let socket = socket2::Socket::from(socket);
+            // A courtesy: the socket's buffer is empty, so either all of it goes out or the peer is gone.
+            let _ = socket.set_nonblocking(true);
+            let _ = (&socket).write(TOO_MANY_CONNECTIONS);
+            return;
+        }
+        traffic.total_connections += 1;
+        traffic.curr_connections += 1;
+        let number = self.dispatch.connections.insert(socket);
+        self.rearm.push(number);
+    }
+
+    fn received(&mut self, number: u32, result: io::Result<usize>, buffer: Option<BufferId>, armed: bool) {
+        let connection = self.dispatch.connections.at(number);
+        if !armed {
+            connection.receiving = false;
+            connection.pausing = false;
+            self.rearm.push(number);
+        }
+        let open = connection.is_open();
+        match (result, buffer) {
+            (Ok(len), Some(id)) if len > 0 => {
+                self.dispatch.router.traffic_mut().bytes_read += len as u64;
+                if open {
+                    self.arrived(number, id, len);
+                } else {
+                    self.ring.recycle(id);
+                }
+            }
+            (Ok(_), buffer) => {
+                buffer.into_iter().for_each(|id| self.ring.recycle(id));
+                connection.ended = true;
+                touch(connection, &mut self.dispatch.touched, number);
+            }
+            (Err(error), buffer) => {
+                buffer.into_iter().for_each(|id| self.ring.recycle(id));
+                // Out of buffers, or asked to pause: the connection itself is well.
+                let well = matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED | libc::EAGAIN));
+                if !well {
+                    self.close(number);
+                }
+            }
+        }
+        self.free_if_over(number);
+    }
+
+    /// Adds received bytes to what their connection has for this turn.
+    fn arrived(&mut self, number: u32, id: BufferId, len: usize) {
+        let Worker { ring, dispatch, inputs, .. } = self;
+        let connection = dispatch.connections.at(number);
+        if connection.input != 0 {
+            // A second buffer in one turn: joined with the first, since a command may span both.
+            let input = &mut inputs[connection.input as usize - 1];
+            if let Data::Buffer(..) = input.data {
+                let tail = Tail::of(input.data.bytes(ring));
+                if let Data::Buffer(first, ..) = std::mem::replace(&mut input.data, Data::Tail(tail)) {
+                    ring.recycle(first);
+                }
+            }
+            if let Data::Tail(tail) = &mut input.data {
+                tail.push(ring.buffer(&id, len));
+            }
+            ring.recycle(id);
+            return;
+        }
+        let waits = connection.blocked != Blocked::No || connection.ready;
+        if !waits && connection.tail.is_empty() {
+            let mut start = 0;
+            if !matches!(connection.intake, Intake::Commands) {
+                // Straight from the buffer into the store, without a copy in between.
+                let (taken, flow) =
+                    intake::take(&mut connection.intake, ring.buffer(&id, len), &mut dispatch.router, dispatch.now);
+                if taken == len && matches!(flow, ControlFlow::Break(None)) {
+                    ring.recycle(id);
+                    return;
+                }
+                // At the end of the value, or where the mesh is full, the same call finds the same state when
+                // the rest is executed.
+                start = taken;
+            }
+            inputs.push(Input { connection: number, data: Data::Buffer(id, start, len) });
+            connection.input = inputs.len() as u32;
+            return;
+        }
+        let bytes = ring.buffer(&id, len);
+        connection.tail.push(bytes);
+        let worth_a_look = match connection.need {
+            Some(Need::Bytes(total)) => connection.tail.len() >= total,
+            // The parser remembers how far it has looked for the end of a line.
+            Some(Need::Newline) | None => true,
+        };
+        ring.recycle(id);
+        if waits || !worth_a_look {
+            return;
+        }
+        let tail = std::mem::take(&mut connection.tail);
+        inputs.push(Input { connection: number, data: Data::Tail(tail) });
+        connection.input = inputs.len() as u32;
+    }
+
+    /// Adds the connections whose input can go on by itself.
+    fn collect_ready(&mut self) {
+        let Worker { dispatch, inputs, .. } = self;
+        for number in std::mem::take(&mut dispatch.ready) {
+            if !dispatch.connections.contains(number) {
+                continue;
+            }
+            let connection = dispatch.connections.at(number);
+            if !std::mem::take(&mut connection.ready) || connection.blocked != Blocked::No || !connection.is_open() {
+                continue;
+            }
+            let tail = std::mem::take(&mut connection.tail);
+            inputs.push(Input { connection: number, data: Data::Tail(tail) });
+            connection.input = inputs.len() as u32;
+        }
+    }
+
+    /// Executes the inputs of this turn and keeps what is left of them.
+    fn execute(&mut self) {
+        if self.inputs.is_empty() {
+            return;
+        }
+        let mut inputs = std::mem::take(&mut self.inputs);
+        let Worker { ring, dispatch, .. } = self;
+        dispatch.marks.clear();
+        dispatch.marks.resize(inputs.len(), Mark::default());
+        {
+            let mut group: Vec<Pending<'_>> = Vec::with_capacity(GROUP);
+            for (index, input) in inputs.iter().enumerate() {
+                dispatch.run_input(index, input.connection, input.data.bytes(ring), &mut group);
+            }
+            dispatch.run_group(&mut group);
+        }
+        for (index, input) in inputs.drain(..).enumerate() {
+            let Mark { consumed, resume, .. } = self.dispatch.marks[index];
+            let connection = self.dispatch.connections.at(input.connection);
+            connection.input = 0;
+            connection.resume = resume;
+            let open = connection.is_open();
+            match input.data {
+                Data::Buffer(id, start, len) => {
+                    if open && start + consumed < len {
+                        connection.tail = Tail::of(&self.ring.buffer(&id, len)[start + consumed..]);
+                    }
+                    self.ring.recycle(id);
+                }
+                Data::Tail(mut tail) => {
+                    tail.consume(consumed);
+                    if open {
+                        connection.tail = tail;
+                    }
+                }
+            }
+            if let Some(Need::Bytes(total)) = connection.need {
+                connection.tail.reserve(total);
+            }
+            self.rearm.push(input.connection);
+            if connection.ended {
+                touch(connection, &mut self.dispatch.touched, input.connection);
+            }
+        }
+        self.inputs = inputs;
+    }
+
+    /// One send for each connection that has something to say and none in flight.
+    fn send(&mut self) {
+        let mut touched = std::mem::take(&mut self.sends);
+        std::mem::swap(&mut touched, &mut self.dispatch.touched);
+        for number in touched.drain(..) {
+            if !self.dispatch.connections.contains(number) {
+                continue;
+            }
+            self.dispatch.connections.at(number).touched = false;
+            self.dispatch.advance(number);
+            let connection = self.dispatch.connections.at(number);
+            if !connection.sending && !connection.out.is_empty() {
+                let bytes = std::mem::take(&mut connection.out);
+                connection.sending = true;
+                self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
+                let connection = self.dispatch.connections.at(number);
+                self.ring.send(number, connection.socket(), bytes);
+            }
+            let connection = self.dispatch.connections.at(number);
+            let input_is_done = connection.blocked == Blocked::No && !connection.ready && connection.input == 0;
+            if connection.ended && input_is_done && connection.is_open() {
+                connection.closing = Closing::AfterReplies;
+            }
+            let replied = !connection.sending && connection.out.is_empty() && !connection.has_queue();
+            if connection.closing == Closing::AfterReplies && replied {
+                self.close(number);
+            }
+            self.free_if_over(number);
+        }
+        self.sends = touched;
+    }
+
+    fn sent(&mut self, number: u32, result: io::Result<usize>, bytes: Vec<u8>) {
+        let connection = self.dispatch.connections.at(number);
+        connection.sending = false;
+        let whole = matches!(result, Ok(n) if n == bytes.len());
+        self.dispatch.pool.give(bytes);
+        let connection = self.dispatch.connections.at(number);
+        if !whole {
+            self.close(number);
+        } else if !connection.out.is_empty()
+            || connection.queue.is_some()
+            || connection.closing != Closing::No
+            || connection.blocked == Blocked::Replies
+        {
+            touch(connection, &mut self.dispatch.touched, number);
+        }
+        self.free_if_over(number);
+    }
+
+    /// Arms, pauses and resumes receiving, as the connections' input allows.
+    fn rearm(&mut self) {
+        let mut rearm = std::mem::take(&mut self.rearm);
+        for number in rearm.drain(..) {
+            if !self.dispatch.connections.contains(number) {
+                continue;
+            }
+            let connection = self.dispatch.connections.at(number);
+            if connection.ended || !connection.is_open() {
+                continue;
+            }
+            let stuck = connection.blocked != Blocked::No || connection.ready;
+            let full = stuck && connection.tail.len() > INPUT_HIGH_BYTES;
+            if full && connection.receiving && !connection.pausing {
+                connection.pausing = true;
+                self.ring.cancel_receive(number);
+            } else if !full && !connection.receiving && self.stopping.is_none() {
+                connection.receiving = true;
+                let connection = self.dispatch.connections.at(number);
+                self.ring.receive(number, connection.socket());
+            }
+        }
+        self.rearm = rearm;
+    }
+
+    /// Ends a connection at once.
+    fn close(&mut self, number: u32) {
+        self.dispatch.abandon(number);
+        let connection = self.dispatch.connections.at(number);
+        if connection.receiving || connection.sending {
+            // Makes the operations in flight complete; the place is freed with the last of them.
+            let _ = SockRef::from(&connection.socket()).shutdown(std::net::Shutdown::Both);
+        }
+        touch(connection, &mut self.dispatch.touched, number);
+    }
+
+    fn free_if_over(&mut self, number: u32) {
+        if !self.dispatch.connections.contains(number) {
+            return;
+        }
+        let connection = self.dispatch.connections.at(number);
+        if connection.closing != Closing::Now || connection.receiving || connection.sending || connection.input != 0 {
+            return;
+        }
+        self.dispatch.connections.remove(number);
+        self.dispatch.router.traffic_mut().curr_connections -= 1;
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn must_begin_to_stop(&self) -> bool {
+        self.stopping.is_none() && self.shared.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Begins to stop if the server is to: accepts no more, takes what has arrived, and receives no more.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn begin_to_stop(&mut self) -> io::Result<()> {
+        if !self.must_begin_to_stop() {
+            return Ok(());
+        }
+        for index in 0..self.listeners.len() as u32 {
+            self.ring.cancel_accept(index);
+        }
+        // What the kernel holds for us is posted here, before the receives end.
+        self.ring.kick()?;
+        for number in self.dispatch.connections.numbers().collect::<Vec<_>>() {
+            let connection = self.dispatch.connections.at(number);
+            if connection.receiving && !connection.pausing {
+                connection.pausing = true;
+                self.ring.cancel_receive(number);
+            }
+        }
+        self.stopping = Some(Stopping { deadline: self.clock.elapsed() + DRAIN_PATIENCE, reported: false });
+        Ok(())
+    }
+
+    /// Whether this worker is on its way out.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_some()
+    }
+
+    /// While stopping: closes what is answered, and returns whether every worker has come that far.
+    pub fn is_drained(&mut self) -> bool {
+        let Some(stopping) = &self.stopping else { return false };
+        let late = self.clock.elapsed() >= stopping.deadline;
+        if !stopping.reported {
+            let mut waiting = self.ring.has_completions() || self.dispatch.router.under_way() > 0;
+            for number in self.dispatch.connections.numbers().collect::<Vec<_>>() {
+                let connection = self.dispatch.connections.at(number);
+                let answered = !connection.receiving
+                    && !connection.sending
+                    && !connection.ready
+                    && connection.blocked == Blocked::No
+                    && connection.out.is_empty()
+                    && !connection.has_queue();
+                if answered || late {
+                    self.close(number);
+                    self.free_if_over(number);
+                } else {
+                    waiting = true;
+                }
+            }
+            if waiting && !late {
+                return false;
+            }
+            if let Some(stopping) = &mut self.stopping {
+                stopping.reported = true;
+            }
+            self.shared.drained.fetch_add(1, Ordering::Relaxed);
+        }
+        late || self.shared.drained.load(Ordering::Relaxed) == self.dispatch.router.shards()
+    }
+
+    /// Open connections.
+    pub fn connections(&self) -> usize {
+        self.dispatch.connections.len()
+    }
+}

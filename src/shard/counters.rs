@@ -1,0 +1,116 @@
+//! What a shard counts. Plain numbers of one core; merging is addition.
+
+/// Counts of executed requests, under memcached's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // The names are memcached's; its protocol document describes them.
+pub struct Counters {
+    pub cmd_get: u64,
+    pub cmd_set: u64,
+    pub cmd_flush: u64,
+    pub cmd_touch: u64,
+    pub cmd_meta: u64,
+    pub get_hits: u64,
+    pub get_misses: u64,
+    pub delete_hits: u64,
+    pub delete_misses: u64,
+    pub incr_hits: u64,
+    pub incr_misses: u64,
+    pub decr_hits: u64,
+    pub decr_misses: u64,
+    pub cas_hits: u64,
+    pub cas_misses: u64,
+    pub cas_badval: u64,
+    pub touch_hits: u64,
+    pub touch_misses: u64,
+    pub store_too_large: u64,
+    pub store_no_memory: u64,
+}
+
+/// Counts of what a shard's connections do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Connections that are open.
+    pub curr_connections: u64,
+    /// Connections accepted since the start.
+    pub total_connections: u64,
+    /// Connections refused because of the connection limit.
+    pub rejected_connections: u64,
+    /// Times that accepting failed, as a rule for lack of descriptors; the listener then rests for a tick.
+    pub accept_failures: u64,
+    /// Bytes received.
+    pub bytes_read: u64,
+    /// Bytes sent.
+    pub bytes_written: u64,
+    /// Times that a connection's turn ended before its input did.
+    pub conn_yields: u64,
+    /// Errands sent to other shards.
+    pub forwarded_out: u64,
+    /// Errands run for other shards.
+    pub forwarded_in: u64,
+    /// Turns of the loop that found work.
+    pub turns: u64,
+    /// Times that the shard went to sleep.
+    pub sleeps: u64,
+}
+
+/// Everything that one shard reports, or several added up.
+#[derive(Clone, Debug, Default)]
+pub struct ShardStats {
+    /// Requests.
+    pub counters: Counters,
+    /// Connections.
+    pub traffic: Traffic,
+    /// Items now.
+    pub curr_items: u64,
+    /// Items ever stored.
+    pub total_items: u64,
+    /// Bytes of the items: header, key and value.
+    pub bytes: u64,
+    /// Bytes of memory committed to pages, index and their bookkeeping.
+    pub memory_bytes: u64,
+    /// Bytes of the index alone.
+    pub index_bytes: u64,
+    /// The shard's share of the memory limit.
+    pub limit_bytes: u64,
+    /// Items thrown out to make room.
+    pub evictions: u64,
+    /// Of those, the ones that had never been read.
+    pub evicted_unfetched: u64,
+    /// Times that an expired item's memory was used again for a new one.
+    pub reclaimed: u64,
+    /// Reads that found an expired item.
+    pub get_expired: u64,
+    /// Expired items that had never been read.
+    pub expired_unfetched: u64,
+    /// Pages in the free pool.
+    pub free_pages: u64,
+    /// Bytes announced by LARGE values that are being received.
+    pub uploads_bytes: u64,
+}
+
+macro_rules! add_fields {
+    ($to:expr, $from:expr, $($field:ident)+) => { $( $to.$field += $from.$field; )+ };
+}
+
+impl ShardStats {
+    /// Adds another shard's numbers.
+    pub fn merge(&mut self, other: &ShardStats) {
+        add_fields!(self.counters, other.counters,
+            cmd_get cmd_set cmd_flush cmd_touch cmd_meta get_hits get_misses delete_hits delete_misses
+            incr_hits incr_misses decr_hits decr_misses cas_hits cas_misses cas_badval touch_hits touch_misses
+            store_too_large store_no_memory);
+        add_fields!(self.traffic, other.traffic,
+            curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
+            forwarded_out forwarded_in turns sleeps);
+        add_fields!(self, other,
+            curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
+            reclaimed get_expired expired_unfetched free_pages uploads_bytes);
+    }
+}
+
+impl Traffic {
+    /// Sets to zero what `stats reset` sets to zero: everything but what is open now.
+    pub fn reset(&mut self) {
+        *self = Traffic { curr_connections: self.curr_connections, ..Traffic::default() };
+    }
+}

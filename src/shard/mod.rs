@@ -1,0 +1,12 @@
+//! One shard: executes requests on its store, keeps its counters and its housekeeping.
+//!
+//! It sees requests and replies, the store, and the time it is given. It knows no protocol, no socket and no
+//! other shard: whose keys it is asked for is the router's business.
+
+mod counters;
+mod hasher;
+mod shard;
+
+pub use counters::{Counters, ShardStats, Traffic};
+pub use hasher::KeyHasher;
+pub use shard::{PREFETCH_GROUP, Shard};

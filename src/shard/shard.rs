@@ -1,0 +1,410 @@
+//! Executing requests on the store.
+
+use std::collections::HashMap;
+
+use super::counters::{Counters, ShardStats, Traffic};
+use super::hasher::KeyHasher;
+use crate::clock::{Deadline, Exptime, Now};
+use crate::command::{
+    self, Arithmetic, ArithmeticMode, CasCheck, Delete, Hit, MetaGet, Op, Payload, Reply, Request, StoreMode, UploadId,
+    Value,
+};
+use crate::storage::{
+    self, DeleteOutcome, Found, ItemValue, SetArgs, SetMode, SetOutcome, Source, StorageError, Store, StoreConfig,
+    StoreError,
+};
+
+/// Requests that are prefetched together.
+pub const PREFETCH_GROUP: usize = storage::PREFETCH_GROUP;
+
+const _: () = assert!(command::INLINE_VALUE_MAX == storage::INLINE_VALUE_MAX, "both call the same values LARGE");
+
+/// A store with its counters, on one core.
+pub struct Shard {
+    store: Store,
+    counters: Counters,
+    traffic: Traffic,
+    limit_bytes: u64,
+    /// Why there is no room for a LARGE value that is being received. At most one per connection.
+    failed_uploads: HashMap<u64, StoreError>,
+    /// When `flush_all` with a delay is to take effect.
+    flush_at: Option<Deadline>,
+}
+
+impl Shard {
+    /// An empty shard.
+    ///
+    /// # Errors
+    /// As [`Store::new`].
+    pub fn new(config: StoreConfig, hasher: &KeyHasher) -> Result<Self, StorageError> {
+        let limit_bytes = config.memory_limit_bytes as u64;
+        let store = Store::new(config, hasher.state())?;
+        Ok(Shard {
+            store,
+            counters: Counters::default(),
+            traffic: Traffic::default(),
+            limit_bytes,
+            failed_uploads: HashMap::new(),
+            flush_at: None,
+        })
+    }
+
+    /// Starts to fetch a key's bucket into the cache.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.store.prefetch_bucket(hash);
+    }
+
+    /// Starts to fetch the items of keys whose buckets were prefetched.
+    #[inline]
+    pub fn prefetch_items(&self, hashes: &[u64]) {
+        self.store.prefetch_items(hashes);
+    }
+
+    /// Executes one request.
+    #[inline]
+    pub fn execute(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
+        if let Some(at) = self.flush_at
+            && at.is_past(now.seconds)
+        {
+            self.flush_now();
+        }
+        let Request { hash, key, op } = *request;
+        match op {
+            Op::Get => self.get(hash, key, now),
+            Op::Store(store) => self.set(hash, key, &store, now),
+            _ => self.execute_rare(request, now),
+        }
+    }
+
+    #[inline]
+    fn get(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
+        self.counters.cmd_get += 1;
+        match self.store.find_to_read(hash, key, now.seconds) {
+            Some(found) => {
+                self.counters.get_hits += 1;
+                self.hit(found, now, false)
+            }
+            None => {
+                self.counters.get_misses += 1;
+                Reply::Miss
+            }
+        }
+    }
+
+    #[inline]
+    fn hit(&mut self, found: Found, now: Now, won: bool) -> Reply<'_> {
+        let pin = match self.store.found_large(found) {
+            Some(large) => match self.store.pin(large) {
+                Some(pin) => Some(pin),
+                None => return Reply::OutOfMemory,
+            },
+            None => None,
+        };
+        let view = self.store.found_view(found);
+        let value = match (view.value, pin) {
+            (ItemValue::Inline(bytes), _) => Value::Inline(bytes),
+            (ItemValue::Large(large), Some(pin)) => Value::Pinned { len: large.value_len(), pin },
+            (ItemValue::Large(_), None) => unreachable!("a large item was pinned"),
+        };
+        Reply::Hit(Hit {
+            flags: view.flags,
+            cas: view.cas,
+            ttl_seconds: view.deadline.remaining(now.seconds),
+            fetched: view.was_fetched,
+            won,
+            token_sent: false,
+            value,
+        })
+    }
+
+    #[inline]
+    fn set(&mut self, hash: u64, key: &[u8], store: &command::Store<'_>, now: Now) -> Reply<'_> {
+        self.counters.cmd_set += 1;
+        let value = match store.value {
+            Payload::Inline(bytes) => Source::Inline(bytes),
+            Payload::Upload(id) => {
+                if let Some(error) = self.failed_uploads.remove(&upload_number(id)) {
+                    if store.mode == StoreMode::Set {
+                        self.store.remove_any(hash, key);
+                    }
+                    return self.not_stored(error);
+                }
+                Source::Upload(upload_number(id))
+            }
+        };
+        let args = SetArgs {
+            mode: set_mode(store.mode),
+            flags: store.flags,
+            deadline: now.deadline(store.exptime),
+            value,
+            cas: compared(store.cas),
+            autovivify: store.autovivify.map(|exptime| now.deadline(exptime)),
+        };
+        let outcome = self.store.set(hash, key, args, now.seconds);
+        if store.cas != CasCheck::Any {
+            match outcome {
+                Ok(SetOutcome::Stored { .. }) => self.counters.cas_hits += 1,
+                Ok(SetOutcome::Exists) => self.counters.cas_badval += 1,
+                Ok(SetOutcome::NotFound | SetOutcome::NotStored) => self.counters.cas_misses += 1,
+                Err(_) => {}
+            }
+        }
+        match outcome {
+            Ok(SetOutcome::Stored { cas }) => Reply::Stored { cas },
+            Ok(SetOutcome::NotStored) => Reply::NotStored,
+            Ok(SetOutcome::Exists) => Reply::Exists,
+            Ok(SetOutcome::NotFound) => Reply::NotFound,
+            Err(error) => self.not_stored(error),
+        }
+    }
+
+    #[cold]
+    fn not_stored(&mut self, error: StoreError) -> Reply<'static> {
+        match error {
+            StoreError::TooLarge => {
+                self.counters.store_too_large += 1;
+                Reply::TooLarge
+            }
+            StoreError::OutOfMemory | StoreError::NoUpload => {
+                self.counters.store_no_memory += 1;
+                Reply::OutOfMemory
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn execute_rare(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
+        let Request { hash, key, op } = *request;
+        match op {
+            Op::Get => self.get(hash, key, now),
+            Op::Store(store) => self.set(hash, key, &store, now),
+            Op::GetAndTouch(exptime) => {
+                self.counters.cmd_get += 1;
+                self.counters.cmd_touch += 1;
+                self.get_and_touch(hash, key, now.deadline(exptime), now)
+            }
+            Op::MetaGet(get) => self.meta_get(hash, key, get, now),
+            Op::RefusedStore(mode) => {
+                self.counters.store_too_large += 1;
+                if mode == StoreMode::Set {
+                    self.store.remove_any(hash, key);
+                }
+                Reply::TooLarge
+            }
+            Op::Delete(Delete { cas }) => match self.store.delete(hash, key, compared(cas), now.seconds) {
+                DeleteOutcome::Deleted => {
+                    self.counters.delete_hits += 1;
+                    Reply::Deleted
+                }
+                DeleteOutcome::NotFound => {
+                    self.counters.delete_misses += 1;
+                    Reply::NotFound
+                }
+                DeleteOutcome::Exists => Reply::Exists,
+            },
+            Op::Arithmetic(arithmetic) => self.arithmetic(hash, key, arithmetic, now),
+            Op::Touch(exptime) => {
+                self.counters.cmd_touch += 1;
+                if self.store.find_to_touch(hash, key, now.deadline(exptime), now.seconds).is_some() {
+                    self.counters.touch_hits += 1;
+                    Reply::Touched
+                } else {
+                    self.counters.touch_misses += 1;
+                    Reply::NotFound
+                }
+            }
+        }
+    }
+
+    fn get_and_touch(&mut self, hash: u64, key: &[u8], deadline: Deadline, now: Now) -> Reply<'_> {
+        match self.store.find_to_touch(hash, key, deadline, now.seconds) {
+            Some(found) => {
+                self.counters.get_hits += 1;
+                self.counters.touch_hits += 1;
+                self.hit(found, now, false)
+            }
+            None => {
+                self.counters.get_misses += 1;
+                self.counters.touch_misses += 1;
+                Reply::Miss
+            }
+        }
+    }
+
+    fn meta_get(&mut self, hash: u64, key: &[u8], get: MetaGet, now: Now) -> Reply<'_> {
+        self.counters.cmd_meta += 1;
+        self.counters.cmd_get += 1;
+        let found = match get.touch {
+            Some(exptime) => {
+                self.counters.cmd_touch += 1;
+                self.store.find_to_touch(hash, key, now.deadline(exptime), now.seconds)
+            }
+            None if get.no_bump => self.store.find_to_peek(hash, key, now.seconds),
+            None => self.store.find_to_read(hash, key, now.seconds),
+        };
+        if let Some(found) = found {
+            self.counters.get_hits += 1;
+            self.counters.touch_hits += u64::from(get.touch.is_some());
+            return self.hit(found, now, false);
+        }
+        self.counters.get_misses += 1;
+        self.counters.touch_misses += u64::from(get.touch.is_some());
+        let Some(exptime) = get.vivify else { return Reply::Miss };
+        let args = SetArgs {
+            mode: SetMode::Add,
+            flags: 0,
+            deadline: now.deadline(exptime),
+            value: Source::Inline(b""),
+            cas: None,
+            autovivify: None,
+        };
+        if self.store.set(hash, key, args, now.seconds).is_err() {
+            self.counters.store_no_memory += 1;
+            return Reply::OutOfMemory;
+        }
+        match self.store.find_to_peek(hash, key, now.seconds) {
+            Some(found) => self.hit(found, now, true),
+            None => Reply::Miss,
+        }
+    }
+
+    fn arithmetic(&mut self, hash: u64, key: &[u8], arithmetic: Arithmetic, now: Now) -> Reply<'_> {
+        let up = arithmetic.mode == ArithmeticMode::Increment;
+        let outcome = self.store.arithmetic(hash, key, arithmetic.delta, up, now.seconds);
+        let (hits, misses) = match up {
+            true => (&mut self.counters.incr_hits, &mut self.counters.incr_misses),
+            false => (&mut self.counters.decr_hits, &mut self.counters.decr_misses),
+        };
+        match outcome {
+            storage::Arithmetic::Number { value, .. } => {
+                *hits += 1;
+                Reply::Number(value)
+            }
+            storage::Arithmetic::NotFound => {
+                *misses += 1;
+                Reply::NotFound
+            }
+            storage::Arithmetic::NonNumeric => Reply::NonNumeric,
+            storage::Arithmetic::OutOfMemory => {
+                self.counters.store_no_memory += 1;
+                Reply::OutOfMemory
+            }
+        }
+    }
+
+    /// Forgets every item, at the time `delay`, or at once if that is zero or past. A later order replaces one
+    /// that has not taken effect.
+    pub fn flush_all(&mut self, delay: Exptime, now: Now) {
+        self.counters.cmd_flush += 1;
+        match now.deadline(delay) {
+            at if at == Deadline::NEVER || at.is_past(now.seconds) => self.flush_now(),
+            at => self.flush_at = Some(at),
+        }
+    }
+
+    fn flush_now(&mut self) {
+        self.flush_at = None;
+        self.store.flush_all();
+    }
+
+    /// Bounded housekeeping. Returns whether more of it waits.
+    pub fn maintain(&mut self, now: Now) -> bool {
+        if self.flush_at.is_some_and(|at| at.is_past(now.seconds)) {
+            self.flush_now();
+        }
+        self.store.maintain(now.seconds)
+    }
+
+    /// Begins to receive a LARGE value of `len` bytes. Where there is no room for it, the request that comes to
+    /// use it is told.
+    pub fn upload_begin(&mut self, id: UploadId, len: u64) {
+        self.failed_uploads.remove(&upload_number(id));
+        if let Err(error) = self.store.upload_begin(upload_number(id), len) {
+            self.failed_uploads.insert(upload_number(id), error);
+        }
+    }
+
+    /// The next bytes of a LARGE value.
+    pub fn upload_write(&mut self, id: UploadId, bytes: &[u8], now: Now) {
+        let id = upload_number(id);
+        if !self.failed_uploads.contains_key(&id)
+            && let Err(error) = self.store.upload_write(id, bytes, now.seconds)
+        {
+            self.store.upload_abort(id);
+            self.failed_uploads.insert(id, error);
+        }
+    }
+
+    /// Gives up a LARGE value that is being received.
+    pub fn upload_abort(&mut self, id: UploadId) {
+        self.failed_uploads.remove(&upload_number(id));
+        self.store.upload_abort(upload_number(id));
+    }
+
+    /// The contiguous bytes of a pinned value from `offset` on; empty at its end.
+    pub fn pinned_read(&self, pin: u32, offset: u64) -> &[u8] {
+        self.store.pinned_read(pin, offset)
+    }
+
+    /// Lets a pinned value go.
+    pub fn unpin(&mut self, pin: u32) {
+        self.store.unpin(pin);
+    }
+
+    /// What its connections do.
+    #[inline]
+    pub fn traffic_mut(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
+    /// All its numbers.
+    pub fn stats(&self) -> ShardStats {
+        let store = self.store.stats();
+        ShardStats {
+            counters: self.counters,
+            traffic: self.traffic,
+            curr_items: store.items,
+            total_items: store.total_items,
+            bytes: store.bytes,
+            memory_bytes: store.memory_bytes,
+            index_bytes: store.index_bytes,
+            limit_bytes: self.limit_bytes,
+            evictions: store.evictions,
+            evicted_unfetched: store.evicted_unfetched,
+            reclaimed: store.reclaimed,
+            expired_unfetched: store.expired_unfetched,
+            free_pages: store.free_pages,
+            get_expired: store.expired,
+            uploads_bytes: store.uploads_bytes,
+        }
+    }
+
+    /// Sets the counters to zero, as `stats reset` does.
+    pub fn reset_stats(&mut self) {
+        self.counters = Counters::default();
+        self.traffic.reset();
+        self.store.reset_stats();
+    }
+}
+
+fn set_mode(mode: StoreMode) -> SetMode {
+    match mode {
+        StoreMode::Set => SetMode::Set,
+        StoreMode::Add => SetMode::Add,
+        StoreMode::Replace => SetMode::Replace,
+        StoreMode::Append => SetMode::Append,
+        StoreMode::Prepend => SetMode::Prepend,
+    }
+}
+
+fn compared(cas: CasCheck) -> Option<u64> {
+    match cas {
+        CasCheck::Any => None,
+        CasCheck::Equals(cas) => Some(cas),
+    }
+}
+
+fn upload_number(id: UploadId) -> u64 {
+    u64::from(id.home) << 32 | u64::from(id.connection)
+}

@@ -1,0 +1,67 @@
+//! 2-bit CLOCK over the chunks of one class.
+
+use super::{Terms, Victim, is_pinned, judge};
+use crate::storage::{
+    item,
+    location::Location,
+    slab::{ClassId, Slab},
+};
+
+/// Chunks looked at in search of a victim. If all of them have been read lately, the least read of them leaves:
+/// a bound on the time of one eviction, met only when everything is hot.
+const SCAN_CHUNKS_MAX: usize = 512;
+
+/// A position in a class's pages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::storage) struct Hand {
+    pub(super) page: u32,
+    unit: u16,
+}
+
+impl Hand {
+    /// The next item to leave, `None` if none of the chunks looked at may.
+    pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Victim> {
+        let mut least_read: Option<(u64, Location)> = None;
+        for _ in 0..SCAN_CHUNKS_MAX {
+            let item = self.advance(class, slab)?;
+            if item == Location::NONE {
+                continue;
+            }
+            let frequency = slab.header(item).frequency();
+            if let Some(victim) = judge(slab, item, terms) {
+                return Some(victim);
+            }
+            if least_read.is_none_or(|(least, _)| frequency < least)
+                && item != terms.protected
+                && slab.header(item).is_live_item()
+                && !is_pinned(slab, item)
+            {
+                least_read = Some((frequency, item));
+            }
+        }
+        let (_, item) = least_read.filter(|_| !terms.expired_only)?;
+        Some(Victim { item, is_expired: false })
+    }
+
+    /// The item of the chunk under the hand, which moves on by one chunk: for a tail piece the item it belongs
+    /// to, for a chunk that is not an item's `Location::NONE`. `None` if the class has no pages.
+    fn advance(&mut self, class: ClassId, slab: &Slab) -> Option<Location> {
+        let pool = slab.pool(class);
+        if self.page as usize >= pool.pages.len() {
+            *self = Hand::default();
+        }
+        let page = *pool.pages.get(self.page as usize)?;
+        if self.unit >= slab.fresh_unit(page) {
+            *self = Hand { page: self.page + 1, unit: 0 };
+            return Some(Location::NONE);
+        }
+        let location = page.location(self.unit);
+        self.unit += pool.chunk_units;
+        let header = slab.header(location);
+        Some(match () {
+            () if header.is_live_item() => location,
+            () if header.is_tail() => Location(item::tail_owner(slab.chunk(location))),
+            () => Location::NONE,
+        })
+    }
+}

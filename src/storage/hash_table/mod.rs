@@ -1,0 +1,324 @@
+//! From a key's hash to its item's location. Must not know what an item is: it never reads one, but asks its
+//! caller whether a location holds the wanted key.
+//!
+//! In plain steps: the top bits of the hash pick an entry of the directory; the entry names a segment of 64
+//! buckets; the lowest six bits pick the home bucket; a 16-bit tag from just below the directory's bits picks
+//! the slots worth looking at. If an item's home is full it lives in its alternate bucket, `home ^ f(tag)`, and
+//! the home counts it. When both are full and nothing can be displaced, the segment is split in two by the next
+//! bit of the hash: about 5 µs for at most 640 items. There is no other growth, so no pause.
+//!
+//! ```text
+//!   hash  63          48-b              6        0
+//!         | directory ... |  free ...   | bucket |
+//!         | b |  tag (16) |
+//! ```
+//!
+//! The `b` base bits are common to no two initial segments; a segment's further splits are decided by bits that
+//! are also tag bits, so a split moves tags and reads no key. The directory is made at its full size, 1/2048 of
+//! the memory limit: it never doubles, and at most [`TAG_BITS_CONSUMED_MAX`] of a tag's 16 bits can become
+//! common to a segment. Beyond that a segment does not split; [`Full`] names its bucket and the owner evicts
+//! there. Only hashes that collide on purpose get so far.
+//!
+//! The hash's bits 6 to 27 decide nothing here (up to 32 GiB): a router picks the shard from them.
+//!
+//! After Lu et al., "Dash: Scalable Hashing on Persistent Memory" (VLDB 2020), for one thread.
+
+mod bucket;
+mod segment;
+
+use self::{
+    bucket::{Bucket, SLOTS},
+    segment::{BUCKETS, Segment, alternate},
+};
+use super::{
+    location::Location,
+    reservation::{HUGE_PAGE_BYTES, Reservation},
+};
+use std::io;
+
+/// How many bits of a tag can become common to all tags of a segment, at most.
+pub const TAG_BITS_CONSUMED_MAX: u32 = 7;
+
+/// One initial segment (4 KiB) for this much memory: few enough to be cheap for big items; small ones split.
+const LIMIT_BYTES_PER_INITIAL_SEGMENT: usize = 1 << 20;
+
+/// At this memory limit and above the index takes memory in huge pages.
+const HUGE_PAGES_LIMIT_BYTES_MIN: usize = 128 << 20;
+
+const SMALL_EXTENT_BYTES: usize = 64 << 10;
+
+/// An insertion found no slot: both buckets of the hash are full and their segment cannot be split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// See the module's documentation.
+pub(super) struct HashTable {
+    /// Segment numbers, by the top `directory_bits` of the hash.
+    directory: Box<[u32]>,
+    directory_bits: u32,
+    base_bits: u32,
+    buckets: Reservation<Bucket>,
+    /// Number of leading hash bits common to a segment's items, by segment.
+    depths: Vec<u8>,
+    len: usize,
+}
+
+impl HashTable {
+    /// A table for a store of this memory limit.
+    ///
+    /// # Errors
+    /// What the kernel says to reserving or committing memory.
+    pub(super) fn new(memory_limit_bytes: usize, huge_pages: bool) -> io::Result<Self> {
+        let base_bits = (memory_limit_bytes / LIMIT_BYTES_PER_INITIAL_SEGMENT).max(2).ilog2();
+        let directory_bits = base_bits + TAG_BITS_CONSUMED_MAX;
+        let big = memory_limit_bytes >= HUGE_PAGES_LIMIT_BYTES_MIN;
+        let extent_bytes = if big { HUGE_PAGE_BYTES } else { SMALL_EXTENT_BYTES };
+        let capacity_bytes = size_of::<Segment>() << directory_bits;
+        let mut table = HashTable {
+            directory: vec![0; 1 << directory_bits].into_boxed_slice(),
+            directory_bits,
+            base_bits,
+            buckets: Reservation::new(capacity_bytes, extent_bytes, huge_pages && big)?,
+            depths: Vec::new(),
+            len: 0,
+        };
+        while table.buckets.committed_bytes() < size_of::<Segment>() << base_bits {
+            table.buckets.commit_extent()?;
+        }
+        table.assign_initial_segments();
+        Ok(table)
+    }
+
+    fn assign_initial_segments(&mut self) {
+        self.depths.clear();
+        self.depths.resize(1 << self.base_bits, self.base_bits as u8);
+        for (index, entry) in self.directory.iter_mut().enumerate() {
+            *entry = (index >> TAG_BITS_CONSUMED_MAX) as u32;
+        }
+        self.len = 0;
+    }
+
+    /// Forgets everything and gives back the memory of all splits.
+    pub(super) fn clear(&mut self) {
+        self.buckets.reset(size_of::<Segment>() << self.base_bits);
+        self.assign_initial_segments();
+    }
+
+    /// Number of items.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Committed memory, directory included.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.buckets.committed_bytes() + self.directory.len() * size_of::<u32>() + self.depths.len()
+    }
+
+    /// By how much memory grows when it grows.
+    pub(super) fn extent_bytes(&self) -> usize {
+        self.buckets.extent_bytes()
+    }
+
+    /// Segments that need no more memory.
+    pub(super) fn spare_segments(&self) -> usize {
+        self.buckets.len() / BUCKETS - self.depths.len()
+    }
+
+    /// Commits and faults in memory for coming splits, off the hot path. False if that is not possible.
+    pub(super) fn populate_extent(&mut self) -> bool {
+        let committed = self.buckets.commit_extent().is_ok();
+        if committed {
+            self.buckets.populate_last_extent();
+        }
+        committed
+    }
+
+    #[inline(always)]
+    fn tag(&self, hash: u64) -> u16 {
+        (hash >> (48 - self.base_bits)) as u16
+    }
+
+    /// The number of the hash's segment's first bucket.
+    #[inline(always)]
+    fn segment_start(&self, hash: u64) -> usize {
+        self.directory[(hash >> (64 - self.directory_bits)) as usize] as usize * BUCKETS
+    }
+
+    #[inline(always)]
+    fn home(hash: u64) -> usize {
+        hash as usize & (BUCKETS - 1)
+    }
+
+    fn segment_mut(&mut self, start: usize) -> &mut Segment {
+        // A slice of BUCKETS converts to an array of BUCKETS.
+        self.buckets[start..].first_chunk_mut().expect("segments are committed whole")
+    }
+
+    /// Starts loading the home bucket.
+    #[inline(always)]
+    pub(super) fn prefetch_home(&self, hash: u64) {
+        self.buckets.prefetch(self.segment_start(hash) + Self::home(hash));
+    }
+
+    /// The first location that the home bucket (loaded by now, one hopes) suggests. If it suggests none but the
+    /// item may be in its alternate bucket, starts loading that.
+    #[inline(always)]
+    pub(super) fn candidate_at_home(&self, hash: u64) -> Candidate {
+        let (start, home, tag) = (self.segment_start(hash), Self::home(hash), self.tag(hash));
+        let bucket = &self.buckets[start + home];
+        if let Some(slot) = bucket.matches(tag).next() {
+            return Candidate::At(Location(bucket.location(slot)));
+        }
+        if bucket.overflow() == 0 {
+            return Candidate::Absent;
+        }
+        self.buckets.prefetch(start + alternate(home, tag));
+        Candidate::PerhapsAlternate
+    }
+
+    /// The first location that the alternate bucket suggests.
+    #[inline(always)]
+    pub(super) fn candidate_at_alternate(&self, hash: u64) -> Option<Location> {
+        let tag = self.tag(hash);
+        let bucket = &self.buckets[self.segment_start(hash) + alternate(Self::home(hash), tag)];
+        bucket.matches(tag).next().map(|slot| Location(bucket.location(slot)))
+    }
+
+    /// The location for which `is_wanted` says yes, among those whose tag fits.
+    #[inline(always)]
+    pub(super) fn find(&self, hash: u64, mut is_wanted: impl FnMut(Location) -> bool) -> Option<Location> {
+        let (start, home, tag) = (self.segment_start(hash), Self::home(hash), self.tag(hash));
+        let bucket = &self.buckets[start + home];
+        for slot in bucket.matches(tag) {
+            let location = Location(bucket.location(slot));
+            if is_wanted(location) {
+                return Some(location);
+            }
+        }
+        if bucket.overflow() == 0 {
+            return None;
+        }
+        let bucket = &self.buckets[start + alternate(home, tag)];
+        let found = bucket.matches(tag).find(|&slot| is_wanted(Location(bucket.location(slot))));
+        found.map(|slot| Location(bucket.location(slot)))
+    }
+
+    /// Adds a location under a hash. The key must be absent. `may_commit` allows taking more memory.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no slot and no split may make one.
+    pub(super) fn insert(&mut self, hash: u64, location: Location, may_commit: bool) -> Result<(), Full> {
+        let (home, tag) = (Self::home(hash), self.tag(hash));
+        // Each failed round deepens the segment by one bit, of which there are TAG_BITS_CONSUMED_MAX.
+        loop {
+            let start = self.segment_start(hash);
+            if segment::place(self.segment_mut(start), home, tag, location.0) {
+                self.len += 1;
+                return Ok(());
+            }
+            self.split(hash, may_commit)?;
+        }
+    }
+
+    /// The locations in both buckets of a hash: whom to evict after [`Full`].
+    pub(super) fn neighbours(&self, hash: u64) -> Vec<Location> {
+        let (start, home) = (self.segment_start(hash), Self::home(hash));
+        let mut locations = Vec::with_capacity(2 * SLOTS);
+        for bucket in [home, alternate(home, self.tag(hash))] {
+            let bucket = &self.buckets[start + bucket];
+            locations.extend(bucket.occupied().map(|slot| Location(bucket.location(slot))));
+        }
+        locations
+    }
+
+    /// Removes a location. False if it is not stored under this hash.
+    pub(super) fn remove(&mut self, hash: u64, location: Location) -> bool {
+        let Some((bucket, slot)) = self.slot(hash, location) else { return false };
+        if self.buckets[bucket].is_alternate(slot) {
+            let home = self.segment_start(hash) + Self::home(hash);
+            self.buckets[home].overflow_sub();
+        }
+        self.buckets[bucket].clear(slot);
+        self.len -= 1;
+        true
+    }
+
+    /// Exchanges a location for another. False if it is not stored under this hash.
+    pub(super) fn replace(&mut self, hash: u64, old: Location, new: Location) -> bool {
+        let Some((bucket, slot)) = self.slot(hash, old) else { return false };
+        self.buckets[bucket].set_location(slot, new.0);
+        true
+    }
+
+    fn slot(&self, hash: u64, location: Location) -> Option<(usize, usize)> {
+        let (start, home, tag) = (self.segment_start(hash), Self::home(hash), self.tag(hash));
+        let in_bucket = |number: usize| {
+            let bucket = &self.buckets[number];
+            bucket.matches(tag).find(|&slot| bucket.location(slot) == location.0).map(|slot| (number, slot))
+        };
+        in_bucket(start + home).or_else(|| in_bucket(start + alternate(home, tag)))
+    }
+
+    #[cold]
+    fn split(&mut self, hash: u64, may_commit: bool) -> Result<(), Full> {
+        let low_start = self.segment_start(hash);
+        let depth = u32::from(self.depths[low_start / BUCKETS]);
+        if depth == self.directory_bits {
+            return Err(Full);
+        }
+        if self.spare_segments() == 0 && !(may_commit && self.buckets.commit_extent().is_ok()) {
+            return Err(Full);
+        }
+        let high_number = self.depths.len();
+        self.depths[low_start / BUCKETS] += 1;
+        self.depths.push(depth as u8 + 1);
+
+        // A new segment's number is above every older one's.
+        let (lower, upper) = self.buckets.split_at_mut(high_number * BUCKETS);
+        let segments = (lower[low_start..].first_chunk_mut(), upper.first_chunk_mut());
+        let (Some(low), Some(high)) = segments else { return Err(Full) };
+        segment::split(low, high, 15 - (depth - self.base_bits));
+
+        let entries = 1 << (self.directory_bits - depth);
+        let first = (hash >> (64 - self.directory_bits)) as usize & !(entries - 1);
+        self.directory[first + entries / 2..first + entries].fill(high_number as u32);
+        Ok(())
+    }
+
+    /// Every stored location, in no order.
+    pub(super) fn locations(&self) -> impl Iterator<Item = Location> + '_ {
+        let used = &self.buckets[..self.depths.len() * BUCKETS];
+        used.iter().flat_map(|bucket| bucket.occupied().map(|slot| Location(bucket.location(slot))))
+    }
+
+    /// Panics if the counts disagree with the slots.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn check_invariants(&self) {
+        assert_eq!(self.locations().count(), self.len, "item count");
+        for start in (0..self.depths.len()).map(|number| number * BUCKETS) {
+            let mut overflow = [0; BUCKETS];
+            for (number, bucket) in self.buckets[start..start + BUCKETS].iter().enumerate() {
+                for slot in bucket.occupied().filter(|&slot| bucket.is_alternate(slot)) {
+                    overflow[alternate(number, bucket.tag(slot))] += 1;
+                }
+            }
+            for (bucket, &count) in self.buckets[start..start + BUCKETS].iter().zip(&overflow) {
+                assert_eq!(bucket.overflow(), count, "overflow count");
+            }
+        }
+    }
+}
+
+/// What a home bucket says about a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Candidate {
+    /// The item, if present, is probably here.
+    At(Location),
+    /// The item is not present.
+    Absent,
+    /// Only the alternate bucket can tell.
+    PerhapsAlternate,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use super::*;
+use ahash::RandomState;
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+fn hash(seed: u64, number: u32) -> u64 {
+    RandomState::with_seeds(seed, 2, 3, 4).hash_one(number)
+}
+
+#[test]
+fn three_million_items_grow_the_table_in_small_steps() {
+    const ITEMS: u32 = 3_000_000;
+    let mut table = HashTable::new(256 << 20, false).unwrap();
+    let initial_bytes = table.memory_bytes();
+    for number in 0..ITEMS {
+        table.insert(hash(1, number), Location(number), true).unwrap();
+    }
+    assert_eq!(table.len(), ITEMS as usize);
+    let bytes_per_item = table.memory_bytes() as f64 / f64::from(ITEMS);
+    assert!((6.4..13.0).contains(&bytes_per_item), "{bytes_per_item} bytes per item");
+    assert!(initial_bytes < 4 << 20);
+    for number in 0..ITEMS {
+        assert!(table.find(hash(1, number), |location| location.0 == number).is_some());
+    }
+    let strangers = (ITEMS..ITEMS + 100_000).map(|number| hash(1, number));
+    let false_candidates: usize = strangers
+        .map(|hash| {
+            let mut asked = 0;
+            assert_eq!(
+                table.find(hash, |_| {
+                    asked += 1;
+                    false
+                }),
+                None
+            );
+            asked
+        })
+        .sum();
+    assert!(false_candidates < 2_000, "{false_candidates} false candidates for 100000 misses");
+    table.check_invariants();
+    table.clear();
+    assert_eq!((table.len(), table.memory_bytes()), (0, initial_bytes));
+    assert_eq!(table.locations().count(), 0);
+}
+
+#[test]
+fn equal_hashes_fill_both_buckets_and_no_more() {
+    let mut table = HashTable::new(8 << 20, false).unwrap();
+    let fitting = (0..100).take_while(|&number| table.insert(0xdead_beef, Location(number), true).is_ok()).count();
+    assert_eq!(fitting, 2 * SLOTS);
+    assert_eq!(table.neighbours(0xdead_beef).len(), 2 * SLOTS);
+    table.check_invariants();
+    assert!(table.remove(0xdead_beef, Location(3)));
+    assert!(!table.remove(0xdead_beef, Location(3)));
+    table.insert(0xdead_beef, Location(99), true).unwrap();
+    assert!(table.find(0xdead_beef, |location| location.0 == 99).is_some());
+}
+
+#[test]
+fn without_leave_to_commit_the_table_stops_growing() {
+    let mut table = HashTable::new(8 << 20, false).unwrap();
+    let before = table.memory_bytes();
+    let mut number = 0;
+    while table.insert(hash(5, number), Location(number), false).is_ok() {
+        number += 1;
+        assert!(number < 1_000_000);
+    }
+    // 16 segments of a 64 KiB extent, eight of which are the initial ones.
+    assert!(number > 4 * 640, "{number} items");
+    assert!(table.memory_bytes() - before < 64);
+    table.check_invariants();
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(u32),
+    Remove(u32),
+    Replace(u32),
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn agrees_with_a_map(
+        steps in prop::collection::vec(
+            prop_oneof![
+                4 => (0u32..30_000).prop_map(Step::Insert),
+                2 => (0u32..30_000).prop_map(Step::Remove),
+                1 => (0u32..30_000).prop_map(Step::Replace),
+            ],
+            0..20_000,
+        ),
+        // Few distinct hashes make crowded buckets.
+        shift in prop_oneof![Just(0u32), Just(50u32)],
+    ) {
+        let hash = |number| hash(9, number) << shift >> shift;
+        let mut table = HashTable::new(4 << 20, false).unwrap();
+        let mut model = HashMap::<u32, u32>::new();
+        let mut next = 1_000_000;
+        for step in steps {
+            next += 1;
+            match step {
+                Step::Insert(number) if !model.contains_key(&number) => {
+                    if table.insert(hash(number), Location(next), true).is_ok() {
+                        model.insert(number, next);
+                    } else {
+                        prop_assert_eq!(table.neighbours(hash(number)).len(), 2 * SLOTS);
+                    }
+                }
+                Step::Insert(_) => {}
+                Step::Remove(number) => {
+                    let location = model.remove(&number);
+                    prop_assert_eq!(table.remove(hash(number), Location(location.unwrap_or(7))), location.is_some());
+                }
+                Step::Replace(number) => {
+                    let location = model.get(&number).copied();
+                    let replaced = table.replace(hash(number), Location(location.unwrap_or(7)), Location(next));
+                    prop_assert_eq!(replaced, location.is_some());
+                    if replaced {
+                        model.insert(number, next);
+                    }
+                }
+            }
+        }
+        table.check_invariants();
+        prop_assert_eq!(table.len(), model.len());
+        for (&number, &location) in &model {
+            prop_assert!(table.find(hash(number), |found| found.0 == location).is_some());
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A slice at a fixed address that grows in place: address space reserved once, memory committed extent by
+//! extent.
+//!
+//! ```text
+//!   base                    len                                            capacity
+//!   | extent | extent | ... | inaccessible address space, costs nothing .......|
+//! ```
+//!
+//! Only the committed part is reachable, as an ordinary slice, so that users need no `unsafe`. New memory reads
+//! as zeroes. Growing never moves or copies what is there.
+//!
+//! `unsafe`: the memory comes from `mmap`, which the type system cannot see.
+#![allow(unsafe_code)]
+
+use std::{
+    io,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    ptr::{self, NonNull},
+    slice,
+};
+
+/// Size of an x86-64 huge page; reservations are aligned to it.
+pub(super) const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Types for which any bytes, all zeroes included, are a valid value.
+///
+/// # Safety
+/// The implementor has no invalid bit patterns, and its alignment divides [`HUGE_PAGE_BYTES`].
+pub(super) unsafe trait Plain: Copy {}
+
+// SAFETY: every bit pattern is a u8.
+unsafe impl Plain for u8 {}
+
+/// See the module's documentation.
+pub(super) struct Reservation<T: Plain> {
+    base: NonNull<T>,
+    mapping: NonNull<libc::c_void>,
+    mapping_bytes: usize,
+    extent_bytes: usize,
+    committed_bytes: usize,
+    capacity_bytes: usize,
+    huge_pages: bool,
+    owns: PhantomData<T>,
+}
+
+// SAFETY: the mapping is private to this value and `T` is plain data; sending moves exclusive ownership.
+unsafe impl<T: Plain + Send> Send for Reservation<T> {}
+
+impl<T: Plain> Reservation<T> {
+    /// Reserves address space for `capacity_bytes`, rounded up to whole extents. Commits nothing.
+    ///
+    /// # Errors
+    /// What `mmap` says, usually a limit on address space.
+    pub(super) fn new(capacity_bytes: usize, extent_bytes: usize, huge_pages: bool) -> io::Result<Self> {
+        debug_assert!(extent_bytes.is_multiple_of(4096) && extent_bytes.is_multiple_of(size_of::<T>()));
+        let capacity_bytes = capacity_bytes.next_multiple_of(extent_bytes);
+        let mapping_bytes = capacity_bytes + HUGE_PAGE_BYTES;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
+        let mapping = unsafe { libc::mmap(ptr::null_mut(), mapping_bytes, libc::PROT_NONE, flags, -1, 0) };
+        if mapping == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let lead_bytes = mapping.addr().next_multiple_of(HUGE_PAGE_BYTES) - mapping.addr();
+        // SAFETY: the mapping is one huge page longer than the capacity, so the aligned start lies inside it.
+        let base = unsafe { mapping.byte_add(lead_bytes) }.cast::<T>();
+        let (Some(base), Some(mapping)) = (NonNull::new(base), NonNull::new(mapping)) else {
+            return Err(io::Error::from(io::ErrorKind::OutOfMemory));
+        };
+        Ok(Reservation {
+            base,
+            mapping,
+            mapping_bytes,
+            extent_bytes,
+            committed_bytes: 0,
+            capacity_bytes,
+            huge_pages,
+            owns: PhantomData,
+        })
+    }
+
+    pub(super) fn committed_bytes(&self) -> usize {
+        self.committed_bytes
+    }
+
+    pub(super) fn extent_bytes(&self) -> usize {
+        self.extent_bytes
+    }
+
+    /// Makes one more extent accessible. Memory is taken from the kernel when it is first touched.
+    ///
+    /// # Errors
+    /// `OutOfMemory` at the end of the reservation, else what `mprotect` says.
+    pub(super) fn commit_extent(&mut self) -> io::Result<()> {
+        if self.committed_bytes + self.extent_bytes > self.capacity_bytes {
+            return Err(io::Error::from(io::ErrorKind::OutOfMemory));
+        }
+        let start = self.address(self.committed_bytes);
+        // SAFETY: the range lies inside our mapping (checked above) and is not reachable through the slice yet.
+        if unsafe { libc::mprotect(start, self.extent_bytes, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let advice = if self.huge_pages { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE };
+        // SAFETY: as above. The advice changes no contents; a kernel without huge pages refuses it, harmlessly.
+        unsafe { libc::madvise(start, self.extent_bytes, advice) };
+        self.committed_bytes += self.extent_bytes;
+        Ok(())
+    }
+
+    /// Faults in the last committed extent now. A kernel that cannot (before 5.14) leaves it to the first touch.
+    pub(super) fn populate_last_extent(&mut self) {
+        if let Some(offset) = self.committed_bytes.checked_sub(self.extent_bytes) {
+            // SAFETY: the range is committed and ours; populating keeps its contents.
+            unsafe { libc::madvise(self.address(offset), self.extent_bytes, libc::MADV_POPULATE_WRITE) };
+        }
+    }
+
+    /// Gives the memory behind `len` elements from `start` back to the kernel; they read as zeroes from now on.
+    /// The range must consist of whole 4 KiB pages.
+    pub(super) fn discard(&mut self, start: usize, len: usize) {
+        let (start_bytes, len_bytes) = (start * size_of::<T>(), len * size_of::<T>());
+        assert!(start_bytes + len_bytes <= self.committed_bytes && (start_bytes | len_bytes).is_multiple_of(4096));
+        if len_bytes == 0 {
+            return;
+        }
+        // SAFETY: the range is committed (asserted) and exclusively borrowed; zeroes are valid values of `T`.
+        let refused = unsafe { libc::madvise(self.address(start_bytes), len_bytes, libc::MADV_DONTNEED) } != 0;
+        if refused {
+            // Locked memory cannot be given back; the contract on the contents still holds.
+            // SAFETY: as above.
+            unsafe { ptr::write_bytes(self.base.as_ptr().add(start), 0, len) };
+        }
+    }
+
+    /// Zeroes everything and gives back all extents behind the first `keep_bytes`.
+    pub(super) fn reset(&mut self, keep_bytes: usize) {
+        self.discard(0, self.len());
+        self.committed_bytes = self.committed_bytes.min(keep_bytes.next_multiple_of(self.extent_bytes));
+    }
+
+    /// Starts loading the cache line of element `index`. Only a hint: any index is allowed.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, index: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let address = self.base.as_ptr().wrapping_add(index).cast::<i8>();
+            // SAFETY: a prefetch never faults, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = index;
+    }
+
+    fn address(&self, offset_bytes: usize) -> *mut libc::c_void {
+        debug_assert!(offset_bytes <= self.capacity_bytes);
+        // SAFETY: offsets passed here are at most the capacity, so the result stays inside the mapping.
+        unsafe { self.base.as_ptr().byte_add(offset_bytes) }.cast()
+    }
+}
+
+impl<T: Plain> Deref for Reservation<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: the committed bytes are readable, aligned, initialised (zeroes at first), and borrowed with `self`.
+        unsafe { slice::from_raw_parts(self.base.as_ptr(), self.committed_bytes / size_of::<T>()) }
+    }
+}
+
+impl<T: Plain> DerefMut for Reservation<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`, and writable; the exclusive borrow of `self` makes the slice unique.
+        unsafe { slice::from_raw_parts_mut(self.base.as_ptr(), self.committed_bytes / size_of::<T>()) }
+    }
+}
+
+impl<T: Plain> Drop for Reservation<T> {
+    fn drop(&mut self) {
+        // SAFETY: exactly the mapping made in `new`; no borrow of it can outlive `self`.
+        unsafe { libc::munmap(self.mapping.as_ptr(), self.mapping_bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXTENT_BYTES: usize = 64 << 10;
+
+    #[test]
+    fn grows_in_place_up_to_its_capacity() {
+        let mut r = Reservation::<u8>::new(3 * EXTENT_BYTES, EXTENT_BYTES, false).unwrap();
+        assert!(r.is_empty());
+        r.commit_extent().unwrap();
+        r[7] = 42;
+        let address = r.as_ptr();
+        r.commit_extent().unwrap();
+        r.commit_extent().unwrap();
+        assert_eq!((r.as_ptr(), r[7], r.len()), (address, 42, 3 * EXTENT_BYTES));
+        assert!(r.iter().skip(8).all(|&b| b == 0));
+        assert!(r.commit_extent().is_err());
+        assert!(address.addr().is_multiple_of(HUGE_PAGE_BYTES));
+    }
+
+    #[test]
+    fn discarded_memory_reads_as_zeroes() {
+        let mut r = Reservation::<u8>::new(2 * EXTENT_BYTES, EXTENT_BYTES, false).unwrap();
+        r.commit_extent().unwrap();
+        r.commit_extent().unwrap();
+        r.populate_last_extent();
+        r.fill(9);
+        r.discard(4096, 8192);
+        assert_eq!((r[4095], r[4096], r[12287], r[12288]), (9, 0, 0, 9));
+        r.reset(1);
+        assert_eq!(r.len(), EXTENT_BYTES);
+        r.commit_extent().unwrap();
+        assert!(r.iter().all(|&b| b == 0));
+    }
+}

@@ -1,0 +1,240 @@
+//! Memory in pages and chunks. Knows which chunks are taken, not what is in them beyond the link of a free one,
+//! and never decides who must leave: that is eviction's.
+//!
+//! One address range per store; extents of it are committed as the cache fills and cut into 64 KiB pages. A page
+//! is free, belongs to one class and is cut into its chunks, or is a piece of a LARGE value. A page whose last
+//! chunk is freed goes back to the free pages, so that an unused class holds none.
+//!
+//! Free chunks cost nothing: those given back are linked through their own header words, per page; those never
+//! used are a mark (`fresh`) that moves up the page. So giving a page to a class touches no memory either.
+
+mod class_table;
+mod page;
+mod pages;
+
+pub(super) use self::{
+    class_table::{CHUNK_BYTES_MAX, ClassId, ClassTable},
+    page::{Page, PageUse},
+};
+
+use self::page::{NO_PAGE, NO_UNIT};
+use super::{
+    item::Header,
+    location::{Location, PAGE_BYTES, PageId, UNIT_BYTES},
+    reservation::Reservation,
+};
+use std::io;
+
+/// A class's pages.
+pub(super) struct Pool {
+    pub(super) pages: Vec<PageId>,
+    /// Head of the list of pages with a free chunk.
+    partial: u32,
+    pub(super) chunk_units: u16,
+    pub(super) chunks_per_page: u16,
+    /// Taken chunks.
+    pub(super) used_chunks: usize,
+}
+
+/// See the module's documentation.
+pub(super) struct Slab {
+    memory: Reservation<u8>,
+    pub(super) classes: ClassTable,
+    pools: Vec<Pool>,
+    pages: Vec<Page>,
+    free_head: u32,
+    free_count: usize,
+    released_head: u32,
+    released_count: usize,
+    large_count: usize,
+    received_count: usize,
+}
+
+impl Slab {
+    /// Reserves room for `capacity_bytes`; commits nothing.
+    ///
+    /// # Errors
+    /// What the kernel says to the reservation.
+    pub(super) fn new(capacity_bytes: usize, extent_bytes: usize, huge_pages: bool) -> io::Result<Self> {
+        debug_assert!(extent_bytes.is_multiple_of(PAGE_BYTES));
+        let classes = ClassTable::new();
+        let pools = (0..classes.len())
+            .map(|class| {
+                let chunk_bytes = classes.chunk_bytes(ClassId(class as u8));
+                Pool {
+                    pages: Vec::new(),
+                    partial: NO_PAGE,
+                    chunk_units: (chunk_bytes / UNIT_BYTES) as u16,
+                    chunks_per_page: (PAGE_BYTES / chunk_bytes) as u16,
+                    used_chunks: 0,
+                }
+            })
+            .collect();
+        Ok(Slab {
+            memory: Reservation::new(capacity_bytes, extent_bytes, huge_pages)?,
+            classes,
+            pools,
+            pages: Vec::new(),
+            free_head: NO_PAGE,
+            free_count: 0,
+            released_head: NO_PAGE,
+            released_count: 0,
+            large_count: 0,
+            received_count: 0,
+        })
+    }
+
+    pub(super) fn pool(&self, class: ClassId) -> &Pool {
+        &self.pools[class.index()]
+    }
+
+    /// Where the chunks of a page that have been in use end, in units from its start.
+    #[inline(always)]
+    pub(super) fn fresh_unit(&self, page: PageId) -> u16 {
+        self.pages[page.index()].fresh
+    }
+
+    pub(super) fn class_ids(&self) -> impl Iterator<Item = ClassId> + use<> {
+        (0..self.pools.len()).map(|class| ClassId(class as u8))
+    }
+
+    /// The class of the page that a location lies in. Only for chunks.
+    #[inline(always)]
+    pub(super) fn class_at(&self, location: Location) -> ClassId {
+        match self.pages[location.page().index()].usage {
+            PageUse::Class(class) => class,
+            _ => unreachable!("{location:?} is in no class's page"),
+        }
+    }
+
+    /// Memory from a location to the end of the store. Callers know their chunk's length from its header.
+    #[inline(always)]
+    pub(super) fn chunk(&self, location: Location) -> &[u8] {
+        &self.memory[location.byte()..]
+    }
+
+    #[inline(always)]
+    pub(super) fn chunk_mut(&mut self, location: Location) -> &mut [u8] {
+        &mut self.memory[location.byte()..]
+    }
+
+    #[inline(always)]
+    pub(super) fn header(&self, location: Location) -> Header {
+        Header::read(self.chunk(location))
+    }
+
+    #[inline(always)]
+    pub(super) fn set_header(&mut self, location: Location, header: Header) {
+        header.write(self.chunk_mut(location));
+    }
+
+    /// Starts loading the two cache lines in which a small item lies.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, location: Location) {
+        self.memory.prefetch(location.byte());
+        self.memory.prefetch(location.byte() + 64);
+    }
+
+    pub(super) fn page_bytes(&self, page: PageId) -> &[u8] {
+        &self.memory[page.byte()..][..PAGE_BYTES]
+    }
+
+    pub(super) fn page_bytes_mut(&mut self, page: PageId) -> &mut [u8] {
+        &mut self.memory[page.byte()..][..PAGE_BYTES]
+    }
+
+    /// A chunk of the class from the pages it has, marked as reserved; `None` if they are full.
+    #[inline(always)]
+    pub(super) fn allocate(&mut self, class: ClassId) -> Option<Location> {
+        let pool = &mut self.pools[class.index()];
+        if pool.partial == NO_PAGE {
+            return None;
+        }
+        let id = PageId(pool.partial);
+        let page = &mut self.pages[id.index()];
+        let unit = if page.free_head != NO_UNIT {
+            let unit = page.free_head;
+            page.free_head = Header::read(&self.memory[id.location(unit).byte()..]).next_free();
+            unit
+        } else {
+            let unit = page.fresh;
+            page.fresh += pool.chunk_units;
+            unit
+        };
+        page.used += 1;
+        pool.used_chunks += 1;
+        if page.used == pool.chunks_per_page {
+            self.unlist(id, class);
+        }
+        let location = id.location(unit);
+        self.set_header(location, Header::RESERVED);
+        Some(location)
+    }
+
+    /// Takes a chunk back.
+    #[inline(always)]
+    pub(super) fn free(&mut self, location: Location) {
+        let class = self.class_at(location);
+        let id = location.page();
+        let page = &mut self.pages[id.index()];
+        let next = page.free_head;
+        page.free_head = location.unit_in_page();
+        page.used -= 1;
+        let (used, is_listed) = (page.used, page.is_listed);
+        self.pools[class.index()].used_chunks -= 1;
+        self.set_header(location, Header::free(next));
+        if used == 0 {
+            self.give_back(id, class);
+        } else if !is_listed {
+            self.list(id, class);
+        }
+    }
+
+    /// Remembers that an item in the page of `location` expires at `deadline`.
+    #[inline(always)]
+    pub(super) fn note_deadline(&mut self, location: Location, deadline_raw: u32) {
+        if deadline_raw != 0 {
+            let page = &mut self.pages[location.page().index()];
+            page.earliest_deadline = page.earliest_deadline.min(deadline_raw);
+        }
+    }
+
+    /// Keeps the page of `location` from being taken from its class.
+    pub(super) fn pin_page(&mut self, location: Location) {
+        self.pages[location.page().index()].pinned += 1;
+    }
+
+    pub(super) fn unpin_page(&mut self, location: Location) {
+        let page = &mut self.pages[location.page().index()];
+        debug_assert!(page.pinned > 0);
+        page.pinned -= 1;
+    }
+
+    /// Puts a page at the head of its pool's list of pages with a free chunk.
+    fn list(&mut self, id: PageId, class: ClassId) {
+        let pool = &mut self.pools[class.index()];
+        let page = &mut self.pages[id.index()];
+        (page.next, page.previous, page.is_listed) = (pool.partial, NO_PAGE, true);
+        if pool.partial != NO_PAGE {
+            self.pages[pool.partial as usize].previous = id.0;
+        }
+        pool.partial = id.0;
+    }
+
+    fn unlist(&mut self, id: PageId, class: ClassId) {
+        let page = &mut self.pages[id.index()];
+        let (next, previous) = (page.next, page.previous);
+        page.is_listed = false;
+        if previous == NO_PAGE {
+            self.pools[class.index()].partial = next;
+        } else {
+            self.pages[previous as usize].next = next;
+        }
+        if next != NO_PAGE {
+            self.pages[next as usize].previous = previous;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

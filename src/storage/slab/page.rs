@@ -1,0 +1,74 @@
+//! What is known about one page, kept outside of it so that chunks fill it to the last byte.
+
+use super::super::location::Location;
+use super::class_table::ClassId;
+
+/// Ends a page's list of free chunks, and the lists of pages.
+pub(in crate::storage) const NO_UNIT: u16 = u16::MAX;
+pub(super) const NO_PAGE: u32 = u32::MAX;
+
+/// Who has a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) enum PageUse {
+    /// Nobody; its memory is committed.
+    Free,
+    /// Nobody; its memory has gone back to the kernel.
+    Released,
+    /// A slab class: it is cut into chunks.
+    Class(ClassId),
+    /// A LARGE value, or its list of pages, that is being received.
+    Received,
+    /// A stored LARGE value, or its list of pages; the item's record is at this location.
+    Large(Location),
+}
+
+/// One page's metadata.
+#[derive(Clone, Debug)]
+pub(in crate::storage) struct Page {
+    pub(in crate::storage) usage: PageUse,
+    /// Chunks that are not free: live, tail, detached or reserved.
+    pub(super) used: u16,
+    /// Chunks that must stay where they are: of pinned or protected items, or being received.
+    pub(super) pinned: u16,
+    /// The first chunk of the list of freed ones.
+    pub(super) free_head: u16,
+    /// Units from here on have never been part of a chunk since the page came to its class.
+    pub(super) fresh: u16,
+    /// No item in the page expires before this second, as far as known; `u32::MAX` if none expires.
+    pub(super) earliest_deadline: u32,
+    /// Index in the pool's list of pages.
+    pub(super) position: u32,
+    /// Neighbours in the pool's list of pages with a free chunk; `next` alone links free and released pages.
+    pub(super) next: u32,
+    pub(super) previous: u32,
+    pub(super) is_listed: bool,
+}
+
+impl Page {
+    pub(super) fn new(usage: PageUse) -> Self {
+        Page {
+            usage,
+            used: 0,
+            pinned: 0,
+            free_head: NO_UNIT,
+            fresh: 0,
+            earliest_deadline: u32::MAX,
+            position: 0,
+            next: NO_PAGE,
+            previous: NO_PAGE,
+            is_listed: false,
+        }
+    }
+
+    pub(in crate::storage) fn class(&self) -> Option<ClassId> {
+        match self.usage {
+            PageUse::Class(class) => Some(class),
+            _ => None,
+        }
+    }
+
+    /// Whether its contents may be evicted to reuse it.
+    pub(in crate::storage) fn is_movable(&self) -> bool {
+        self.pinned == 0
+    }
+}

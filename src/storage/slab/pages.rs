@@ -1,0 +1,228 @@
+//! Pages on their way between the kernel, the classes and LARGE values.
+
+use super::{
+    super::{
+        item::Header,
+        location::{Location, PAGE_BYTES, PageId},
+    },
+    ClassId, NO_PAGE, Page, PageUse, Slab,
+};
+
+impl Slab {
+    /// Memory that is committed: all extents but the released pages.
+    pub(in crate::storage) fn committed_bytes(&self) -> usize {
+        self.memory.committed_bytes() - self.released_count * PAGE_BYTES
+    }
+
+    pub(in crate::storage) fn extent_bytes(&self) -> usize {
+        self.memory.extent_bytes()
+    }
+
+    /// Memory that page metadata and page lists take.
+    pub(in crate::storage) fn metadata_bytes(&self) -> usize {
+        self.pages.len() * (size_of::<Page>() + size_of::<PageId>())
+    }
+
+    pub(in crate::storage) fn pages(&self) -> &[Page] {
+        &self.pages
+    }
+
+    pub(in crate::storage) fn page(&self, id: PageId) -> &Page {
+        &self.pages[id.index()]
+    }
+
+    /// Pages that are committed and unused.
+    pub(in crate::storage) fn free_pages(&self) -> usize {
+        self.free_count
+    }
+
+    /// Pages whose memory went back to the kernel.
+    pub(in crate::storage) fn released_pages(&self) -> usize {
+        self.released_count
+    }
+
+    /// Pages of stored LARGE values.
+    pub(in crate::storage) fn large_pages(&self) -> usize {
+        self.large_count
+    }
+
+    /// Takes one more extent into use. False if the kernel refuses or the address range ends.
+    pub(in crate::storage) fn commit_extent(&mut self) -> bool {
+        if self.memory.commit_extent().is_err() {
+            return false;
+        }
+        let first = self.pages.len();
+        let end = self.memory.len() / PAGE_BYTES;
+        self.pages.resize_with(end, || Page::new(PageUse::Free));
+        // Backwards, so that pages are taken in the order of their addresses.
+        for index in (first..end).rev() {
+            self.push_free(PageId(index as u32));
+        }
+        true
+    }
+
+    /// Faults in the extent that was committed last.
+    pub(in crate::storage) fn populate_last_extent(&mut self) {
+        self.memory.populate_last_extent();
+    }
+
+    fn push_free(&mut self, id: PageId) {
+        self.pages[id.index()] = Page { next: self.free_head, ..Page::new(PageUse::Free) };
+        self.free_head = id.0;
+        self.free_count += 1;
+    }
+
+    fn pop_free(&mut self) -> Option<PageId> {
+        if self.free_head == NO_PAGE {
+            return None;
+        }
+        let id = PageId(self.free_head);
+        self.free_head = self.pages[id.index()].next;
+        self.free_count -= 1;
+        Some(id)
+    }
+
+    /// Gives a free page to a class. False if there is none.
+    pub(in crate::storage) fn assign_page(&mut self, class: ClassId) -> bool {
+        let Some(id) = self.pop_free() else { return false };
+        let pool = &mut self.pools[class.index()];
+        let position = pool.pages.len() as u32;
+        pool.pages.push(id);
+        self.pages[id.index()] = Page { position, ..Page::new(PageUse::Class(class)) };
+        self.list(id, class);
+        true
+    }
+
+    /// A free page for a LARGE value that is being received.
+    pub(in crate::storage) fn take_page(&mut self) -> Option<PageId> {
+        let id = self.pop_free()?;
+        self.pages[id.index()] = Page::new(PageUse::Received);
+        self.received_count += 1;
+        Some(id)
+    }
+
+    /// The value that a received page is part of has been stored.
+    pub(in crate::storage) fn publish_page(&mut self, id: PageId, record: Location) {
+        debug_assert_eq!(self.pages[id.index()].usage, PageUse::Received);
+        self.pages[id.index()].usage = PageUse::Large(record);
+        self.received_count -= 1;
+        self.large_count += 1;
+    }
+
+    /// Takes back a page of a LARGE value.
+    pub(in crate::storage) fn free_page(&mut self, id: PageId) {
+        match self.pages[id.index()].usage {
+            PageUse::Received => self.received_count -= 1,
+            PageUse::Large(_) => self.large_count -= 1,
+            _ => return debug_assert!(false, "page {id:?} is not of a LARGE value"),
+        }
+        self.push_free(id);
+    }
+
+    /// Makes a page without used chunks free.
+    pub(super) fn give_back(&mut self, id: PageId, class: ClassId) {
+        if self.pages[id.index()].is_listed {
+            self.unlist(id, class);
+        }
+        let position = self.pages[id.index()].position as usize;
+        let pool = &mut self.pools[class.index()];
+        pool.pages.swap_remove(position);
+        if let Some(moved) = pool.pages.get(position) {
+            self.pages[moved.index()].position = position as u32;
+        }
+        self.push_free(id);
+    }
+
+    /// Gives the memory of a free page back to the kernel. False if there is none.
+    pub(in crate::storage) fn release_page(&mut self) -> bool {
+        let Some(id) = self.pop_free() else { return false };
+        self.memory.discard(id.byte(), PAGE_BYTES);
+        self.pages[id.index()] = Page { next: self.released_head, ..Page::new(PageUse::Released) };
+        self.released_head = id.0;
+        self.released_count += 1;
+        true
+    }
+
+    /// Makes a released page free again; its memory comes back when it is touched. False if there is none.
+    pub(in crate::storage) fn restore_page(&mut self) -> bool {
+        if self.released_head == NO_PAGE {
+            return false;
+        }
+        let id = PageId(self.released_head);
+        self.released_head = self.pages[id.index()].next;
+        self.released_count -= 1;
+        self.push_free(id);
+        true
+    }
+
+    /// The chunks of a class's page that have been in use, in order; free ones among them.
+    pub(in crate::storage) fn chunks_in(&self, id: PageId) -> impl Iterator<Item = Location> + use<> {
+        let page = &self.pages[id.index()];
+        let step = page.class().map_or(1, |class| self.pools[class.index()].chunk_units);
+        (0..page.fresh).step_by(step as usize).map(move |unit| id.location(unit))
+    }
+
+    /// Frees every page without pinned chunks at once, in time proportional to the number of pages. LARGE pages
+    /// stay if `keeps` says so of their record; they and pages with pinned chunks are the caller's to go through.
+    pub(in crate::storage) fn clear(&mut self, keeps: impl Fn(&Slab, Location) -> bool) {
+        for index in 0..self.pages.len() {
+            let id = PageId(index as u32);
+            match self.pages[index].usage {
+                PageUse::Class(class) if self.pages[index].pinned == 0 => {
+                    self.pools[class.index()].used_chunks -= self.pages[index].used as usize;
+                    self.give_back(id, class);
+                }
+                PageUse::Large(record) if !keeps(self, record) => self.free_page(id),
+                _ => {}
+            }
+        }
+    }
+
+    /// Panics if counts and lists disagree with the pages and chunk headers.
+    #[cfg(any(test, debug_assertions))]
+    pub(in crate::storage) fn check_invariants(&self) {
+        let count = |wanted: fn(&PageUse) -> bool| self.pages.iter().filter(|page| wanted(&page.usage)).count();
+        assert_eq!(count(|usage| *usage == PageUse::Free), self.free_count, "free pages");
+        assert_eq!(count(|usage| *usage == PageUse::Released), self.released_count, "released pages");
+        assert_eq!(count(|usage| matches!(usage, PageUse::Large(_))), self.large_count, "LARGE pages");
+        assert_eq!(count(|usage| *usage == PageUse::Received), self.received_count, "received pages");
+        for (head, length) in [(self.free_head, self.free_count), (self.released_head, self.released_count)] {
+            assert_eq!(self.listed_from(head).count(), length, "list of pages");
+        }
+        for class in self.class_ids() {
+            self.check_pool(class);
+        }
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    fn listed_from(&self, head: u32) -> impl Iterator<Item = u32> + '_ {
+        let link = |page: u32| Some(page).filter(|&page| page != NO_PAGE);
+        std::iter::successors(link(head), move |&page| link(self.pages[page as usize].next))
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    fn check_pool(&self, class: ClassId) {
+        use super::NO_UNIT;
+        let pool = self.pool(class);
+        let mut used_in_class = 0;
+        for (position, &id) in pool.pages.iter().enumerate() {
+            let page = self.page(id);
+            assert_eq!((page.usage, page.position as usize), (PageUse::Class(class), position));
+            let used = self.chunks_in(id).filter(|&chunk| !self.header(chunk).is_free()).count();
+            assert_eq!(used, page.used as usize, "used chunks of {id:?}");
+            assert!(used > 0 || pool.pages.len() == 1, "an empty page is kept by {class:?}");
+            assert_eq!(page.is_listed, used < pool.chunks_per_page as usize, "listing of {id:?}");
+            let next = |&unit: &u16| {
+                let header: Header = self.header(id.location(unit));
+                assert!(header.is_free());
+                Some(header.next_free()).filter(|&unit| unit != NO_UNIT)
+            };
+            let free = std::iter::successors(Some(page.free_head).filter(|&unit| unit != NO_UNIT), next).count();
+            assert_eq!(free + used, self.chunks_in(id).count(), "free chunks of {id:?}");
+            used_in_class += used;
+        }
+        assert_eq!(used_in_class, pool.used_chunks, "used chunks of {class:?}");
+        let listed = pool.pages.iter().filter(|id| self.page(**id).is_listed).count();
+        assert_eq!(self.listed_from(pool.partial).count(), listed, "list of partial pages");
+    }
+}

@@ -1,0 +1,82 @@
+//! Walks everything and compares it with everything else. For tests.
+
+use super::Store;
+use crate::storage::{
+    item::{self, Header},
+    location::{Location, PageId},
+    slab::PageUse,
+};
+use std::collections::{HashMap, HashSet};
+
+impl Store {
+    /// Panics if index, items, pages, lists and counts disagree anywhere.
+    pub fn check_invariants(&self) {
+        self.table.check_invariants();
+        self.slab.check_invariants();
+        let linked: HashSet<Location> = self.table.locations().collect();
+        assert_eq!(linked.len(), self.table.len(), "a location is stored twice");
+        assert_eq!(self.table.len() as u64, self.counters.items, "item count");
+        let bytes: u64 = linked.iter().map(|&item| self.item_bytes(item, self.slab.header(item))).sum();
+        assert_eq!(bytes, self.counters.bytes, "item bytes");
+        let in_classes: u64 = self.counters.classes.iter().map(|class| class.items).sum();
+        assert_eq!(in_classes, self.counters.items, "items by class");
+        let announced: u64 = self.uploads.values().map(|upload| upload.len()).sum();
+        assert_eq!(announced, self.uploads_bytes, "uploads' bytes");
+        assert_eq!(self.protected, Location::NONE);
+        self.check_chunks(&linked);
+        self.check_pins();
+        let slack = self.slab.extent_bytes().max(self.table.extent_bytes());
+        assert!(self.memory_bytes() <= self.config.memory_limit_bytes + slack, "memory limit");
+    }
+
+    fn check_chunks(&self, linked: &HashSet<Location>) {
+        let mut live = 0;
+        for class in self.slab.class_ids() {
+            for chunk in self.slab.pool(class).pages.iter().flat_map(|&page| self.slab.chunks_in(page)) {
+                let bytes = self.slab.chunk(chunk);
+                let header = Header::read(bytes);
+                if header.is_live_item() {
+                    live += 1;
+                    assert!(linked.contains(&chunk), "a live item is not in the hash table");
+                    let key = item::key(header, bytes);
+                    assert_eq!(self.find(self.hash(key), key), Some(chunk), "an item is not found by its key");
+                    assert!(header.item_len() <= self.slab.classes.chunk_bytes(class));
+                }
+                if header.is_live_item() && header.is_large() || header.is_detached() {
+                    self.check_large(chunk);
+                }
+                assert!(header != Header::RESERVED, "a chunk was never written");
+            }
+        }
+        assert_eq!(live, linked.len(), "the hash table names chunks that are no items");
+    }
+
+    fn check_large(&self, record: Location) {
+        for tail in self.tails(record) {
+            assert!(self.slab.header(tail).is_tail());
+            assert_eq!(item::tail_owner(self.slab.chunk(tail)), record.0, "a tail piece's owner");
+        }
+        let list = Some(self.record(record).list_page()).filter(|&page| page != PageId::NONE);
+        let pages = (0..self.record(record).shape().pages).map(|index| self.large_page(record, index));
+        for page in pages.chain(list) {
+            assert_eq!(self.slab.page(page).usage, PageUse::Large(record), "a LARGE page's owner");
+        }
+    }
+
+    fn check_pins(&self) {
+        let mut pins = HashMap::<Location, u32>::new();
+        for record in self.pins.held() {
+            *pins.entry(record).or_default() += 1;
+        }
+        for (&record, &count) in &pins {
+            assert_eq!(self.record(record).pins(), count, "pins of {record:?}");
+        }
+        for class in self.slab.class_ids() {
+            for chunk in self.slab.pool(class).pages.iter().flat_map(|&page| self.slab.chunks_in(page)) {
+                if self.slab.header(chunk).is_detached() {
+                    assert!(pins.contains_key(&chunk), "a detached item that nobody will free");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Finding memory: free chunks, then free pages, then more extents, then eviction. The limit covers extents, index
+//! and metadata; where the index had to grow past it, items make room page by page.
+
+use super::{Store, write::Old};
+use crate::{
+    clock::Seconds,
+    storage::{
+        StoreError,
+        eviction::{LARGE_SHARE_DIVISOR, PoolId, Terms, Victim, donor},
+        item::{self, Header},
+        location::{Location, PageId},
+        slab::ClassId,
+    },
+};
+
+/// Rounds of freeing something and trying again before an allocation fails.
+const ATTEMPTS_MAX: usize = 64;
+
+/// Pages of a pool that are tried when one is to be emptied; some may hold pinned values.
+const PAGES_TRIED_MAX: usize = 8;
+
+/// Donors that are tried when none of the first one's pages can be emptied.
+const DONORS_MAX: usize = 3;
+
+/// Fewer free pages than this, and [`Store::maintain`] gets the next extent ready.
+const FREE_PAGES_LOW: usize = 8;
+
+/// Fewer segments in reserve than this, and [`Store::maintain`] gets the index's next extent ready.
+const SPARE_SEGMENTS_LOW: usize = 4;
+
+impl Store {
+    /// Does a bounded piece (at most some 100 µs) of the work that is better done off the path of requests:
+    /// faults in memory before it is needed. True if more waits.
+    pub fn maintain(&mut self, now: Seconds) -> bool {
+        if self.pay_back_index_memory(now) {
+            return true;
+        }
+        if self.table.spare_segments() < SPARE_SEGMENTS_LOW
+            && self.memory_bytes() + self.table.extent_bytes() <= self.config.memory_limit_bytes
+        {
+            return self.table.populate_extent();
+        }
+        if self.slab.free_pages() < FREE_PAGES_LOW && self.slab.released_pages() == 0 && self.may_commit_extent() {
+            let committed = self.slab.commit_extent();
+            if committed {
+                self.slab.populate_last_extent();
+            }
+            return committed;
+        }
+        false
+    }
+
+    /// Everything that counts against the limit.
+    #[inline(always)]
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.slab.committed_bytes()
+            + self.slab.metadata_bytes()
+            + self.table.memory_bytes()
+            + self.eviction.memory_bytes()
+    }
+
+    fn may_commit_extent(&self) -> bool {
+        self.memory_bytes() + self.slab.extent_bytes() <= self.config.memory_limit_bytes
+    }
+
+    /// Whether an insertion into the hash table may take memory from the kernel: not beyond the limit, save that
+    /// where items can be evicted it may exceed it by one extent, which they then pay back.
+    #[inline(always)]
+    pub(super) fn may_grow_index(&self) -> bool {
+        let slack = if self.config.evictions { 0 } else { self.table.extent_bytes() };
+        self.memory_bytes() + slack <= self.config.memory_limit_bytes
+    }
+
+    /// If the index has grown past the limit, gives one page back to the kernel. True if more is owed.
+    pub(super) fn pay_back_index_memory(&mut self, now: Seconds) -> bool {
+        if self.memory_bytes() <= self.config.memory_limit_bytes {
+            return false;
+        }
+        let terms = self.terms(now);
+        let freed = self.slab.free_pages() > 0 || (self.config.evictions && self.empty_a_page(&[], terms));
+        freed && self.slab.release_page() && self.memory_bytes() > self.config.memory_limit_bytes
+    }
+
+    pub(super) fn terms(&self, now: Seconds) -> Terms {
+        Terms { now, expired_only: !self.config.evictions, protected: self.protected }
+    }
+
+    /// A chunk for an item that takes the place of `old`.
+    #[inline(always)]
+    pub(super) fn allocate_successor(
+        &mut self,
+        hash: u64,
+        old: Old,
+        class: ClassId,
+        now: Seconds,
+    ) -> Result<Location, StoreError> {
+        match old {
+            Old::Absent => {}
+            Old::DropFirst(location) => self.unlink(hash, location),
+            Old::KeepOnFailure(location) => {
+                self.protect(location);
+                let allocated = self.allocate(class, now);
+                self.unprotect(location);
+                return allocated;
+            }
+        }
+        self.allocate(class, now)
+    }
+
+    /// A chunk of a class, by eviction if need be.
+    #[inline(always)]
+    pub(super) fn allocate(&mut self, class: ClassId, now: Seconds) -> Result<Location, StoreError> {
+        match self.slab.allocate(class) {
+            Some(location) => Ok(location),
+            None => self.allocate_slowly(class, now),
+        }
+    }
+
+    fn allocate_slowly(&mut self, class: ClassId, now: Seconds) -> Result<Location, StoreError> {
+        self.pay_back_index_memory(now);
+        let terms = self.terms(now);
+        for _ in 0..ATTEMPTS_MAX {
+            let freed = (self.make_free_page() && self.slab.assign_page(class))
+                || self.evict_in_class(class, terms)
+                || (self.config.evictions && self.empty_a_page(&[PoolId::Class(class)], terms));
+            if !freed {
+                break;
+            }
+            if let Some(location) = self.slab.allocate(class) {
+                return Ok(location);
+            }
+        }
+        self.counters.classes[class.index()].out_of_memory += 1;
+        Err(StoreError::OutOfMemory)
+    }
+
+    /// A page for a LARGE value that is being received.
+    pub(super) fn allocate_page(&mut self, now: Seconds) -> Result<PageId, StoreError> {
+        self.pay_back_index_memory(now);
+        let terms = self.terms(now);
+        for _ in 0..ATTEMPTS_MAX {
+            if self.make_free_page()
+                && let Some(page) = self.slab.take_page()
+            {
+                return Ok(page);
+            }
+            let has_share = self.slab.large_pages() * LARGE_SHARE_DIVISOR >= self.slab.pages().len();
+            let freed = (has_share && self.evict_large(terms))
+                || (self.config.evictions && self.empty_a_page(&[PoolId::Large], terms))
+                || self.evict_large(terms);
+            if !freed {
+                break;
+            }
+        }
+        Err(StoreError::OutOfMemory)
+    }
+
+    /// Sees to it that there is a free page, without evicting.
+    fn make_free_page(&mut self) -> bool {
+        if self.slab.free_pages() > 0 {
+            return true;
+        }
+        let page_bytes = crate::storage::location::PAGE_BYTES;
+        if self.slab.released_pages() > 0 {
+            return self.memory_bytes() + page_bytes <= self.config.memory_limit_bytes && self.slab.restore_page();
+        }
+        self.may_commit_extent() && self.slab.commit_extent()
+    }
+
+    fn evict_in_class(&mut self, class: ClassId, terms: Terms) -> bool {
+        let Some(Victim { item, is_expired }) = self.eviction.victim(class, &mut self.slab, terms) else {
+            return false;
+        };
+        self.evict(item, is_expired)
+    }
+
+    fn evict_large(&mut self, terms: Terms) -> bool {
+        let Some(Victim { item, is_expired }) = self.eviction.large_victim(&mut self.slab, terms) else {
+            return false;
+        };
+        self.evict(item, is_expired)
+    }
+
+    /// Frees a page of the richest pool, not counting those in `except` unless no other has one to give.
+    fn empty_a_page(&mut self, except: &[PoolId], terms: Terms) -> bool {
+        let mut tried = Vec::with_capacity(except.len() + DONORS_MAX);
+        tried.extend_from_slice(except);
+        for _ in 0..DONORS_MAX {
+            let Some(pool) = donor(&self.slab, &tried) else { return false };
+            let emptied = match pool {
+                PoolId::Large => self.evict_large(terms) && self.slab.free_pages() > 0,
+                PoolId::Class(class) => self.empty_page_of(class),
+            };
+            if emptied {
+                self.counters.pages_moved += 1;
+                return true;
+            }
+            tried.push(pool);
+        }
+        false
+    }
+
+    /// Evicts everything in one page of a class.
+    fn empty_page_of(&mut self, class: ClassId) -> bool {
+        let pages = &self.slab.pool(class).pages;
+        let start = self.eviction.hand_page(class) as usize % pages.len().max(1);
+        let candidates = pages[start..].iter().chain(&pages[..start]).take(PAGES_TRIED_MAX);
+        let Some(page) = candidates.copied().find(|&page| self.slab.page(page).is_movable()) else { return false };
+        for chunk in self.slab.chunks_in(page) {
+            // The page is free as soon as its last item has left.
+            if self.slab.page(page).class() != Some(class) {
+                break;
+            }
+            let header = self.slab.header(chunk);
+            if header.is_live_item() {
+                self.evict(chunk, false);
+            } else if header.is_tail() {
+                self.evict(Location(item::tail_owner(self.slab.chunk(chunk))), false);
+            }
+        }
+        self.slab.page(page).class() != Some(class)
+    }
+
+    /// Removes an item to make room. False if it is not in the hash table.
+    pub(super) fn evict(&mut self, location: Location, is_expired: bool) -> bool {
+        let chunk = self.slab.chunk(location);
+        let header = Header::read(chunk);
+        if !header.is_live_item() {
+            return false;
+        }
+        let hash = (self.rehash)(&self.hasher, item::key(header, chunk));
+        let class = self.slab.class_at(location);
+        if !self.try_unlink(hash, location) {
+            debug_assert!(false, "an item's key does not hash to where it is");
+            return false;
+        }
+        let unfetched = u64::from(!header.is_fetched());
+        let class = &mut self.counters.classes[class.index()];
+        if is_expired {
+            class.reclaimed += 1;
+            self.counters.reclaimed += 1;
+            self.counters.expired_unfetched += unfetched;
+        } else {
+            class.evictions += 1;
+            class.evicted_unfetched += unfetched;
+            self.counters.evictions += 1;
+            self.counters.evicted_unfetched += unfetched;
+        }
+        true
+    }
+
+    /// Takes an item out of the hash table and frees its memory, at once or when it is unpinned.
+    #[inline(always)]
+    pub(super) fn unlink(&mut self, hash: u64, location: Location) {
+        let unlinked = self.try_unlink(hash, location);
+        debug_assert!(unlinked, "an item is not where it was found");
+    }
+
+    #[inline(always)]
+    fn try_unlink(&mut self, hash: u64, location: Location) -> bool {
+        let unlinked = self.table.remove(hash, location);
+        if unlinked {
+            self.drop_item(location);
+        }
+        unlinked
+    }
+
+    /// Frees an item that is no longer in the hash table, at once or when it is unpinned.
+    #[inline(always)]
+    pub(super) fn drop_item(&mut self, location: Location) {
+        let header = self.slab.header(location);
+        self.counters.item_removed(self.slab.class_at(location), self.item_bytes(location, header));
+        if header.is_large() { self.drop_large(location, header) } else { self.slab.free(location) }
+    }
+}

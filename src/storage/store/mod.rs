@@ -1,0 +1,242 @@
+//! The verbs of one shard's cache, with memcached's meanings.
+//!
+//! This file has the type, reading and removing; `write` storing, `combine` append and prepend, `arithmetic`
+//! incr and decr, `memory` allocation and eviction, `uploads` and `pins` LARGE values, `flush`, `stats`, `check`.
+
+mod args;
+mod arithmetic;
+#[cfg(any(test, debug_assertions))]
+mod check;
+mod combine;
+mod flush;
+mod found;
+mod memory;
+mod pins;
+mod stats;
+mod uploads;
+mod view;
+mod write;
+
+pub use self::{
+    args::{Arithmetic, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    found::Found,
+    pins::PINS_MAX,
+    stats::{ClassStats, StoreStats},
+    view::{ItemValue, ItemView, LargeRef},
+    write::ITEM_OVERHEAD_BYTES,
+};
+
+use self::{pins::Pins, stats::Counters};
+use super::{
+    error::StorageError,
+    eviction::Eviction,
+    hash_table::{Candidate, HashTable},
+    item::{self, Header},
+    large::Upload,
+    location::{ADDRESSABLE_BYTES, Location, PAGE_BYTES},
+    reservation::HUGE_PAGE_BYTES,
+    slab::Slab,
+};
+use crate::clock::{Deadline, Seconds};
+use ahash::RandomState;
+use std::collections::HashMap;
+
+/// How many keys are prefetched together: enough to overlap their cache misses, few enough to still be in the
+/// first-level cache when they are used.
+pub const PREFETCH_GROUP: usize = 32;
+
+/// The smallest memory limit.
+const LIMIT_BYTES_MIN: usize = 2 << 20;
+
+/// From this memory limit on, memory is taken in huge pages.
+const HUGE_EXTENTS_LIMIT_BYTES_MIN: usize = 64 << 20;
+
+const SMALL_EXTENT_BYTES: usize = 256 << 10;
+
+/// The largest item may take this share of the memory limit.
+const ITEM_SHARE_DIVISOR: usize = 2;
+
+/// One shard's items. See the module's documentation.
+pub struct Store {
+    table: HashTable,
+    slab: Slab,
+    eviction: Eviction,
+    hasher: RandomState,
+    /// The hash of a key found in an item; always `hasher`'s, except in tests of colliding hashes.
+    rehash: fn(&RandomState, &[u8]) -> u64,
+    config: StoreConfig,
+    next_cas: u64,
+    /// The item whose successor is being allocated; eviction passes it over.
+    protected: Location,
+    counters: Counters,
+    uploads: HashMap<u64, Upload, RandomState>,
+    uploads_bytes: u64,
+    pins: Pins,
+    /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
+    scratch: Vec<u8>,
+}
+
+impl Store {
+    /// An empty store. `hasher` must be the one that makes the hashes passed to the verbs: `hash_one(key)` of
+    /// the key as `&[u8]`; see [`Store::hash`].
+    ///
+    /// # Errors
+    /// Limits that cannot be met, or the kernel refusing address space.
+    pub fn new(config: StoreConfig, hasher: RandomState) -> Result<Self, StorageError> {
+        Self::with_rehash(config, hasher, |hasher, key| hasher.hash_one(key))
+    }
+
+    fn with_rehash(
+        config: StoreConfig,
+        hasher: RandomState,
+        rehash: fn(&RandomState, &[u8]) -> u64,
+    ) -> Result<Self, StorageError> {
+        let limit_bytes = config.memory_limit_bytes;
+        if limit_bytes < LIMIT_BYTES_MIN {
+            return Err(StorageError::LimitTooSmall { limit_bytes, min_bytes: LIMIT_BYTES_MIN });
+        }
+        if limit_bytes > ADDRESSABLE_BYTES {
+            return Err(StorageError::LimitTooLarge { limit_bytes, max_bytes: ADDRESSABLE_BYTES });
+        }
+        let (min_bytes, size_bytes) = (1024, config.item_size_max_bytes);
+        let max_bytes = (limit_bytes / ITEM_SHARE_DIVISOR).min(super::VALUE_LEN_MAX as usize);
+        if !(min_bytes..=max_bytes).contains(&size_bytes) {
+            return Err(StorageError::ItemSize { size_bytes, min_bytes, max_bytes });
+        }
+        let big = limit_bytes >= HUGE_EXTENTS_LIMIT_BYTES_MIN;
+        let extent_bytes = if big { HUGE_PAGE_BYTES } else { SMALL_EXTENT_BYTES };
+        // The last unit of the address range must stay unused: it is `Location::NONE`.
+        let capacity_bytes = limit_bytes.next_multiple_of(extent_bytes).min(ADDRESSABLE_BYTES - PAGE_BYTES);
+        let refused = |source| StorageError::Reserve { bytes: capacity_bytes, source };
+        let slab = Slab::new(capacity_bytes / extent_bytes * extent_bytes, extent_bytes, big && config.huge_pages)
+            .map_err(refused)?;
+        let classes = slab.classes.len();
+        Ok(Store {
+            table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
+            eviction: Eviction::new(classes),
+            slab,
+            uploads: HashMap::with_hasher(hasher.clone()),
+            hasher,
+            rehash,
+            next_cas: config.first_cas.max(1),
+            config,
+            protected: Location::NONE,
+            counters: Counters::new(classes),
+            uploads_bytes: 0,
+            pins: Pins::default(),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// The hash that the verbs expect for a key.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        (self.rehash)(&self.hasher, key)
+    }
+
+    /// Starts loading a key's bucket. A hint, to be given as soon as the hash is known.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.table.prefetch_home(hash);
+    }
+
+    /// Starts loading the items that these hashes probably lead to; their buckets should have been prefetched.
+    /// A hint, to be given for the keys of a turn in groups of [`PREFETCH_GROUP`]; more are taken in parts.
+    #[inline]
+    pub fn prefetch_items(&self, hashes: &[u64]) {
+        for group in hashes.chunks(PREFETCH_GROUP) {
+            let (mut waiting, mut waiting_len) = ([0; PREFETCH_GROUP], 0);
+            for &hash in group {
+                match self.table.candidate_at_home(hash) {
+                    Candidate::At(location) => self.slab.prefetch(location),
+                    Candidate::Absent => {}
+                    Candidate::PerhapsAlternate => {
+                        waiting[waiting_len] = hash;
+                        waiting_len += 1;
+                    }
+                }
+            }
+            for &hash in &waiting[..waiting_len] {
+                if let Some(location) = self.table.candidate_at_alternate(hash) {
+                    self.slab.prefetch(location);
+                }
+            }
+        }
+    }
+
+    /// Reads an item and marks it as read.
+    #[inline]
+    pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
+        let found = self.find_to_read(hash, key, now)?;
+        Some(self.found_view(found))
+    }
+
+    /// Reads an item and leaves its eviction state and fetched mark alone.
+    #[inline]
+    pub fn peek(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
+        let found = self.find_to_peek(hash, key, now)?;
+        Some(self.found_view(found))
+    }
+
+    /// Sets an item's deadline, marks it as read and reads it. Its CAS number stays.
+    pub fn touch(&mut self, hash: u64, key: &[u8], deadline: Deadline, now: Seconds) -> Option<ItemView<'_>> {
+        let found = self.find_to_touch(hash, key, deadline, now)?;
+        // The view has the new deadline and the old fetched mark.
+        Some(self.found_view(found))
+    }
+
+    /// Removes an item, if `compare_cas` is absent or its CAS number.
+    pub fn delete(&mut self, hash: u64, key: &[u8], compare_cas: Option<u64>, now: Seconds) -> DeleteOutcome {
+        let Some((location, header)) = self.find_live(hash, key, now) else { return DeleteOutcome::NotFound };
+        if compare_cas.is_some_and(|cas| cas != item::cas(header, self.slab.chunk(location))) {
+            return DeleteOutcome::Exists;
+        }
+        self.unlink(hash, location);
+        DeleteOutcome::Deleted
+    }
+
+    /// Removes an item if there is one: for a write that was refused before it came here.
+    pub fn remove_any(&mut self, hash: u64, key: &[u8]) {
+        if let Some(location) = self.find(hash, key) {
+            self.unlink(hash, location);
+        }
+    }
+
+    #[inline(always)]
+    fn find(&self, hash: u64, key: &[u8]) -> Option<Location> {
+        let slab = &self.slab;
+        self.table.find(hash, |location| {
+            let chunk = slab.chunk(location);
+            let header = Header::read(chunk);
+            header.key_len() == key.len() && item::key(header, chunk) == key
+        })
+    }
+
+    /// Finds an item that is not expired, and removes an expired one.
+    #[inline(always)]
+    fn find_live(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<(Location, Header)> {
+        let location = self.find(hash, key)?;
+        let header = self.slab.header(location);
+        if header.deadline().is_past(now) {
+            self.expire(hash, location, header);
+            return None;
+        }
+        Some((location, header))
+    }
+
+    #[cold]
+    fn expire(&mut self, hash: u64, location: Location, header: Header) {
+        self.counters.expired += 1;
+        self.counters.expired_unfetched += u64::from(!header.is_fetched());
+        self.unlink(hash, location);
+    }
+
+    fn take_cas(&mut self) -> u64 {
+        let cas = self.next_cas;
+        self.next_cas += 1;
+        cas
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+//! LARGE values on their way in: received straight into pages, invisible and unevictable until they are stored.
+
+use super::{
+    SetArgs, SetMode, SetOutcome, Source, Store,
+    write::{Admission, NewItem, Old},
+};
+use crate::{
+    clock::Seconds,
+    storage::{
+        INLINE_VALUE_MAX, StoreError, VALUE_LEN_MAX,
+        item::{self, Header, TAIL_HEADER_BYTES},
+        large::{DIRECT_PAGES_MAX, Piece, Upload, record_len, write_numbers},
+        location::{Location, PageId},
+    },
+};
+
+/// Values being received may announce this share of the memory limit together, or one maximum item.
+const UPLOADS_SHARE_DIVISOR: u64 = 4;
+
+impl Store {
+    /// Announces a value of `len` bytes under a name of the caller's choice. An upload of the same name is
+    /// abandoned. Memory is taken as the bytes arrive.
+    ///
+    /// # Errors
+    /// `TooLarge` if no item could hold it (the caller may want to [`remove_any`](Store::remove_any) the old
+    /// one), `OutOfMemory` if too much has been announced already.
+    pub fn upload_begin(&mut self, id: u64, len: u64) -> Result<(), StoreError> {
+        self.upload_abort(id);
+        if len > VALUE_LEN_MAX || !self.fits(1, len) {
+            return Err(StoreError::TooLarge);
+        }
+        let limit = self.config.memory_limit_bytes as u64 / UPLOADS_SHARE_DIVISOR;
+        if self.uploads_bytes + len > limit.max(self.config.item_size_max_bytes as u64) {
+            return Err(StoreError::OutOfMemory);
+        }
+        self.uploads_bytes += len;
+        self.uploads.insert(id, Upload::new(len));
+        Ok(())
+    }
+
+    /// Adds the next bytes of a value.
+    ///
+    /// # Errors
+    /// `OutOfMemory` if no memory could be freed: the value's memory is given back, the rest of it may still be
+    /// passed and is dropped, and storing it will fail likewise. `NoUpload` if there is no such upload or more
+    /// arrives than was announced.
+    pub fn upload_write(&mut self, id: u64, bytes: &[u8], now: Seconds) -> Result<(), StoreError> {
+        let Some(mut upload) = self.uploads.remove(&id) else { return Err(StoreError::NoUpload) };
+        let written = self.fill(&mut upload, bytes, now);
+        self.uploads.insert(id, upload);
+        written
+    }
+
+    /// Forgets a value that will not be completed. An unknown name is ignored.
+    pub fn upload_abort(&mut self, id: u64) {
+        if let Some(mut upload) = self.take_upload(id) {
+            self.discard(&mut upload);
+        }
+    }
+
+    fn take_upload(&mut self, id: u64) -> Option<Upload> {
+        let upload = self.uploads.remove(&id)?;
+        self.uploads_bytes -= upload.len();
+        Some(upload)
+    }
+
+    /// Appends bytes to an upload.
+    pub(super) fn fill(&mut self, upload: &mut Upload, mut bytes: &[u8], now: Seconds) -> Result<(), StoreError> {
+        if bytes.len() as u64 > upload.len() - upload.written {
+            return Err(StoreError::NoUpload);
+        }
+        if upload.has_failed {
+            upload.written += bytes.len() as u64;
+            return Err(StoreError::OutOfMemory);
+        }
+        while let (false, Some((piece, range))) = (bytes.is_empty(), upload.shape.at(upload.written)) {
+            let room = match self.room(upload, piece, range.start == 0, range.end, now) {
+                Ok(room) => room,
+                Err(error) => {
+                    upload.written += bytes.len() as u64;
+                    upload.has_failed = true;
+                    self.discard(upload);
+                    return Err(error);
+                }
+            };
+            let (now_fitting, rest) = bytes.split_at(bytes.len().min(range.len()));
+            room[range.start..range.start + now_fitting.len()].copy_from_slice(now_fitting);
+            upload.written += now_fitting.len() as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// The value bytes of a piece, allocated if it `is_new`.
+    fn room(
+        &mut self,
+        upload: &mut Upload,
+        piece: Piece,
+        is_new: bool,
+        piece_len: usize,
+        now: Seconds,
+    ) -> Result<&mut [u8], StoreError> {
+        match piece {
+            Piece::Page(index) => {
+                if is_new {
+                    upload.pages.push(self.allocate_page(now)?);
+                }
+                Ok(self.slab.page_bytes_mut(upload.pages[index]))
+            }
+            Piece::Tail(index) => {
+                if is_new {
+                    let class =
+                        self.slab.classes.class_of(TAIL_HEADER_BYTES + piece_len).ok_or(StoreError::TooLarge)?;
+                    let location = self.allocate(class, now)?;
+                    self.slab.pin_page(location);
+                    Header::TAIL.write(self.slab.chunk_mut(location));
+                    item::set_tail_owner(self.slab.chunk_mut(location), Location::NONE.0);
+                    upload.tails[index] = location;
+                }
+                Ok(&mut self.slab.chunk_mut(upload.tails[index])[TAIL_HEADER_BYTES..])
+            }
+        }
+    }
+
+    /// Gives back an upload's memory.
+    pub(super) fn discard(&mut self, upload: &mut Upload) {
+        for page in upload.pages.drain(..) {
+            self.slab.free_page(page);
+        }
+        for tail in &mut upload.tails {
+            if *tail != Location::NONE {
+                self.slab.unpin_page(*tail);
+                self.slab.free(*tail);
+                *tail = Location::NONE;
+            }
+        }
+    }
+
+    /// The bytes of an upload from `offset` to the end of their piece.
+    pub(super) fn uploaded_piece(&self, upload: &Upload, offset: u64) -> &[u8] {
+        match upload.shape.at(offset) {
+            None => &[],
+            Some((Piece::Page(index), range)) => &self.slab.page_bytes(upload.pages[index])[range],
+            Some((Piece::Tail(index), range)) => &self.slab.chunk(upload.tails[index])[TAIL_HEADER_BYTES..][range],
+        }
+    }
+
+    /// Stores an uploaded value if the conditions hold.
+    pub(super) fn set_upload(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        args: SetArgs<'_>,
+        id: u64,
+        now: Seconds,
+    ) -> Result<SetOutcome, StoreError> {
+        let Some(upload) = self.take_upload(id) else { return Err(StoreError::NoUpload) };
+        self.set_received(hash, key, args, upload, now)
+    }
+
+    /// Stores a value that was passed in one slice but is too long for one chunk.
+    #[cold]
+    pub(super) fn set_long_inline(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        args: SetArgs<'_>,
+        value: &[u8],
+        now: Seconds,
+    ) -> Result<SetOutcome, StoreError> {
+        let mut upload = Upload::new(value.len() as u64);
+        // A failure is remembered in the upload and answered below.
+        let _ = self.fill(&mut upload, value, now);
+        self.set_received(hash, key, args, upload, now)
+    }
+
+    fn set_received(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        args: SetArgs<'_>,
+        mut upload: Upload,
+        now: Seconds,
+    ) -> Result<SetOutcome, StoreError> {
+        let is_plain_set = args.mode == SetMode::Set && args.cas.is_none();
+        if let Err(error) = self.check_size(hash, key, &args, upload.len()) {
+            self.discard(&mut upload);
+            return Err(error);
+        }
+        if upload.has_failed || !upload.is_complete() {
+            let error = if upload.has_failed { StoreError::OutOfMemory } else { StoreError::NoUpload };
+            self.discard(&mut upload);
+            if is_plain_set {
+                self.remove_any(hash, key);
+            }
+            return Err(error);
+        }
+        if upload.len() <= INLINE_VALUE_MAX as u64 {
+            return self.set_short_upload(hash, key, args, upload, now);
+        }
+        let new = NewItem { hash, key, flags: args.flags, deadline: args.deadline };
+        match self.admit(&new, &args, now) {
+            Admission::Refused(outcome) => {
+                self.discard(&mut upload);
+                Ok(outcome)
+            }
+            Admission::Store(old, deadline) => {
+                let cas = self.store_large(NewItem { deadline, ..new }, old, upload, now)?;
+                Ok(SetOutcome::Stored { cas })
+            }
+            Admission::Combine(old) => self.combine_upload(&new, old, args.mode, upload, now),
+        }
+    }
+
+    /// An upload need not have been LARGE.
+    fn set_short_upload(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        args: SetArgs<'_>,
+        mut upload: Upload,
+        now: Seconds,
+    ) -> Result<SetOutcome, StoreError> {
+        let mut value = std::mem::take(&mut self.scratch);
+        value.clear();
+        while (value.len() as u64) < upload.len() {
+            value.extend_from_slice(self.uploaded_piece(&upload, value.len() as u64));
+        }
+        self.discard(&mut upload);
+        let outcome = self.set(hash, key, SetArgs { value: Source::Inline(&value), ..args }, now);
+        if self.scratch.capacity() == 0 {
+            self.scratch = value;
+        }
+        outcome
+    }
+
+    /// Stores a LARGE item: writes its record and hands its pieces over. The upload is used up either way.
+    pub(super) fn store_large(
+        &mut self,
+        new: NewItem<'_>,
+        old: Old,
+        mut upload: Upload,
+        now: Seconds,
+    ) -> Result<u64, StoreError> {
+        let header = Header::item(new.deadline, new.key.len(), 0, new.flags != 0).with_large();
+        let allocated = self.allocate_record(&new, header, old, &upload, now);
+        let (location, list_page) = match allocated {
+            Ok(allocated) => allocated,
+            Err(error) => {
+                self.discard(&mut upload);
+                return Err(error);
+            }
+        };
+        let cas = self.take_cas();
+        item::write(self.slab.chunk_mut(location), header, cas, new.flags, new.key, &[]);
+        self.slab.note_deadline(location, new.deadline.raw());
+        self.record_mut(location).write(upload.shape, &upload.tails, list_page);
+        if list_page == PageId::NONE {
+            self.record_mut(location).write_pages(&upload.pages);
+        } else {
+            write_numbers(self.slab.page_bytes_mut(list_page), &upload.pages);
+            self.slab.publish_page(list_page, location);
+        }
+        for &page in &upload.pages {
+            self.slab.publish_page(page, location);
+        }
+        for &tail in &upload.tails[..upload.shape.tails] {
+            item::set_tail_owner(self.slab.chunk_mut(tail), location.0);
+            self.slab.unpin_page(tail);
+        }
+        self.counters.total_items += 1;
+        self.counters.item_added(self.slab.class_at(location), self.item_bytes(location, header));
+        self.link_successor(new.hash, old, location)?;
+        Ok(cas)
+    }
+
+    /// Memory for a LARGE item's record, and a list page if its page numbers do not fit.
+    fn allocate_record(
+        &mut self,
+        new: &NewItem<'_>,
+        header: Header,
+        old: Old,
+        upload: &Upload,
+        now: Seconds,
+    ) -> Result<(Location, PageId), StoreError> {
+        let bytes = header.record_offset() + record_len(upload.shape);
+        let class = self.slab.classes.class_of(bytes).ok_or(StoreError::TooLarge)?;
+        let location = self.allocate_successor(new.hash, old, class, now)?;
+        if upload.shape.pages <= DIRECT_PAGES_MAX {
+            return Ok((location, PageId::NONE));
+        }
+        // Looking for a page evicts; the new record's page and the old item must survive that.
+        self.slab.pin_page(location);
+        let kept = if let Old::KeepOnFailure(old) = old { Some(old) } else { None };
+        if let Some(old) = kept {
+            self.protect(old);
+        }
+        let page = self.allocate_page(now);
+        if let Some(old) = kept {
+            self.unprotect(old);
+        }
+        self.slab.unpin_page(location);
+        match page {
+            Ok(page) => Ok((location, page)),
+            Err(error) => {
+                self.slab.free(location);
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A found item as its reader sees it.
+
+use super::Store;
+use crate::{
+    clock::Deadline,
+    storage::{
+        item::{self, Header},
+        large::Record,
+        location::Location,
+    },
+};
+
+/// A found item. Borrows from the store: the value is not copied.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemView<'a> {
+    /// Opaque client flags.
+    pub flags: u32,
+    /// The CAS number.
+    pub cas: u64,
+    /// When it expires.
+    pub deadline: Deadline,
+    /// Whether it had been read before.
+    pub was_fetched: bool,
+    /// The value.
+    pub value: ItemValue<'a>,
+}
+
+/// A found item's value.
+#[derive(Clone, Copy, Debug)]
+pub enum ItemValue<'a> {
+    /// The bytes.
+    Inline(&'a [u8]),
+    /// In pieces; [`Store::pin`] it to read them.
+    Large(LargeRef),
+}
+
+/// Names a LARGE value until the store is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LargeRef {
+    pub(super) record: Location,
+    pub(super) cas: u64,
+    pub(super) len: u64,
+}
+
+impl LargeRef {
+    /// Length of the value in bytes.
+    pub fn value_len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl ItemValue<'_> {
+    /// The LARGE value, if it is one.
+    pub fn large(&self) -> Option<LargeRef> {
+        match self {
+            ItemValue::Inline(_) => None,
+            ItemValue::Large(large) => Some(*large),
+        }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            ItemValue::Inline(bytes) => bytes.len() as u64,
+            ItemValue::Large(large) => large.len,
+        }
+    }
+
+    /// Whether the value is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Store {
+    #[inline(always)]
+    pub(super) fn view(&self, location: Location, header: Header) -> ItemView<'_> {
+        let chunk = self.slab.chunk(location);
+        let cas = item::cas(header, chunk);
+        let value = if header.is_large() {
+            ItemValue::Large(LargeRef { record: location, cas, len: self.value_len(location, header) })
+        } else {
+            ItemValue::Inline(item::value(header, chunk))
+        };
+        let (flags, was_fetched) = (item::flags(header, chunk), header.is_fetched());
+        ItemView { flags, cas, deadline: header.deadline(), was_fetched, value }
+    }
+
+    /// The record of a LARGE item.
+    pub(super) fn record(&self, location: Location) -> Record<&[u8]> {
+        let chunk = self.slab.chunk(location);
+        Record(&chunk[Header::read(chunk).record_offset()..])
+    }
+
+    pub(super) fn record_mut(&mut self, location: Location) -> Record<&mut [u8]> {
+        let chunk = self.slab.chunk_mut(location);
+        let offset = Header::read(chunk).record_offset();
+        Record(&mut chunk[offset..])
+    }
+
+    /// Length of an item's value, inline or LARGE.
+    #[inline(always)]
+    pub(super) fn value_len(&self, location: Location, header: Header) -> u64 {
+        if header.is_large() { self.record(location).shape().len } else { header.value_len() as u64 }
+    }
+
+    /// Header, key and value of an item.
+    #[inline(always)]
+    pub(super) fn item_bytes(&self, location: Location, header: Header) -> u64 {
+        if header.is_large() {
+            header.value_offset() as u64 + self.record(location).shape().len
+        } else {
+            header.item_len() as u64
+        }
+    }
+}

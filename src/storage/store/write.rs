@@ -1,0 +1,201 @@
+//! Storing: conditions, then inline items. A value that cannot be stored leaves no stale one behind.
+
+use super::{SetArgs, SetMode, SetOutcome, Source, Store};
+use crate::{
+    clock::{Deadline, Seconds},
+    storage::{
+        INLINE_VALUE_MAX, KEY_LEN_MAX, StoreError,
+        hash_table::Full,
+        item::{self, Header},
+        location::Location,
+    },
+};
+
+/// What an item is deemed to take beside key and value when it is compared with the maximum item size: what
+/// memcached 1.6 adds to them for its header (48), CAS number (8) and terminators (3).
+pub const ITEM_OVERHEAD_BYTES: usize = 59;
+
+/// What is to be stored, wherever the value is.
+#[derive(Clone, Copy)]
+pub(super) struct NewItem<'a> {
+    pub(super) hash: u64,
+    pub(super) key: &'a [u8],
+    pub(super) flags: u32,
+    pub(super) deadline: Deadline,
+}
+
+/// What becomes of the item that a new one replaces.
+#[derive(Clone, Copy)]
+pub(super) enum Old {
+    Absent,
+    /// Goes before memory is looked for: a plain `set` removes it in any case.
+    DropFirst(Location),
+    /// Stays if the new one cannot be stored.
+    KeepOnFailure(Location),
+}
+
+impl Old {
+    pub(super) fn location(self) -> Option<Location> {
+        match self {
+            Old::Absent => None,
+            Old::DropFirst(location) | Old::KeepOnFailure(location) => Some(location),
+        }
+    }
+}
+
+impl Store {
+    /// Stores a value if the conditions hold.
+    ///
+    /// # Errors
+    /// `TooLarge` and `OutOfMemory`; a plain `set` (no CAS number) then removes the old item, any other write
+    /// leaves it. `NoUpload` if the named upload is unknown or incomplete.
+    pub fn set(&mut self, hash: u64, key: &[u8], args: SetArgs<'_>, now: Seconds) -> Result<SetOutcome, StoreError> {
+        match args.value {
+            Source::Inline(value) => {
+                self.check_size(hash, key, &args, value.len() as u64)?;
+                if value.len() > INLINE_VALUE_MAX {
+                    return self.set_long_inline(hash, key, args, value, now);
+                }
+                let new = NewItem { hash, key, flags: args.flags, deadline: args.deadline };
+                match self.admit(&new, &args, now) {
+                    Admission::Refused(outcome) => Ok(outcome),
+                    Admission::Store(old, deadline) => {
+                        let cas = self.store_inline(NewItem { deadline, ..new }, old, value, now)?;
+                        Ok(SetOutcome::Stored { cas })
+                    }
+                    Admission::Combine(old) => self.combine_inline(&new, old, args.mode, value, now),
+                }
+            }
+            Source::Upload(id) => self.set_upload(hash, key, args, id, now),
+        }
+    }
+
+    /// Refuses what exceeds the maximum item size; a plain `set` removes the old item.
+    pub(super) fn check_size(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        args: &SetArgs<'_>,
+        value_len: u64,
+    ) -> Result<(), StoreError> {
+        if self.fits(key.len(), value_len) {
+            return Ok(());
+        }
+        if args.mode == SetMode::Set && args.cas.is_none() {
+            self.remove_any(hash, key);
+        }
+        Err(StoreError::TooLarge)
+    }
+
+    #[inline(always)]
+    pub(super) fn fits(&self, key_len: usize, value_len: u64) -> bool {
+        let item_bytes = (key_len + ITEM_OVERHEAD_BYTES) as u64 + value_len;
+        (1..=KEY_LEN_MAX).contains(&key_len) && item_bytes <= self.config.item_size_max_bytes as u64
+    }
+
+    /// Whether the conditions of a write hold, and what becomes of the old item then.
+    #[inline(always)]
+    pub(super) fn admit(&mut self, new: &NewItem<'_>, args: &SetArgs<'_>, now: Seconds) -> Admission {
+        use SetMode::{Add, Append, Prepend, Replace, Set};
+        let Some((location, header)) = self.find_live(new.hash, new.key, now) else {
+            return match (args.mode, args.cas, args.autovivify) {
+                (Append | Prepend, _, Some(deadline)) => Admission::Store(Old::Absent, deadline),
+                (Append | Prepend, _, None) => Admission::Refused(SetOutcome::NotStored),
+                (Set | Replace, Some(_), _) => Admission::Refused(SetOutcome::NotFound),
+                (Replace, None, _) => Admission::Refused(SetOutcome::NotStored),
+                (Add, ..) | (Set, None, _) => Admission::Store(Old::Absent, args.deadline),
+            };
+        };
+        if args.mode == Add {
+            // As in memcached, an add that fails counts as a use of the item.
+            self.slab.set_header(location, header.with_frequency(header.frequency() + 1));
+            return Admission::Refused(SetOutcome::NotStored);
+        }
+        if args.cas.is_some_and(|cas| cas != item::cas(header, self.slab.chunk(location))) {
+            return Admission::Refused(SetOutcome::Exists);
+        }
+        match args.mode {
+            Append | Prepend => Admission::Combine(location),
+            Set if args.cas.is_none() => Admission::Store(Old::DropFirst(location), args.deadline),
+            _ => Admission::Store(Old::KeepOnFailure(location), args.deadline),
+        }
+    }
+
+    /// Stores an item of at most `INLINE_VALUE_MAX` value bytes.
+    #[inline(always)]
+    pub(super) fn store_inline(
+        &mut self,
+        new: NewItem<'_>,
+        old: Old,
+        value: &[u8],
+        now: Seconds,
+    ) -> Result<u64, StoreError> {
+        let header = Header::item(new.deadline, new.key.len(), value.len(), new.flags != 0);
+        let class = self.slab.classes.class_of(header.item_len()).ok_or(StoreError::TooLarge)?;
+        let mut frequency = 0;
+        if let Some(location) = old.location() {
+            let old_header = self.slab.header(location);
+            frequency = old_header.frequency();
+            if !old_header.is_large() && self.slab.class_at(location) == class {
+                let old_bytes = old_header.item_len() as u64;
+                self.counters.item_removed(class, old_bytes);
+                return Ok(self.write_inline(location, header.with_frequency(frequency), new, value));
+            }
+        }
+        let location = self.allocate_successor(new.hash, old, class, now)?;
+        let cas = self.write_inline(location, header.with_frequency(frequency), new, value);
+        self.link_successor(new.hash, old, location)?;
+        Ok(cas)
+    }
+
+    #[inline(always)]
+    fn write_inline(&mut self, location: Location, header: Header, new: NewItem<'_>, value: &[u8]) -> u64 {
+        let cas = self.take_cas();
+        item::write(self.slab.chunk_mut(location), header, cas, new.flags, new.key, value);
+        self.slab.note_deadline(location, new.deadline.raw());
+        self.counters.total_items += 1;
+        self.counters.item_added(self.slab.class_at(location), header.item_len() as u64);
+        cas
+    }
+
+    /// A written item takes the old one's place in the hash table, or a new one. It must be counted already.
+    pub(super) fn link_successor(&mut self, hash: u64, old: Old, location: Location) -> Result<(), StoreError> {
+        if let Old::KeepOnFailure(old) = old {
+            let replaced = self.table.replace(hash, old, location);
+            debug_assert!(replaced);
+            self.drop_item(old);
+            return Ok(());
+        }
+        let may_commit = self.may_grow_index();
+        if let Err(Full) = self.table.insert(hash, location, may_commit) {
+            return self.link_by_eviction(hash, location);
+        }
+        Ok(())
+    }
+
+    /// Both buckets are full and nothing splits them: somebody there must leave.
+    #[cold]
+    fn link_by_eviction(&mut self, hash: u64, location: Location) -> Result<(), StoreError> {
+        if self.config.evictions {
+            let neighbours = self.table.neighbours(hash);
+            let coldest = neighbours.into_iter().min_by_key(|&neighbour| self.slab.header(neighbour).frequency());
+            if let Some(neighbour) = coldest
+                && self.evict(neighbour, false)
+                && self.table.insert(hash, location, false).is_ok()
+            {
+                return Ok(());
+            }
+        }
+        self.drop_item(location);
+        Err(StoreError::OutOfMemory)
+    }
+}
+
+/// What [`Store::admit`] decides.
+pub(super) enum Admission {
+    Refused(SetOutcome),
+    /// Store, with this deadline.
+    Store(Old, Deadline),
+    /// Append to or prepend to this item.
+    Combine(Location),
+}
