@@ -10,6 +10,7 @@ mod clock;
 mod cores;
 mod driver;
 mod error;
+mod limits;
 mod progress;
 mod protocol;
 mod recorder;
@@ -29,6 +30,7 @@ use cli::{Cli, Command};
 use error::Error;
 
 fn main() -> ExitCode {
+    limits::raise_open_files();
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),

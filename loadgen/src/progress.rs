@@ -1,12 +1,13 @@
 //! A progress line on a terminal, and nothing where the output is not one.
 
 use std::{
+    fmt::Write,
     io::IsTerminal,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How often the line is redrawn.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -32,12 +33,13 @@ pub fn watch(what: &'static str, answered: &Answered, total: u64, done: impl Fn(
     let terminal = std::io::stderr().is_terminal();
     let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
     let template = if total > 0 {
-        "{msg} {bar:40} {human_pos}/{human_len} {per_sec} {eta}"
+        "{msg} {bar:40} {human_pos}/{human_len} {rate} {eta}"
     } else {
-        "{msg} {spinner} {human_pos} requests {per_sec} {elapsed}"
+        "{msg} {spinner} {human_pos} requests {rate} {elapsed}"
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        let rate = |state: &ProgressState, out: &mut dyn Write| _ = write!(out, "{:.0}/s", state.per_sec());
+        bar.set_style(style.with_key("rate", rate));
     }
     bar.set_message(what);
     // The threads end by themselves; looking at them often costs the core that they may run on.

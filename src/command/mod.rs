@@ -7,6 +7,7 @@
 mod reply;
 mod request;
 
+pub use crate::clock::Exptime;
 pub use reply::{Hit, Reply, Value};
 pub use request::{
     Arithmetic, ArithmeticMode, CasCheck, Delete, MetaGet, Op, Payload, Request, Store, StoreMode, UploadId,

@@ -69,7 +69,7 @@ pub enum CasCheck {
     /// No comparison.
     #[default]
     Any,
-    /// The item must exist (else `NotFound`) and carry this number (else `Exists`).
+    /// The item must exist (else `NotFound`; `NotStored` for append and prepend) and carry this number (else `Exists`).
     Equals(u64),
 }
 

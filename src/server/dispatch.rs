@@ -233,9 +233,7 @@ impl Dispatch {
                 return Err(Full);
             }
             queue.push_waiting();
-            if queue.len() >= REPLIES_OUTSTANDING_MAX {
-                connection.blocked = Blocked::Replies;
-            }
+            block_on_output(connection);
             return Ok(());
         }
         let reply = router.execute(request, *now);
@@ -645,7 +643,8 @@ pub(super) fn touch(connection: &mut Connection, touched: &mut Vec<u32>, number:
 
 #[inline]
 fn block_on_output(connection: &mut Connection) {
-    if connection.output_bytes() >= OUTPUT_HIGH_BYTES {
+    let outstanding = connection.queue.as_ref().map_or(0, |queue| queue.len());
+    if connection.output_bytes() >= OUTPUT_HIGH_BYTES || outstanding >= REPLIES_OUTSTANDING_MAX {
         connection.blocked = Blocked::Replies;
     }
 }

@@ -41,14 +41,14 @@ pub async fn run(mut worker: Worker, bell: &Doorbell) -> io::Result<()> {
         if tick.take() {
             worker.tick();
         }
-        worker.begin_to_stop()?;
+        worker.begin_to_stop();
         let worked = worker.turn()?;
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(TURNS_PER_YIELD) {
             yield_if_needed().await;
         }
         if worker.is_stopping() {
-            if worker.is_drained() {
+            if (!worked || turns.is_multiple_of(TURNS_PER_YIELD)) && worker.is_drained() {
                 break;
             }
             if !worked {

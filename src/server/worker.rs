@@ -8,6 +8,7 @@
 //! What is left over waits in the `ready` list, the completion queue or the mesh for the next turn.
 
 use std::io::{self, Write};
+use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -187,6 +188,7 @@ impl Worker {
         self.send();
         self.ring.publish_buffers();
         self.rearm();
+        self.dispatch.router.maintain(self.dispatch.now);
         Ok(true)
     }
 
@@ -367,7 +369,12 @@ impl Worker {
             Some(Need::Newline) | None => true,
         };
         ring.recycle(id);
-        if waits || !worth_a_look {
+        if waits {
+            // Read no further, if this is much.
+            self.rearm.push(number);
+            return;
+        }
+        if !worth_a_look {
             return;
         }
         let tail = std::mem::take(&mut connection.tail);
@@ -505,7 +512,7 @@ impl Worker {
             if full && connection.receiving && !connection.pausing {
                 connection.pausing = true;
                 self.ring.cancel_receive(number);
-            } else if !full && !connection.receiving && self.stopping.is_none() {
+            } else if !full && !connection.receiving {
                 connection.receiving = true;
                 let connection = self.dispatch.connections.at(number);
                 self.ring.receive(number, connection.socket());
@@ -542,28 +549,15 @@ impl Worker {
         self.stopping.is_none() && self.shared.stopping.load(Ordering::Relaxed)
     }
 
-    /// Begins to stop if the server is to: accepts no more, takes what has arrived, and receives no more.
-    ///
-    /// # Errors
-    /// As [`turn`](Self::turn).
-    pub fn begin_to_stop(&mut self) -> io::Result<()> {
+    /// Begins to stop if the server is to: accepts no more, but goes on to receive and to answer.
+    pub fn begin_to_stop(&mut self) {
         if !self.must_begin_to_stop() {
-            return Ok(());
+            return;
         }
         for index in 0..self.listeners.len() as u32 {
             self.ring.cancel_accept(index);
         }
-        // What the kernel holds for us is posted here, before the receives end.
-        self.ring.kick()?;
-        for number in self.dispatch.connections.numbers().collect::<Vec<_>>() {
-            let connection = self.dispatch.connections.at(number);
-            if connection.receiving && !connection.pausing {
-                connection.pausing = true;
-                self.ring.cancel_receive(number);
-            }
-        }
         self.stopping = Some(Stopping { deadline: self.clock.elapsed() + DRAIN_PATIENCE, reported: false });
-        Ok(())
     }
 
     /// Whether this worker is on its way out.
@@ -571,26 +565,22 @@ impl Worker {
         self.stopping.is_some()
     }
 
-    /// While stopping: closes what is answered, and returns whether every worker has come that far.
+    /// While stopping: closes the connections that are answered, all of them once patience is at its end, and
+    /// returns whether every worker has come that far.
     pub fn is_drained(&mut self) -> bool {
         let Some(stopping) = &self.stopping else { return false };
         let late = self.clock.elapsed() >= stopping.deadline;
         if !stopping.reported {
-            let mut waiting = self.ring.has_completions() || self.dispatch.router.under_way() > 0;
-            for number in self.dispatch.connections.numbers().collect::<Vec<_>>() {
-                let connection = self.dispatch.connections.at(number);
-                let answered = !connection.receiving
-                    && !connection.sending
-                    && !connection.ready
-                    && connection.blocked == Blocked::No
-                    && connection.out.is_empty()
-                    && !connection.has_queue();
-                if answered || late {
-                    self.close(number);
-                    self.free_if_over(number);
-                } else {
-                    waiting = true;
+            let numbers: Vec<u32> = self.dispatch.connections.numbers().collect();
+            let mut waiting = !numbers.is_empty();
+            if late || !self.ring.has_completions() {
+                for number in numbers {
+                    if late || self.is_answered(number) {
+                        self.close(number);
+                        self.free_if_over(number);
+                    }
                 }
+                waiting = self.dispatch.connections.len() > 0;
             }
             if waiting && !late {
                 return false;
@@ -603,8 +593,19 @@ impl Worker {
         late || self.shared.drained.load(Ordering::Relaxed) == self.dispatch.router.shards()
     }
 
-    /// Open connections.
-    pub fn connections(&self) -> usize {
-        self.dispatch.connections.len()
+    /// Whether everything a connection has sent so far is answered.
+    fn is_answered(&mut self, number: u32) -> bool {
+        let connection = self.dispatch.connections.at(number);
+        if connection.sending
+            || connection.ready
+            || connection.blocked != Blocked::No
+            || !connection.out.is_empty()
+            || connection.has_queue()
+        {
+            return false;
+        }
+        let mut byte = [MaybeUninit::uninit()];
+        let peek = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        !matches!(SockRef::from(&connection.socket()).recv_with_flags(&mut byte, peek), Ok(1))
     }
 }

@@ -133,6 +133,7 @@ impl Header {
         self.0 & LIVE != 0 && self.key_len() == 0
     }
 
+    #[cfg(any(test, debug_assertions))]
     pub(super) const fn is_free(self) -> bool {
         self.0 & (LIVE | LARGE) == 0
     }

@@ -129,6 +129,7 @@ pub fn check(args: &CheckArgs) -> Result<bool, Error> {
         connections: args.connections,
         elapsed_s: clock.now() as f64 / SECOND as f64,
         unanswered,
+        wrong: findings.wrong(),
         findings,
     };
     print!("{report}");

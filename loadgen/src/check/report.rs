@@ -61,9 +61,9 @@ impl Findings {
         self.faults.truncate(FAULTS_SHOWN);
     }
 
-    /// Everything that was wrong.
-    pub fn faults(&self) -> u64 {
-        self.wrong_values + self.wrong_versions + self.wrong_answers + self.out_of_order + self.errors
+    /// Everything that was wrong, error lines apart.
+    pub fn wrong(&self) -> u64 {
+        self.wrong_values + self.wrong_versions + self.wrong_answers + self.out_of_order
     }
 }
 
@@ -77,6 +77,8 @@ pub struct CheckReport {
     pub elapsed_s: f64,
     /// Requests without an answer when waiting for them ended.
     pub unanswered: u64,
+    /// All wrong values, versions, answers and orders.
+    pub wrong: u64,
     #[serde(flatten)]
     pub findings: Findings,
 }
@@ -84,7 +86,7 @@ pub struct CheckReport {
 impl CheckReport {
     /// Whether nothing was wrong.
     pub fn passed(&self) -> bool {
-        self.findings.faults() == 0 && self.unanswered == 0
+        self.wrong == 0 && self.findings.errors == 0 && self.unanswered == 0
     }
 }
 

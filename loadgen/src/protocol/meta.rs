@@ -5,13 +5,8 @@ use super::{
     reply::{Parsed, Reply, Unparsable, Value, line, refused},
 };
 
-/// Appends a read that answers `VA` or `EN`.
-#[inline]
-pub fn get(out: &mut Vec<u8>, key: &[u8]) {
-    out.extend_from_slice(b"mg ");
-    out.extend_from_slice(key);
-    out.extend_from_slice(b" v\r\n");
-}
+/// What stands before and after the key of a read that answers `VA` or `EN`.
+pub const GET: (&[u8], &[u8]) = (b"mg ", b" v\r\n");
 
 /// Appends a read that answers `VA` with the key, or nothing; a [`noop`] closes the group.
 #[inline]
@@ -97,11 +92,10 @@ mod tests {
     #[test]
     fn requests_are_literal() {
         let mut out = Vec::new();
-        get(&mut out, b"a");
         get_quiet(&mut out, b"b");
         noop(&mut out);
         set(&mut out, b"c", b"xy");
-        assert_eq!(out, b"mg a v\r\nmg b k q v\r\nmn\r\nms c 2\r\nxy\r\n".as_slice());
+        assert_eq!(out, b"mg b k q v\r\nmn\r\nms c 2\r\nxy\r\n".as_slice());
     }
 
     #[test]

@@ -21,6 +21,13 @@ pub fn push(out: &mut Vec<u8>, mut number: u64) {
 pub fn take(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut number = 0u64;
     let mut len = 0;
+    // 19 digits cannot overflow; nearly all numbers are shorter.
+    while len < 19
+        && let Some(digit) = bytes.get(len).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10)
+    {
+        number = number * 10 + u64::from(digit);
+        len += 1;
+    }
     while let Some(digit) = bytes.get(len).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
         number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
         len += 1;

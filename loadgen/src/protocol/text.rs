@@ -5,6 +5,9 @@ use super::{
     reply::{Parsed, Reply, Unparsable, Value, line, refused},
 };
 
+/// What stands before and after the key of a get of one key.
+pub const GET: (&[u8], &[u8]) = (b"get ", b"\r\n");
+
 /// Appends `verb key...`: a get, gets or delete line. Keys come one by one through [`key`] between
 /// [`begin`] and [`end`].
 #[inline]

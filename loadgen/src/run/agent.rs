@@ -50,6 +50,8 @@ pub struct RunAgent<'a> {
     picker: KeyPicker,
     rng: Rng,
     keys: KeyRenderer,
+    /// Renders a whole get of one key: one copy per request.
+    get_lines: KeyRenderer,
     lanes: Vec<Lane>,
     schedule: Option<Schedule>,
     cursor: usize,
@@ -81,6 +83,10 @@ impl<'a> RunAgent<'a> {
             answered,
             picker: KeyPicker::new(plan.distribution, plan.keyspace.count()),
             rng: Rng::new(plan.seed, lane),
+            get_lines: match plan.protocol {
+                Protocol::Text => plan.keyspace.renderer().framed(text::GET.0, text::GET.1),
+                Protocol::Meta => plan.keyspace.renderer().framed(meta::GET.0, meta::GET.1),
+            },
             keys: plan.keyspace.renderer(),
             lanes: (0..connections).map(|_| Lane::default()).collect(),
             schedule,
@@ -147,6 +153,9 @@ impl<'a> RunAgent<'a> {
         }
         let is_get = self.plan.mix.is_get(&mut self.rng);
         match (self.plan.protocol, is_get) {
+            (_, true) if self.plan.multiget == 1 => {
+                out.extend_from_slice(self.get_lines.render(self.picker.pick(&mut self.rng)));
+            }
             (Protocol::Text, true) => {
                 text::begin(out, b"get");
                 for _ in 0..self.plan.multiget {
@@ -157,9 +166,6 @@ impl<'a> RunAgent<'a> {
             (Protocol::Text, false) => {
                 let key = self.picker.pick(&mut self.rng);
                 text::store(out, b"set", self.keys.render(key), 0, self.plan.values.value(key), None);
-            }
-            (Protocol::Meta, true) if self.plan.multiget == 1 => {
-                meta::get(out, self.keys.render(self.picker.pick(&mut self.rng)));
             }
             (Protocol::Meta, true) => {
                 for _ in 0..self.plan.multiget {
@@ -313,3 +319,6 @@ impl Agent for RunAgent<'_> {
         self.outstanding
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ impl Keyspace {
         if self.key_size >= self.digits + name.len() {
             bytes[..name.len()].copy_from_slice(name);
         }
-        KeyRenderer { bytes, digits: self.digits }
+        KeyRenderer { digits_from: self.key_size - self.digits, digits_to: self.key_size, bytes }
     }
 }
 
@@ -51,15 +51,24 @@ impl Keyspace {
 #[derive(Clone, Debug)]
 pub struct KeyRenderer {
     bytes: Vec<u8>,
-    digits: usize,
+    digits_from: usize,
+    digits_to: usize,
 }
 
 impl KeyRenderer {
+    /// A renderer of whole lines: every key comes between `before` and `after`.
+    pub fn framed(&self, before: &[u8], after: &[u8]) -> KeyRenderer {
+        KeyRenderer {
+            bytes: [before, &self.bytes, after].concat(),
+            digits_from: before.len() + self.digits_from,
+            digits_to: before.len() + self.digits_to,
+        }
+    }
+
     /// The key with this number, which must be below the key space's count.
     #[inline]
     pub fn render(&mut self, mut number: u64) -> &[u8] {
-        let start = self.bytes.len() - self.digits;
-        let mut rest = &mut self.bytes[start..];
+        let mut rest = &mut self.bytes[self.digits_from..self.digits_to];
         while let [head @ .., tens, ones] = rest {
             let pair = (number % 100) as u8;
             number /= 100;
@@ -84,6 +93,7 @@ mod tests {
         assert_eq!(keys.render(42), b"key000000000000000000042");
         assert_eq!(keys.render(999_999), b"key000000000000000999999");
         assert_eq!(keys.render(0), b"key000000000000000000000");
+        assert_eq!(keys.framed(b"get ", b"\r\n").render(42), b"get key000000000000000000042\r\n");
         let mut odd = Keyspace::new(101, 3).unwrap().renderer();
         assert_eq!(odd.render(100), b"100");
         assert_eq!(odd.render(7), b"007");

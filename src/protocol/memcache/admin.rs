@@ -1,6 +1,6 @@
 //! Commands that concern the whole server, not one key.
 
-use crate::clock::Exptime;
+use crate::command::Exptime;
 
 /// A command that no shard can answer alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

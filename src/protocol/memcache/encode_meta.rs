@@ -21,7 +21,7 @@ pub(super) fn encode(form: Form<'_>, key: &[u8], reply: &Reply<'_>, out: &mut Ve
         }
         (FormTag::MetaStore { .. }, Reply::NotStored) => status_line(false, b"NS", form.meta, key, out),
         (FormTag::MetaDelete { quiet }, Reply::Deleted) => status_line(quiet, b"HD", form.meta, key, out),
-        (FormTag::MetaDelete { quiet }, Reply::NotFound) => status_line(quiet, b"NF", form.meta, key, out),
+        (FormTag::MetaDelete { .. }, Reply::NotFound) => status_line(false, b"NF", form.meta, key, out),
         (_, Reply::NotFound) => status_line(false, b"NF", form.meta, key, out),
         (_, Reply::Exists) => status_line(false, b"EX", form.meta, key, out),
         (_, Reply::TooLarge) => out.extend_from_slice(errors::TOO_LARGE),

@@ -1,22 +1,30 @@
-//! The two commands that nearly all traffic is made of, in their plainest form: one space between arguments, digits
+//! The commands that nearly all traffic is made of, in their plainest form: one space between arguments, digits
 //! without sign, CRLF, and everything there. Whatever looks otherwise is left to the general path, which is slower and
 //! gives the same answer; a test holds the two against each other.
 
-use crate::clock::Exptime;
-use crate::command::{CasCheck, INLINE_VALUE_MAX, KEY_LEN_MAX, Op, Payload, Request, StoreMode};
+use crate::command::{CasCheck, Exptime, INLINE_VALUE_MAX, KEY_LEN_MAX, Op, Payload, Request, StoreMode};
 use crate::protocol::memcache::form::{Form, FormTag};
 use crate::protocol::memcache::limits::LINE_LEN_MAX;
+use crate::protocol::memcache::line::trim_start;
+use crate::protocol::memcache::meta::{get_op, too_many_tokens};
+use crate::protocol::memcache::meta_flags::MetaFlags;
 use crate::protocol::memcache::scan::find_separator;
 use crate::protocol::memcache::step::{Need, Step, UploadHead};
 
-/// `get ` and `set `, as the number their four bytes make.
+/// `get ` and `set `, as the number their four bytes make; `mg ` by the lower three.
 pub(super) const GET: u32 = u32::from_le_bytes(*b"get ");
 pub(super) const SET: u32 = u32::from_le_bytes(*b"set ");
+pub(super) const META_GET: u32 = u32::from_le_bytes(*b"mg \0");
+pub(super) const META_VERB_MASK: u32 = 0x00ff_ffff;
 
 const VERB_LEN: usize = 4;
+const META_VERB_LEN: usize = 3;
 /// Digits of a number that fits 32 bits whatever its digits are.
 const DIGITS_MAX: usize = 9;
 const NOREPLY: &[u8] = b" noreply";
+
+// The longest line that `set` takes is far below the limit, which it therefore need not check.
+const _: () = assert!(VERB_LEN + KEY_LEN_MAX + 3 * (1 + DIGITS_MAX) + NOREPLY.len() + 2 < LINE_LEN_MAX);
 
 /// `get <key>\r\n`.
 #[inline]
@@ -25,7 +33,7 @@ pub(super) fn get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Option<St
     if input.get(end..end + 2)? != b"\r\n" {
         return None;
     }
-    let key = key_between(input, end)?;
+    let key = key_between(input, VERB_LEN, end)?;
     let form = Form::text(FormTag::Get { with_cas: false, last: true });
     Some(Step::request(Request { hash: hash(key), key, op: Op::Get }, form, end + 2))
 }
@@ -34,7 +42,7 @@ pub(super) fn get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Option<St
 #[inline]
 pub(super) fn set<'a>(input: &'a [u8], value_len_max: u64, hash: impl Fn(&[u8]) -> u64) -> Option<Step<'a>> {
     let key_end = find_separator(input, VERB_LEN)?;
-    let key = key_between(input, key_end)?;
+    let key = key_between(input, VERB_LEN, key_end)?;
     let (flags, at) = digits(input, key_end)?;
     let (exptime, at) = digits(input, at)?;
     let (len, mut at) = digits(input, at)?;
@@ -50,7 +58,7 @@ pub(super) fn set<'a>(input: &'a [u8], value_len_max: u64, hash: impl Fn(&[u8]) 
         }
     }
     let start = at + 2;
-    if input.get(at..start)? != b"\r\n" || at > LINE_LEN_MAX {
+    if input.get(at..start)? != b"\r\n" {
         return None;
     }
     let total = start + len + 2;
@@ -74,9 +82,30 @@ pub(super) fn set<'a>(input: &'a [u8], value_len_max: u64, hash: impl Fn(&[u8]) 
     Some(Step::request(head.request(Payload::Inline(&input[start..start + len])), head.form, total))
 }
 
+/// `mg <key> <flags>*\r\n`.
 #[inline]
-fn key_between(input: &[u8], end: usize) -> Option<&[u8]> {
-    let key = input.get(VERB_LEN..end)?;
+pub(super) fn meta_get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Option<Step<'a>> {
+    let key_end = find_separator(input, META_VERB_LEN)?;
+    let key = key_between(input, META_VERB_LEN, key_end)?;
+    let (end, meta) = match input[key_end] {
+        b' ' => {
+            let start = key_end + 1;
+            let end = start + memchr::memchr(b'\n', &input[start..])? - 1;
+            (end, trim_start(input.get(start..end)?))
+        }
+        _ => (key_end, &[][..]),
+    };
+    if input.get(end..end + 2)? != b"\r\n" || end >= LINE_LEN_MAX || too_many_tokens(2, meta) {
+        return None;
+    }
+    let flags = MetaFlags::parse(meta).ok().filter(|flags| !flags.opaque_too_long)?;
+    let (op, tag) = get_op(&flags);
+    Some(Step::request(Request { hash: hash(key), key, op }, tag.with(meta), end + 2))
+}
+
+#[inline]
+fn key_between(input: &[u8], start: usize, end: usize) -> Option<&[u8]> {
+    let key = input.get(start..end)?;
     (!key.is_empty() && key.len() <= KEY_LEN_MAX).then_some(key)
 }
 

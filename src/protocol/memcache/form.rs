@@ -58,7 +58,7 @@ pub enum FormTag {
     },
     /// `md`.
     MetaDelete {
-        /// Answer neither success nor absence.
+        /// Answer no success.
         quiet: bool,
     },
 }

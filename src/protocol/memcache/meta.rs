@@ -1,7 +1,6 @@
 //! The meta commands.
 
-use crate::clock::Exptime;
-use crate::command::{CasCheck, Delete, KEY_LEN_MAX, MetaGet, Op, Request, StoreMode};
+use crate::command::{CasCheck, Delete, Exptime, KEY_LEN_MAX, MetaGet, Op, Request, StoreMode};
 use crate::protocol::memcache::admin::Admin;
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::{Form, FormTag};
@@ -50,7 +49,7 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
     if key.len() > KEY_LEN_MAX {
         return Err(errors::BAD_COMMAND_LINE);
     }
-    if 3 + tokens(meta).count() > META_TOKENS_MAX {
+    if too_many_tokens(3, meta) {
         return Err(errors::FLAGS_TOO_LONG);
     }
     let flags = MetaFlags::parse(meta)?;
@@ -82,10 +81,14 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
 
 /// `mg <key> <flags>*`.
 fn get<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
-    one_key(line, hash, errors::GET_FLAGS_TOO_LONG, None, |flags| {
-        let get = MetaGet { touch: flags.exptime, vivify: flags.vivify, no_bump: flags.no_bump };
-        (Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value })
-    })
+    one_key(line, hash, errors::GET_FLAGS_TOO_LONG, None, get_op)
+}
+
+/// What an `mg` asks for.
+#[inline]
+pub(super) fn get_op(flags: &MetaFlags) -> (Op<'static>, FormTag) {
+    let get = MetaGet { touch: flags.exptime, vivify: flags.vivify, no_bump: flags.no_bump };
+    (Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value })
 }
 
 /// `md <key> <flags>*`.
@@ -110,7 +113,7 @@ fn one_key<'a>(
     if key.len() > KEY_LEN_MAX {
         return Step::refused(errors::BAD_COMMAND_LINE, line.len);
     }
-    if 2 + tokens(meta).count() > META_TOKENS_MAX {
+    if too_many_tokens(2, meta) {
         return Step::refused(too_many, line.len);
     }
     match MetaFlags::parse(meta) {
@@ -121,4 +124,11 @@ fn one_key<'a>(
             Step::request(Request { hash: hash(key), key, op }, Form { tag, meta }, line.len)
         }
     }
+}
+
+/// Whether a line has more tokens than a meta command can, with `before` in front of its flags.
+#[inline]
+pub(super) fn too_many_tokens(before: usize, meta: &[u8]) -> bool {
+    // A token takes two bytes with its space, so that a short line need not be counted out.
+    before + meta.len().div_ceil(2) > META_TOKENS_MAX && before + tokens(meta).count() > META_TOKENS_MAX
 }

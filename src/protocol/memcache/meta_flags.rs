@@ -1,7 +1,6 @@
 //! The flags of the meta commands.
 
-use crate::clock::Exptime;
-use crate::command::CasCheck;
+use crate::command::{CasCheck, Exptime};
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::limits::OPAQUE_TOKEN_LEN_MAX;
 use crate::protocol::memcache::line::tokens;
@@ -33,10 +32,12 @@ pub(super) struct MetaFlags {
 
 impl MetaFlags {
     /// Reads all flags. The error is the line to answer.
+    #[inline]
     pub(super) fn parse(text: &[u8]) -> Result<MetaFlags, &'static [u8]> {
         let mut flags = MetaFlags::default();
         let mut seen = 0u128;
-        // A bad argument is reported only if no flag behind it is unknown or double; the last bad one is named.
+        // A bad argument is reported only if no flag behind it is unknown or double; the last bad one is named, but
+        // bad client flags only if nothing else is.
         let mut fault = None;
         for token in tokens(text) {
             let (letter, argument) = (token[0], &token[1..]);
@@ -44,7 +45,9 @@ impl MetaFlags {
                 return Err(errors::DUPLICATE_FLAG);
             }
             seen |= 1 << letter;
-            if let Err(error) = flags.take(letter, argument)? {
+            if let Err(error) = flags.take(letter, argument)?
+                && (letter != b'F' || fault.is_none())
+            {
                 fault = Some(error);
             }
         }
@@ -105,8 +108,7 @@ fn set(flag: &mut bool) -> Result<(), &'static [u8]> {
 #[cfg(test)]
 mod tests {
     use super::MetaFlags;
-    use crate::clock::Exptime;
-    use crate::command::CasCheck;
+    use crate::command::{CasCheck, Exptime};
     use crate::protocol::memcache::errors;
 
     #[test]
@@ -128,6 +130,9 @@ mod tests {
         assert_eq!(fault(b"T"), errors::BAD_TOKEN);
         assert_eq!(fault(b"Cx"), errors::BAD_TOKEN);
         assert_eq!(fault(b"F-1"), errors::BAD_COMMAND_LINE);
+        assert_eq!(fault(b"Fx Tx"), errors::BAD_TOKEN);
+        assert_eq!(fault(b"Tx Fx"), errors::BAD_TOKEN);
+        assert_eq!(fault(b"Tx M"), errors::BAD_MODE_LENGTH);
         assert_eq!(fault(b"M"), errors::BAD_MODE_LENGTH);
         assert_eq!(fault(b"Mset"), errors::BAD_MODE_LENGTH);
     }

@@ -1,12 +1,14 @@
 //! memcached's text protocol: the classic commands and the meta commands.
 //!
 //! The reference is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We differ
-//! on purpose in these points, each for the safety of what is stored:
+//! on purpose in these points:
 //!
 //! - The payload of a store that is refused for its key, flags, exptime or CAS is swallowed, never run as commands.
 //! - A value length beyond what the wire can carry is refused and the connection closed: its payload can be neither
 //!   swallowed nor told from commands.
 //! - Client flags above 2^32 - 1 are refused, not cut to 32 bits.
+//! - A key that is too long refuses its own read only; memcached forgets replies that wait before it in a pipeline.
+//! - A command line of more than 2048 bytes closes the connection however it arrives, and `gat` may be as long as `get`.
 //! - A NUL byte does not end the command line; it belongs to its token.
 //! - Meta flags that the cache does not serve yet are refused as invalid, never ignored.
 
@@ -25,6 +27,8 @@ mod parser;
 mod scan;
 mod step;
 mod store;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use admin::Admin;

@@ -51,8 +51,8 @@ impl Parser {
     /// Looks at `input`, everything the connection holds that is not yet consumed, and yields the first command in it.
     ///
     /// The caller drops `consumed` bytes and calls again, until the answer is incomplete or the input empty. On
-    /// [`Step::Incomplete`] nothing is consumed: the same bytes come again with more behind them. `hash` is applied to
-    /// each key once.
+    /// [`Step::Incomplete`] nothing is consumed: the same bytes come again with more behind them. `hash` gives
+    /// each key's [`Request::hash`](crate::command::Request::hash).
     #[inline]
     pub fn next<'a>(&self, input: &'a [u8], resume: &mut Resume, hash: impl Fn(&[u8]) -> u64) -> Step<'a> {
         match *resume {
@@ -61,6 +61,7 @@ impl Parser {
                 let step = match verb {
                     fast::GET => fast::get(input, &hash),
                     fast::SET => fast::set(input, self.value_len_max, &hash),
+                    verb if verb & fast::META_VERB_MASK == fast::META_GET => fast::meta_get(input, &hash),
                     _ => None,
                 };
                 match step {
@@ -92,9 +93,12 @@ impl Parser {
         let scanned = scanned.min(input.len());
         let newline = memchr::memchr(b'\n', &input[scanned..]).map(|at| scanned + at);
         let line_len = newline.unwrap_or(input.len());
-        if line_len > LINE_LEN_MAX && line_len > line_len_max(input) {
-            *resume = Resume::Command;
-            return Step::Refused { reply: errors::LINE_TOO_LONG, consumed: line_len, swallow: 0, close: true };
+        if line_len > LINE_LEN_MAX {
+            let len_max = line_len_max(input);
+            if line_len > len_max {
+                *resume = Resume::Command;
+                return Step::Refused { reply: errors::LINE_TOO_LONG, consumed: len_max + 1, swallow: 0, close: true };
+            }
         }
         let Some(newline) = newline else {
             *resume = Resume::Line { scanned: input.len() };

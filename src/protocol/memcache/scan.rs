@@ -1,7 +1,6 @@
 //! Finding where keys end, and the reads of many keys, which are scanned key by key.
 
-use crate::clock::Exptime;
-use crate::command::{KEY_LEN_MAX, Op, Request};
+use crate::command::{Exptime, KEY_LEN_MAX, Op, Request};
 use crate::protocol::memcache::form::{Form, FormTag};
 use crate::protocol::memcache::step::{Need, Step};
 

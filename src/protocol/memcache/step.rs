@@ -1,7 +1,6 @@
 //! What one look at the input yields.
 
-use crate::clock::Exptime;
-use crate::command::{CasCheck, Op, Payload, Request, Store, StoreMode};
+use crate::command::{CasCheck, Exptime, Op, Payload, Request, Store, StoreMode};
 use crate::protocol::memcache::admin::Admin;
 use crate::protocol::memcache::form::Form;
 

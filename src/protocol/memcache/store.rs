@@ -1,7 +1,6 @@
 //! Stores behind their line: the value is there, awaited, streamed or refused.
 
-use crate::clock::Exptime;
-use crate::command::{CasCheck, INLINE_VALUE_MAX, Payload, StoreMode};
+use crate::command::{CasCheck, Exptime, INLINE_VALUE_MAX, Payload, StoreMode};
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::Form;
 use crate::protocol::memcache::limits::VALUE_LEN_WIRE_MAX;

@@ -1,7 +1,6 @@
 //! The classic commands in every form that memcached takes.
 
-use crate::clock::Exptime;
-use crate::command::{Arithmetic, ArithmeticMode, CasCheck, Delete, KEY_LEN_MAX, Op, Request, StoreMode};
+use crate::command::{Arithmetic, ArithmeticMode, CasCheck, Delete, Exptime, KEY_LEN_MAX, Op, Request, StoreMode};
 use crate::protocol::memcache::admin::Admin;
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::{Form, FormTag};

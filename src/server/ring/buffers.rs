@@ -93,7 +93,9 @@ impl BufferRing {
 /// Anonymous memory that is never unmapped: receives may be in flight until the ring's file is gone, which
 /// is after its owner was dropped. There is one such ring per shard in a process's life.
 fn map(len: usize) -> io::Result<NonNull<u8>> {
-    let (prot, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let prot = libc::PROT_READ | libc::PROT_WRITE;
+    // Taken at once: all of it is used in turn, and no receive should have to wait for a page.
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
     // SAFETY: a new anonymous mapping, at a place of the kernel's choice.
     let address = unsafe { libc::mmap(ptr::null_mut(), len, prot, flags, -1, 0) };
     if address == libc::MAP_FAILED {

@@ -11,6 +11,9 @@ use crate::storage::{
 /// a bound on the time of one eviction, met only when everything is hot.
 const SCAN_CHUNKS_MAX: usize = 512;
 
+/// How far ahead of the hand the hash table's bucket of a likely victim is loaded.
+const LOOK_AHEAD_CHUNKS: u16 = 3;
+
 /// A position in a class's pages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::storage) struct Hand {
@@ -41,6 +44,19 @@ impl Hand {
         }
         let (_, item) = least_read.filter(|_| !terms.expired_only)?;
         Some(Victim { item, is_expired: false })
+    }
+
+    /// An item that will be evicted soon, if nobody reads it before.
+    pub(super) fn upcoming(&self, class: ClassId, slab: &Slab) -> Option<Location> {
+        let pool = slab.pool(class);
+        let page = *pool.pages.get(self.page as usize)?;
+        let unit = self.unit.saturating_add(LOOK_AHEAD_CHUNKS * pool.chunk_units);
+        if unit >= slab.fresh_unit(page) {
+            return None;
+        }
+        let location = page.location(unit);
+        let header = slab.header(location);
+        (header.is_live_item() && header.frequency() == 0).then_some(location)
     }
 
     /// The item of the chunk under the hand, which moves on by one chunk: for a tail piece the item it belongs

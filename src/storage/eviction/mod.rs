@@ -71,6 +71,11 @@ impl Eviction {
         self.hands[class.index()].victim(class, slab, terms)
     }
 
+    /// An item of a class that will leave soon, if nobody reads it before.
+    pub(super) fn upcoming(&self, class: ClassId, slab: &Slab) -> Option<Location> {
+        self.hands[class.index()].upcoming(class, slab)
+    }
+
     /// The next LARGE item with whole pages to leave. The hand goes round the pages and judges an item at its
     /// first page.
     pub(super) fn large_victim(&mut self, slab: &mut Slab, terms: Terms) -> Option<Victim> {

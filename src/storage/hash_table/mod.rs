@@ -19,7 +19,7 @@
 //! common to a segment. Beyond that a segment does not split; [`Full`] names its bucket and the owner evicts
 //! there. Only hashes that collide on purpose get so far.
 //!
-//! The hash's bits 6 to 27 decide nothing here (up to 32 GiB): a router picks the shard from them.
+//! The hash's bits in [`UNUSED_HASH_BITS`] decide nothing here: a router picks the shard from them.
 //!
 //! After Lu et al., "Dash: Scalable Hashing on Persistent Memory" (VLDB 2020), for one thread.
 
@@ -34,10 +34,13 @@ use super::{
     location::Location,
     reservation::{HUGE_PAGE_BYTES, Reservation},
 };
-use std::io;
+use std::{io, ops::Range};
 
 /// How many bits of a tag can become common to all tags of a segment, at most.
 pub const TAG_BITS_CONSUMED_MAX: u32 = 7;
+
+/// Bits of a hash that the table of a store of up to 32 GiB does not look at.
+pub const UNUSED_HASH_BITS: Range<u32> = BUCKETS.ilog2()..33;
 
 /// One initial segment (4 KiB) for this much memory: few enough to be cheap for big items; small ones split.
 const LIMIT_BYTES_PER_INITIAL_SEGMENT: usize = 1 << 20;
@@ -71,6 +74,7 @@ impl HashTable {
     pub(super) fn new(memory_limit_bytes: usize, huge_pages: bool) -> io::Result<Self> {
         let base_bits = (memory_limit_bytes / LIMIT_BYTES_PER_INITIAL_SEGMENT).max(2).ilog2();
         let directory_bits = base_bits + TAG_BITS_CONSUMED_MAX;
+        debug_assert!(48 - base_bits >= UNUSED_HASH_BITS.end, "memory limit");
         let big = memory_limit_bytes >= HUGE_PAGES_LIMIT_BYTES_MIN;
         let extent_bytes = if big { HUGE_PAGE_BYTES } else { SMALL_EXTENT_BYTES };
         let capacity_bytes = size_of::<Segment>() << directory_bits;
@@ -79,7 +83,8 @@ impl HashTable {
             directory_bits,
             base_bits,
             buckets: Reservation::new(capacity_bytes, extent_bytes, huge_pages && big)?,
-            depths: Vec::new(),
+            // At its full size, so that it is never copied.
+            depths: Vec::with_capacity(1 << directory_bits),
             len: 0,
         };
         while table.buckets.committed_bytes() < size_of::<Segment>() << base_bits {
@@ -105,6 +110,7 @@ impl HashTable {
     }
 
     /// Number of items.
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -286,6 +292,7 @@ impl HashTable {
     }
 
     /// Every stored location, in no order.
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn locations(&self) -> impl Iterator<Item = Location> + '_ {
         let used = &self.buckets[..self.depths.len() * BUCKETS];
         used.iter().flat_map(|bucket| bucket.occupied().map(|slot| Location(bucket.location(slot))))

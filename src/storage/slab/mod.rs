@@ -74,7 +74,8 @@ impl Slab {
             memory: Reservation::new(capacity_bytes, extent_bytes, huge_pages)?,
             classes,
             pools,
-            pages: Vec::new(),
+            // At its full size, so that it is never copied; what is not used is not touched.
+            pages: Vec::with_capacity(capacity_bytes / PAGE_BYTES),
             free_head: NO_PAGE,
             free_count: 0,
             released_head: NO_PAGE,

@@ -1,10 +1,7 @@
 //! Pages on their way between the kernel, the classes and LARGE values.
 
 use super::{
-    super::{
-        item::Header,
-        location::{Location, PAGE_BYTES, PageId},
-    },
+    super::location::{Location, PAGE_BYTES, PageId},
     ClassId, NO_PAGE, Page, PageUse, Slab,
 };
 
@@ -213,7 +210,7 @@ impl Slab {
             assert!(used > 0 || pool.pages.len() == 1, "an empty page is kept by {class:?}");
             assert_eq!(page.is_listed, used < pool.chunks_per_page as usize, "listing of {id:?}");
             let next = |&unit: &u16| {
-                let header: Header = self.header(id.location(unit));
+                let header = self.header(id.location(unit));
                 assert!(header.is_free());
                 Some(header.next_free()).filter(|&unit| unit != NO_UNIT)
             };

@@ -40,7 +40,9 @@ impl Store {
                     assert!(linked.contains(&chunk), "a live item is not in the hash table");
                     let key = item::key(header, bytes);
                     assert_eq!(self.find(self.hash(key), key), Some(chunk), "an item is not found by its key");
-                    assert!(header.item_len() <= self.slab.classes.chunk_bytes(class));
+                    let is_inline_of_another =
+                        !header.is_large() && self.slab.classes.class_of(header.item_len()) != Some(class);
+                    assert!(!is_inline_of_another, "an inline item is not in the class of its length");
                 }
                 if header.is_live_item() && header.is_large() || header.is_detached() {
                     self.check_large(chunk);

@@ -171,6 +171,11 @@ impl Store {
         let Some(Victim { item, is_expired }) = self.eviction.victim(class, &mut self.slab, terms) else {
             return false;
         };
+        // Where the index has a victim is random memory: have it loaded by the time the hand gets there.
+        if let Some(upcoming) = self.eviction.upcoming(class, &self.slab) {
+            let chunk = self.slab.chunk(upcoming);
+            self.table.prefetch_home((self.rehash)(&self.hasher, item::key(Header::read(chunk), chunk)));
+        }
         self.evict(item, is_expired)
     }
 
@@ -189,7 +194,7 @@ impl Store {
             let Some(pool) = donor(&self.slab, &tried) else { return false };
             let emptied = match pool {
                 PoolId::Large => self.evict_large(terms) && self.slab.free_pages() > 0,
-                PoolId::Class(class) => self.empty_page_of(class),
+                PoolId::Class(class) => self.empty_page_of(class, terms.now),
             };
             if emptied {
                 self.counters.pages_moved += 1;
@@ -201,7 +206,7 @@ impl Store {
     }
 
     /// Evicts everything in one page of a class.
-    fn empty_page_of(&mut self, class: ClassId) -> bool {
+    fn empty_page_of(&mut self, class: ClassId, now: Seconds) -> bool {
         let pages = &self.slab.pool(class).pages;
         let start = self.eviction.hand_page(class) as usize % pages.len().max(1);
         let candidates = pages[start..].iter().chain(&pages[..start]).take(PAGES_TRIED_MAX);
@@ -212,11 +217,12 @@ impl Store {
                 break;
             }
             let header = self.slab.header(chunk);
-            if header.is_live_item() {
-                self.evict(chunk, false);
-            } else if header.is_tail() {
-                self.evict(Location(item::tail_owner(self.slab.chunk(chunk))), false);
-            }
+            let item = match () {
+                () if header.is_live_item() => chunk,
+                () if header.is_tail() => Location(item::tail_owner(self.slab.chunk(chunk))),
+                () => continue,
+            };
+            self.evict(item, self.slab.header(item).deadline().is_past(now));
         }
         self.slab.page(page).class() != Some(class)
     }

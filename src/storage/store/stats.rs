@@ -63,6 +63,13 @@ impl Counters {
     }
 
     #[inline(always)]
+    pub(super) fn item_resized(&mut self, class: ClassId, old_bytes: u64, new_bytes: u64) {
+        self.bytes = self.bytes - old_bytes + new_bytes;
+        let class = &mut self.classes[class.index()];
+        class.bytes = class.bytes - old_bytes + new_bytes;
+    }
+
+    #[inline(always)]
     pub(super) fn item_removed(&mut self, class: ClassId, bytes: u64) {
         self.items -= 1;
         self.bytes -= bytes;

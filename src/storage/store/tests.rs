@@ -486,3 +486,54 @@ fn maintenance_gets_memory_ready_within_the_limit() {
     store.check_invariants();
     assert!(store.stats().memory_bytes <= 4 << 20);
 }
+
+#[test]
+fn a_value_with_more_pages_than_its_record_lists_uses_a_list_page() {
+    let config = StoreConfig { item_size_max_bytes: 32 << 20, ..config(64 << 20) };
+    let mut store = Store::new(config, RandomState::with_seeds(1, 2, 3, 4)).unwrap();
+    // 256 pages fit the record, 257 do not.
+    for len in [256 << 16, (256 << 16) + 60_000, 30_000_000] {
+        let value = pattern(len, len);
+        for (mode, expected) in [(SetMode::Set, Ok(())), (SetMode::Replace, Ok(())), (SetMode::Add, Err(()))] {
+            store.upload_begin(1, len as u64).unwrap();
+            for part in value.chunks(100_000) {
+                store.upload_write(1, part, NOW).unwrap();
+            }
+            let hash = store.hash(b"k");
+            let outcome = store.set(hash, b"k", SetArgs { value: Source::Upload(1), ..args(mode, b"") }, NOW);
+            let stored = matches!(outcome, Ok(SetOutcome::Stored { .. }));
+            // Two of the largest do not fit beside each other.
+            assert!(stored == expected.is_ok() || len == 30_000_000, "{outcome:?}");
+            store.check_invariants();
+        }
+        if let Some(read) = read(&mut store, b"k") {
+            assert!(read == value);
+        } else {
+            assert_eq!(len, 30_000_000);
+        }
+    }
+    store.flush_all();
+    store.check_invariants();
+    assert_eq!(store.stats().free_pages, store.stats().pages);
+}
+
+#[test]
+fn crowded_hashes_never_give_a_wrong_value() {
+    // Sixteen hashes in all, and hashes that differ in the directory's bits only.
+    for rehash in [
+        (|_, key| u64::from(key[0] & 15).wrapping_mul(0x0123_4567_89ab_cdef)) as fn(&RandomState, &[u8]) -> u64,
+        |_, key| u64::from(key[0]) << 56,
+    ] {
+        let mut store = Store::with_rehash(config(4 << 20), RandomState::with_seeds(1, 2, 3, 4), rehash).unwrap();
+        for number in 0..20_000u32 {
+            let key = number.wrapping_mul(0x9e37_79b1).to_le_bytes();
+            put(&mut store, &key, &pattern(key[1].into(), key[2].into())).unwrap();
+            let other = number.wrapping_sub(number % 97).wrapping_mul(0x9e37_79b1).to_le_bytes();
+            if let Some(value) = read(&mut store, &other) {
+                assert_eq!(value, pattern(other[1].into(), other[2].into()));
+            }
+        }
+        store.check_invariants();
+        assert!(store.stats().items >= 16);
+    }
+}

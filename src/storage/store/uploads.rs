@@ -17,6 +17,9 @@ use crate::{
 /// Values being received may announce this share of the memory limit together, or one maximum item.
 const UPLOADS_SHARE_DIVISOR: u64 = 4;
 
+/// Values being received at a time, however short.
+const UPLOADS_MAX: usize = 65_536;
+
 impl Store {
     /// Announces a value of `len` bytes under a name of the caller's choice. An upload of the same name is
     /// abandoned. Memory is taken as the bytes arrive.
@@ -30,7 +33,9 @@ impl Store {
             return Err(StoreError::TooLarge);
         }
         let limit = self.config.memory_limit_bytes as u64 / UPLOADS_SHARE_DIVISOR;
-        if self.uploads_bytes + len > limit.max(self.config.item_size_max_bytes as u64) {
+        if self.uploads.len() == UPLOADS_MAX
+            || self.uploads_bytes + len > limit.max(self.config.item_size_max_bytes as u64)
+        {
             return Err(StoreError::OutOfMemory);
         }
         self.uploads_bytes += len;

@@ -136,14 +136,15 @@ impl Store {
         if let Some(location) = old.location() {
             let old_header = self.slab.header(location);
             frequency = old_header.frequency();
-            if !old_header.is_large() && self.slab.class_at(location) == class {
-                let old_bytes = old_header.item_len() as u64;
-                self.counters.item_removed(class, old_bytes);
+            // An inline item always lies in the class of its length: no need to look at the page's metadata.
+            if !old_header.is_large() && self.slab.classes.class_of(old_header.item_len()) == Some(class) {
+                self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
                 return Ok(self.write_inline(location, header.with_frequency(frequency), new, value));
             }
         }
         let location = self.allocate_successor(new.hash, old, class, now)?;
         let cas = self.write_inline(location, header.with_frequency(frequency), new, value);
+        self.counters.item_added(class, header.item_len() as u64);
         self.link_successor(new.hash, old, location)?;
         Ok(cas)
     }
@@ -154,7 +155,6 @@ impl Store {
         item::write(self.slab.chunk_mut(location), header, cas, new.flags, new.key, value);
         self.slab.note_deadline(location, new.deadline.raw());
         self.counters.total_items += 1;
-        self.counters.item_added(self.slab.class_at(location), header.item_len() as u64);
         cas
     }
 
@@ -166,16 +166,18 @@ impl Store {
             self.drop_item(old);
             return Ok(());
         }
-        let may_commit = self.may_grow_index();
-        if let Err(Full) = self.table.insert(hash, location, may_commit) {
-            return self.link_by_eviction(hash, location);
+        match self.table.insert(hash, location, false) {
+            Ok(()) => Ok(()),
+            Err(Full) => self.link_slowly(hash, location),
         }
-        Ok(())
     }
 
-    /// Both buckets are full and nothing splits them: somebody there must leave.
+    /// The index must grow. If it may not, or growing does not help, somebody must leave the bucket.
     #[cold]
-    fn link_by_eviction(&mut self, hash: u64, location: Location) -> Result<(), StoreError> {
+    fn link_slowly(&mut self, hash: u64, location: Location) -> Result<(), StoreError> {
+        if self.may_grow_index() && self.table.insert(hash, location, true).is_ok() {
+            return Ok(());
+        }
         if self.config.evictions {
             let neighbours = self.table.neighbours(hash);
             let coldest = neighbours.into_iter().min_by_key(|&neighbour| self.slab.header(neighbour).frequency());

@@ -1,0 +1,96 @@
+//! Parser and encoder: nanoseconds per command. Parsing includes hashing the key, as on the server.
+//!
+//! `cargo bench --bench parse`
+
+use std::hint::black_box;
+
+use ahash::RandomState;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ringcached::command::{Hit, Reply, Value};
+use ringcached::protocol::memcache::{Form, FormTag, Parser, Resume, Step, encode};
+
+const KEY: &str = "user:1234567890:sessions"; // 24 bytes
+const VALUE_LEN: usize = 32;
+
+/// Parses everything; how many requests it was.
+#[inline]
+fn parse(parser: &Parser, hasher: &RandomState, mut input: &[u8]) -> u64 {
+    let mut resume = Resume::Command;
+    let mut requests = 0;
+    while !input.is_empty() {
+        match parser.next(input, &mut resume, |key| hasher.hash_one(key)) {
+            Step::Request { request, consumed, .. } => {
+                black_box(&request);
+                requests += 1;
+                input = &input[consumed..];
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    requests
+}
+
+fn parsing(criterion: &mut Criterion) {
+    let parser = Parser::new(1 << 20);
+    let hasher = RandomState::new();
+    let key = |i: usize| format!("user:{i:010}:sessions");
+    let get = |i| format!("get {}\r\n", key(i));
+    let set = format!("set {KEY} 0 0 {VALUE_LEN}\r\n{}\r\n", "v".repeat(VALUE_LEN));
+    let inputs = [
+        ("get", get(0)),
+        ("get-pipeline-16", (0..16).map(get).collect()),
+        ("multiget-100", format!("get {}\r\n", (0..100).map(key).collect::<Vec<_>>().join(" "))),
+        ("set-32", set.clone()),
+        ("set-32-pipeline-16", set.repeat(16)),
+        ("mg", format!("mg {KEY} v\r\n")),
+        ("mg-flags", format!("mg {KEY} v f c Oabcdef k\r\n")),
+        ("ms-32", format!("ms {KEY} {VALUE_LEN} T60\r\n{}\r\n", "v".repeat(VALUE_LEN))),
+        ("delete", format!("delete {KEY}\r\n")),
+    ];
+    let mut group = criterion.benchmark_group("parse");
+    for (name, input) in &inputs {
+        group.throughput(Throughput::Elements(parse(&parser, &hasher, input.as_bytes())));
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| parse(&parser, &hasher, black_box(input.as_bytes())));
+        });
+    }
+    group.finish();
+}
+
+fn encoding(criterion: &mut Criterion) {
+    let value = [b'v'; VALUE_LEN];
+    let hit = Reply::Hit(Hit {
+        flags: 0,
+        cas: 1234,
+        ttl_seconds: None,
+        fetched: true,
+        won: false,
+        token_sent: false,
+        value: Value::Inline(&value),
+    });
+    let cases: [(&str, Form<'_>, Reply<'_>); 5] = [
+        ("hit", Form::text(FormTag::Get { with_cas: false, last: true }), hit),
+        ("hit-cas", Form::text(FormTag::Get { with_cas: true, last: true }), hit),
+        ("miss", Form::text(FormTag::Get { with_cas: false, last: true }), Reply::Miss),
+        ("stored", Form::text(FormTag::Store { noreply: false }), Reply::Stored { cas: 1 }),
+        ("mg-hit", FormTag::MetaGet { quiet: false, value: true }.with(b"v f c"), hit),
+    ];
+    let mut group = criterion.benchmark_group("encode");
+    let mut out = Vec::with_capacity(64 << 10);
+    for (name, form, reply) in &cases {
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| {
+                // A connection's output collects a turn's replies; start over before it grows.
+                if out.len() > (60 << 10) {
+                    out.clear();
+                }
+                encode(black_box(*form), black_box(KEY.as_bytes()), black_box(reply), &mut out)
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, parsing, encoding);
+criterion_main!(benches);

@@ -1,0 +1,146 @@
+//! The load under a clock that the test sets.
+
+use super::*;
+use crate::{
+    units::SizeRange,
+    workload::{Arrivals, Distribution, Keyspace, Mix, ValueSource},
+};
+
+const MS: Nanos = SECOND / 1000;
+
+fn plan(pipeline: usize, rate: Option<f64>) -> Plan {
+    Plan {
+        protocol: Protocol::Text,
+        pipeline,
+        multiget: 1,
+        keyspace: Keyspace::new(1000, 8).unwrap(),
+        values: ValueSource::new(SizeRange { min: 4, max: 4 }, 1),
+        distribution: Distribution::Uniform,
+        mix: Mix::new(1.0),
+        rate,
+        arrivals: Arrivals::Even,
+        warmup: 0,
+        duration: SECOND,
+        requests: None,
+        seed: 1,
+        threads: 1,
+    }
+}
+
+/// One look of the driver at the agent: gives what every woken connection sends.
+fn turn(agent: &mut RunAgent, now: Nanos) -> (Next, Vec<(usize, usize)>) {
+    let (mut wake, mut meter) = (Vec::new(), BusyMeter::default());
+    let next = agent.plan(now, &mut wake, &mut meter);
+    let sent = wake.iter().map(|id| (*id, sent_by(agent, *id, now))).collect();
+    (next, sent)
+}
+
+fn sent_by(agent: &mut RunAgent, id: usize, now: Nanos) -> usize {
+    let mut out = Vec::new();
+    agent.requests(id, now, &mut out);
+    memchr::memchr_iter(b'\n', &out).count()
+}
+
+#[test]
+fn a_closed_loop_sends_the_next_batch_after_the_last_reply() {
+    let (plan, answered) = (plan(3, None), Answered::default());
+    let mut agent = RunAgent::new(&plan, 0, 2, 0, &answered);
+    assert_eq!(turn(&mut agent, 0), (Next::WaitUntil(SECOND + MS), vec![]));
+    assert_eq!(sent_by(&mut agent, 1, 0), 3);
+    assert_eq!(sent_by(&mut agent, 1, 0), 0);
+    let two = b"END\r\nVALUE key00000 0 4\r\nabcd\r\nEND\r\n";
+    assert_eq!(agent.replies(1, 5 * MS, two), Ok(two.len()));
+    assert_eq!(sent_by(&mut agent, 1, 5 * MS), 0);
+    assert_eq!(agent.replies(1, 7 * MS, b"END\r\nEN"), Ok(5));
+    assert_eq!(sent_by(&mut agent, 1, 7 * MS), 3);
+    assert_eq!(agent.outstanding(), 3);
+    let outcome = agent.finish(0.0, 0);
+    let counts = &outcome.recorder.counts;
+    assert_eq!((counts.requests, counts.hits, counts.misses), (3, 1, 2));
+    assert!((outcome.recorder.percentiles().max_us - 7000.0).abs() < 10.0);
+}
+
+#[test]
+fn an_open_loop_sends_on_schedule_and_charges_the_wait() {
+    // One every 10 ms, two connections with room for one each.
+    let (plan, answered) = (plan(1, Some(100.0)), Answered::default());
+    let mut agent = RunAgent::new(&plan, 0, 2, 0, &answered);
+    assert_eq!(turn(&mut agent, 0), (Next::WaitUntil(10 * MS), vec![(0, 1)]));
+    assert_eq!(turn(&mut agent, 4 * MS), (Next::WaitUntil(10 * MS), vec![]));
+    assert_eq!(turn(&mut agent, 10 * MS), (Next::WaitUntil(20 * MS), vec![(1, 1)]));
+    // No room for those of 20, 30 and 40 ms: the schedule goes on, nothing is sent, only events are awaited.
+    assert_eq!(turn(&mut agent, 45 * MS), (Next::WaitUntil(SECOND + MS), vec![]));
+    // The server was stuck until 50 ms. What was meant for 20 ms is sent now.
+    assert_eq!(agent.replies(0, 50 * MS, b"END\r\n"), Ok(5));
+    assert_eq!(turn(&mut agent, 50 * MS).1, vec![(0, 1)]);
+    assert_eq!(agent.replies(0, 51 * MS, b"END\r\n"), Ok(5));
+    let outcome = agent.finish(0.0, 0);
+    let percentiles = outcome.recorder.percentiles();
+    // 50 ms for the first, 31 for the delayed one, though that one was on the wire for 1 ms only.
+    assert!((percentiles.max_us - 50_000.0).abs() < 100.0, "{percentiles:?}");
+    assert!((percentiles.p50_us - 31_000.0).abs() < 100.0, "{percentiles:?}");
+    assert_eq!((outcome.unanswered, outcome.unsent), (1, 97));
+}
+
+#[test]
+fn the_end_stops_sending_and_waits_for_replies() {
+    let (plan, answered) = (plan(1, None), Answered::default());
+    let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+    turn(&mut agent, 0);
+    assert_eq!(sent_by(&mut agent, 0, 0), 1);
+    assert!(matches!(turn(&mut agent, SECOND).0, Next::WaitUntil(_)));
+    assert_eq!(agent.replies(0, SECOND + MS, b"END\r\n"), Ok(5));
+    assert_eq!(sent_by(&mut agent, 0, SECOND + MS), 0);
+    assert_eq!(turn(&mut agent, SECOND + MS).0, Next::Finish);
+
+    let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+    turn(&mut agent, 0);
+    sent_by(&mut agent, 0, 0);
+    assert_eq!(turn(&mut agent, SECOND + DRAIN).0, Next::Finish);
+    assert_eq!(agent.finish(0.0, 0).unanswered, 1);
+}
+
+#[test]
+fn the_warm_up_is_not_counted() {
+    let plan = Plan { warmup: 100 * MS, ..plan(1, None) };
+    let answered = Answered::default();
+    let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+    for (now, sent) in [(0, 1), (100 * MS, 1)] {
+        turn(&mut agent, now);
+        assert_eq!(sent_by(&mut agent, 0, now), sent);
+        assert_eq!(agent.replies(0, now + MS, b"END\r\n"), Ok(5));
+    }
+    let outcome = agent.finish(0.0, 0);
+    assert_eq!((outcome.recorder.counts.requests, outcome.elapsed), (1, MS));
+}
+
+#[test]
+fn replies_that_nothing_asked_for_are_faults() {
+    let (plan, answered) = (plan(1, None), Answered::default());
+    for wrong in
+        [b"STORED\r\n".as_slice(), b"END\r\nEND\r\n", b"DELETED\r\n", b"HD\r\n", b"VALUE a 0 0\r\n\r\nSTORED\r\n"]
+    {
+        let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+        turn(&mut agent, 0);
+        sent_by(&mut agent, 0, 0);
+        assert!(agent.replies(0, MS, wrong).is_err(), "{}", wrong.escape_ascii());
+    }
+}
+
+#[test]
+fn every_split_of_the_replies_counts_the_same() {
+    let (plan, answered) = (plan(4, None), Answered::default());
+    let input = b"VALUE key00001 0 4\r\nEND\r\r\nEND\r\nEND\r\nSERVER_ERROR busy\r\nVALUE key00002 0 0\r\n\r\nEND\r\n";
+    for piece in 1..input.len() {
+        let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+        turn(&mut agent, 0);
+        sent_by(&mut agent, 0, 0);
+        let (mut start, mut arrived) = (0, 0);
+        while start < input.len() {
+            arrived = (arrived + piece).min(input.len());
+            start += agent.replies(0, MS, &input[start..arrived]).unwrap();
+        }
+        let counts = agent.finish(0.0, 0).recorder.counts;
+        assert_eq!((counts.requests, counts.hits, counts.misses, counts.errors), (4, 2, 1, 1), "{piece}");
+    }
+}

@@ -1,0 +1,153 @@
+//! The program as a user runs it, against a server that is right and against servers that are wrong.
+
+mod common;
+
+use std::{net::SocketAddr, path::PathBuf, process::Command};
+
+use common::{Fault, start};
+use serde_json::Value;
+
+/// Runs ringload; gives whether it succeeded, its results, and what it said.
+fn ringload(command: &str, server: SocketAddr, options: &str) -> (bool, Value, String) {
+    let json = temporary("json");
+    let output = Command::new(env!("CARGO_BIN_EXE_ringload"))
+        .arg(command)
+        .args(["--server", &server.to_string(), "--json"])
+        .arg(&json)
+        .args(options.split_whitespace())
+        .output()
+        .unwrap();
+    let results = std::fs::read(&json).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let _ = std::fs::remove_file(&json);
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), results.unwrap_or(Value::Null), String::from_utf8_lossy(&said).into_owned())
+}
+
+fn temporary(kind: &str) -> PathBuf {
+    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    std::env::temp_dir().join(format!("ringload-test-{}-{number}.{kind}", std::process::id()))
+}
+
+#[test]
+fn run_counts_what_the_server_answered() {
+    let server = start(Fault::None);
+    for (options, keys_per_get) in [
+        ("--protocol text --pipeline 1", 1),
+        ("--protocol text --pipeline 16", 1),
+        ("--protocol text --pipeline 4 --multiget 10", 10),
+        ("--protocol meta --pipeline 16", 1),
+        ("--protocol meta --pipeline 2 --multiget 10", 10),
+        ("--protocol text --rate 50000 --arrivals poisson", 1),
+        ("--protocol text --distribution zipf:1.1 --value-size 0-9000", 1),
+    ] {
+        let fixed = "--load --keys 500 --connections 7 --requests 3000 --warmup 0s --get-ratio 0.5 --seed 1";
+        let (passed, results, said) = ringload("run", server, &format!("{fixed} {options}"));
+        assert!(passed, "{options}: {said}");
+        let count = |name: &str| results[name].as_u64().unwrap_or_else(|| panic!("{options}: {name}"));
+        assert_eq!(count("requests"), 3000, "{options}");
+        assert_eq!(count("hits"), count("gets"), "{options}");
+        assert_eq!(count("gets") / keys_per_get + count("stored"), 3000, "{options}");
+        assert!((1300..1700).contains(&count("stored")), "{options}: {said}");
+        assert_eq!((count("misses"), count("errors"), count("unanswered")), (0, 0, 0), "{options}");
+        assert!(results["latency"]["p99_us"].as_f64().unwrap() > 0.0, "{options}");
+    }
+    let (_, results, _) = ringload("run", start(Fault::None), "--requests 100 --get-ratio 1 --warmup 0s");
+    assert_eq!(results["misses"], 100);
+}
+
+#[test]
+fn run_counts_error_lines_and_fails_on_broken_connections() {
+    let options = "--requests 5000 --warmup 0s --connections 3";
+    let (passed, results, said) = ringload("run", start(Fault::AnswersErrors), options);
+    assert!(passed && results["errors"].as_u64() > Some(40), "{said}");
+    let (passed, _, said) = ringload("run", start(Fault::AnswersNonsense), options);
+    assert!(!passed && said.contains("not a reply: `NONSENSE`"), "{said}");
+    let (passed, _, said) = ringload("run", start(Fault::ClosesConnections), options);
+    assert!(!passed && (said.contains("closed") || said.contains("lost")), "{said}");
+    let (passed, _, said) = ringload("run", "127.0.0.1:1".parse().unwrap(), options);
+    assert!(!passed && said.contains("connecting to 127.0.0.1:1"), "{said}");
+}
+
+const CHECK: &str = "--requests 20000 --connections 4 --keys 100 --pipeline 8 --value-size 70k";
+
+#[test]
+fn check_accepts_a_right_server() {
+    for fault in [Fault::None, Fault::Evicts] {
+        let (passed, results, said) = ringload("check", start(fault), CHECK);
+        assert!(passed, "{fault:?}: {said}");
+        assert!(results["values"].as_u64() > Some(5000), "{fault:?}: {said}");
+        assert_eq!((&results["wrong"], &results["errors"]), (&Value::from(0), &Value::from(0)), "{fault:?}");
+    }
+}
+
+#[test]
+fn check_finds_every_kind_of_wrong_server() {
+    for (fault, found_as) in [
+        (Fault::FlipsBits, "wrong_values"),
+        (Fault::GivesOldValues, "wrong_versions"),
+        (Fault::MixesUpKeys, "wrong_values"),
+        (Fault::ReversesKeys, "out_of_order"),
+        (Fault::IgnoresDeletes, "wrong_versions"),
+        (Fault::LosesWrites, "wrong_versions"),
+        (Fault::IgnoresCas, "wrong_answers"),
+        (Fault::AnswersErrors, "errors"),
+    ] {
+        let (passed, results, said) = ringload("check", start(fault), CHECK);
+        assert!(!passed, "{fault:?}: {said}");
+        assert!(results[found_as].as_u64() > Some(0), "{fault:?}: {said}");
+        assert!(said.contains("fault: "), "{fault:?}: {said}");
+    }
+    for fault in [Fault::AnswersNonsense, Fault::ClosesConnections] {
+        let (passed, _, said) = ringload("check", start(fault), CHECK);
+        assert!(!passed, "{fault:?}: {said}");
+    }
+}
+
+#[test]
+fn replay_gives_the_hit_ratio_of_the_trace() {
+    // Against a model: every key that was asked for or set is there until it is deleted.
+    let mut model = std::collections::HashSet::new();
+    let (mut trace, mut gets, mut hits, mut random) = (String::new(), 0u64, 0u64, 1u64);
+    for _ in 0..20_000 {
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let key = (random >> 33) % 700;
+        let operation = match (random >> 20) % 20 {
+            0 => "set",
+            1 => "delete",
+            2 => "add",
+            3 => "gets",
+            4 => "append",
+            5 => "cas",
+            6 => "incr",
+            _ => "get",
+        };
+        match operation {
+            "get" | "gets" => {
+                gets += 1;
+                hits += u64::from(!model.insert(key));
+            }
+            "set" | "add" => _ = model.insert(key),
+            "delete" => _ = model.remove(&key),
+            _ => {}
+        }
+        trace += &format!("0,key{key},10,{},1,{operation},0\n", key * 3);
+    }
+    let path = temporary("csv");
+    std::fs::write(&path, trace).unwrap();
+    for options in ["", "--connections 1 --pipeline 1", "--connections 13 --pipeline 100 --value-size-max 1k"] {
+        let options = format!("--trace {} {options}", path.display());
+        let (passed, results, said) = ringload("replay", start(Fault::None), &options);
+        assert!(passed, "{said}");
+        assert_eq!(results["requests"], 20_000, "{said}");
+        assert_eq!(results["gets"], gets, "{said}");
+        assert_eq!(results["hits"], hits, "{said}");
+    }
+    let (passed, results, said) =
+        ringload("replay", start(Fault::None), &format!("--trace {} --limit 123", path.display()));
+    assert!(passed && results["requests"] == 123, "{said}");
+    std::fs::write(&path, "0,k,1,1,0,get,0\n0,k,1,1,0,fly,0\n").unwrap();
+    let (passed, _, said) = ringload("replay", start(Fault::None), &format!("--trace {}", path.display()));
+    assert!(!passed && said.contains("line 2: unknown operation"), "{said}");
+    std::fs::remove_file(&path).unwrap();
+}
