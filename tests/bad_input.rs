@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use support::{Connection, POLL_INTERVAL, REPLY_WAIT, Random, Server, each_server, patterned, shown};
@@ -115,17 +116,28 @@ fn bad_input_is_refused_and_the_canary_lives() {
 /// Sends on a connection of its own, says that no more will come, and collects what is answered until the end.
 fn exchange(server: &Server, bytes: &[u8], piece: usize) -> Vec<u8> {
     let mut connection = server.connect();
-    // The server may refuse half-way and close: then the rest cannot be sent, and need not.
-    let _ = bytes.chunks(piece).try_for_each(|piece| connection.try_send(piece));
-    connection.finish_sending();
     let deadline = Instant::now() + REPLY_WAIT;
+    let left = || deadline.saturating_duration_since(Instant::now()).max(POLL_INTERVAL);
+    for piece in bytes.chunks(piece) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            match connection.send_some(rest, left()) {
+                Ok(n) => rest = &rest[n..],
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    panic!("neither taken nor closed within {REPLY_WAIT:?}: {}", shown(bytes))
+                }
+                // The server refused half-way and closed: the rest cannot be sent, and need not.
+                Err(_) => break,
+            }
+        }
+    }
+    connection.finish_sending();
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        assert!(!left.is_zero(), "neither answered nor closed after {}", shown(bytes));
-        match connection.receive(left) {
+        assert!(Instant::now() < deadline, "neither answered nor closed after {}", shown(bytes));
+        match connection.receive(left()) {
             Ok(0) => return connection.unread().to_vec(),
             Ok(_) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return connection.unread().to_vec(),
+            Err(e) if e.kind() == ErrorKind::ConnectionReset => return connection.unread().to_vec(),
             Err(e) => panic!("neither answered nor closed after {}: {e}", shown(bytes)),
         }
     }

@@ -98,8 +98,12 @@ fn touching() -> Vec<Case> {
             .talk("mg a T-1 v\r\n", "VA 2\r\nhi\r\n")
             .talk("mg a v\r\n", "EN\r\n"),
         case("T of an absent key is a miss").talk("mg a T30 v\r\n", "EN\r\n").talk("mg a T30 k\r\n", "EN ka\r\n"),
-        case("N creates on a miss, and only the first wins")
+        case("N creates on a miss and wins; a value stored is found as usual")
             .talk_any("mg a N30 v t\r\n", ["VA 0 t30 W\r\n\r\n", "VA 0 t29 W\r\n\r\n"])
+            .talk("ms a 2\r\nhi\r\n", "HD\r\n")
+            .talk("mg a N30 v\r\n", "VA 2\r\nhi\r\n"),
+        case("N tells all but the first that somebody has won")
+            .talk("mg a N30 v\r\n", "VA 0 W\r\n\r\n")
             .talk("mg a N30 v\r\n", "VA 0 Z\r\n\r\n")
             .talk("mg a N30\r\n", "HD Z\r\n")
             .talk("ms a 2\r\nhi\r\n", "HD\r\n")
