@@ -34,8 +34,10 @@ use crate::server::{Control, Shared, Ticket, Worker, WorkerParts, executor, list
 use crate::shard::Shard;
 use crate::storage::StoreConfig;
 
-/// glommio's preemption timer. Its default of 100 ms lets its own timers starve behind a busy worker.
-const PREEMPT_TIMER: Duration = Duration::from_millis(1);
+/// glommio's preemption timer: longer than a process lives. If it fires before the executor has begun to run its
+/// tasks (the thread was kept off its core that long), glommio 0.9 goes to sleep with tasks that could run, until
+/// something else wakes it. Workers yield by themselves, so nothing needs the timer.
+const PREEMPT_TIMER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// Memory that each executor sets aside for file I/O of its own, in bytes; it only reads an event descriptor.
 const EXECUTOR_IO_MEMORY_BYTES: usize = 128 << 10;
 

@@ -13,13 +13,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glommio::io::BufferedFile;
-use glommio::{spawn_local, timer, yield_if_needed};
+use glommio::{executor, spawn_local, timer};
 
 use super::worker::Worker;
 use crate::router::Doorbell;
 
-/// Turns between two looks at whether the executor has other work.
-const TURNS_PER_YIELD: u32 = 16;
+/// Turns between two chances for the executor's other work: the ticks, when the worker never sleeps.
+const TURNS_PER_YIELD: u32 = 64;
 /// Looks at the mesh before a worker that awaits answers goes to sleep: some microseconds, a fraction of what
 /// being woken costs.
 const SPINS_BEFORE_SLEEP: u32 = 2000;
@@ -45,7 +45,7 @@ pub async fn run(mut worker: Worker, bell: &Doorbell) -> io::Result<()> {
         let worked = worker.turn()?;
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(TURNS_PER_YIELD) {
-            yield_if_needed().await;
+            executor().yield_task_queue_now().await;
         }
         if worker.is_stopping() {
             if (!worked || turns.is_multiple_of(TURNS_PER_YIELD)) && worker.is_drained() {
