@@ -72,7 +72,7 @@ fn encoding(criterion: &mut Criterion) {
         ("hit", Form::text(FormTag::Get { with_cas: false, last: true }), hit),
         ("hit-cas", Form::text(FormTag::Get { with_cas: true, last: true }), hit),
         ("miss", Form::text(FormTag::Get { with_cas: false, last: true }), Reply::Miss),
-        ("stored", Form::text(FormTag::Store { noreply: false }), Reply::Stored { cas: 1 }),
+        ("stored", Form::text(FormTag::Store { noreply: false }), Reply::Stored { cas: 1, value_len: 32 }),
         ("mg-hit", FormTag::MetaGet { quiet: false, value: true }.with(b"v f c"), hit),
     ];
     let mut group = criterion.benchmark_group("encode");

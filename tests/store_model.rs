@@ -351,7 +351,7 @@ impl World {
         };
         let new = new.and_then(|new| if item_fits(new.value.len()) { Ok(new) } else { Err(SetOutcome::NotStored) });
         match (new, outcome) {
-            (Ok(new), Ok(SetOutcome::Stored { cas })) => {
+            (Ok(new), Ok(SetOutcome::Stored { cas, .. })) => {
                 let cas = self.fresh_cas(cas);
                 self.model.insert(key.to_vec(), Item { cas, ..new });
                 let read = self.read(key, false);

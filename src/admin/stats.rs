@@ -48,6 +48,8 @@ pub(super) fn general(sum: &ShardStats, shards: usize, config: &Config, process:
     lines.add("get_hits", counters.get_hits);
     lines.add("get_misses", counters.get_misses);
     lines.add("get_expired", sum.get_expired);
+    // A flush frees its items at once, so no read finds one.
+    lines.add("get_flushed", 0);
     lines.add("delete_misses", counters.delete_misses);
     lines.add("delete_hits", counters.delete_hits);
     lines.add("incr_misses", counters.incr_misses);

@@ -11,6 +11,8 @@ pub enum Reply<'a> {
     Stored {
         /// The item's new CAS number.
         cas: u64,
+        /// Length of the stored value in bytes, what was there before an append or prepend included.
+        value_len: u64,
     },
     /// The write's condition on the key's presence did not hold.
     NotStored,

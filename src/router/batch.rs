@@ -305,7 +305,7 @@ fn without_hit(reply: Reply<'_>) -> Reply<'static> {
     match reply {
         Reply::Hit(_) => unreachable!("a hit is captured with its value"),
         Reply::Miss => Reply::Miss,
-        Reply::Stored { cas } => Reply::Stored { cas },
+        Reply::Stored { cas, value_len } => Reply::Stored { cas, value_len },
         Reply::NotStored => Reply::NotStored,
         Reply::Exists => Reply::Exists,
         Reply::NotFound => Reply::NotFound,

@@ -130,7 +130,7 @@ impl<T: Copy> Mesh<T> {
     /// Sends a batch back to its home.
     pub fn answer(&mut self, home: usize, batch: Message<T>) {
         let peer = self.peers[home].as_mut().expect("a batch comes from a peer");
-        peer.replies_out.push(batch).ok().expect("a ring holds all batches of its home");
+        assert!(peer.replies_out.push(batch).is_ok(), "a ring holds all batches of its home");
         peer.pushed = true;
     }
 
@@ -168,7 +168,7 @@ impl<T: Copy> Mesh<T> {
 impl<T> Peer<T> {
     fn push_filling(&mut self) {
         let batch = self.filling.take().expect("a batch is being filled");
-        self.requests_out.push(batch).ok().expect("a ring holds all batches of its home");
+        assert!(self.requests_out.push(batch).is_ok(), "a ring holds all batches of its home");
         self.pushed = true;
     }
 }

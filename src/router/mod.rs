@@ -10,12 +10,12 @@
 
 mod batch;
 mod doorbell;
+mod facade;
 mod mesh;
-mod router;
 
 pub use batch::{Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Errand, PIECE_MAX};
 pub use doorbell::Doorbell;
+pub use facade::{Router, owner_of};
 pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
-pub use router::{Router, owner_of};
 
 pub use crate::shard::{KeyHasher, ShardStats};

@@ -17,6 +17,8 @@ pub(super) struct Connection {
     pub(super) pausing: bool,
     /// A send is in flight.
     pub(super) sending: bool,
+    /// The send in flight was asked to end.
+    pub(super) aborting: bool,
     /// It is in the list of those with input to execute.
     pub(super) ready: bool,
     /// It is in the list of those with output to send.
@@ -77,6 +79,7 @@ impl Connection {
             receiving: false,
             pausing: false,
             sending: false,
+            aborting: false,
             ready: false,
             touched: false,
             ended: false,

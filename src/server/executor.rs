@@ -54,7 +54,7 @@ pub async fn run(mut worker: Worker, bell: &Doorbell) -> io::Result<()> {
             if !worked {
                 timer::sleep(DRAIN_STEP).await;
             }
-        } else if !worked && !(worker.awaits_peers() && spin(&worker)) && worker.prepare_sleep()? {
+        } else if !worked && !spin(&worker) && worker.prepare_sleep()? {
             parker.wait().await?;
             worker.wake_up();
         }
@@ -63,9 +63,10 @@ pub async fn run(mut worker: Worker, bell: &Doorbell) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits a moment for other shards. Returns whether something came.
+/// Waits a moment for answers of other shards, if any are outstanding. Returns whether something came.
 fn spin(worker: &Worker) -> bool {
-    (0..SPINS_BEFORE_SLEEP).any(|_| {
+    let spins = if worker.awaits_peers() { SPINS_BEFORE_SLEEP } else { 0 };
+    (0..spins).any(|_| {
         std::hint::spin_loop();
         worker.has_arrivals()
     })

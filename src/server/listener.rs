@@ -6,13 +6,14 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, thread};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// How long a port is tried that is in use: the sockets of a server that was killed a moment ago can outlive it.
-const PORT_PATIENCE: Duration = Duration::from_millis(500);
+/// How often a port is tried that is in use, and the pause between: the sockets of a server that was killed a
+/// moment ago can outlive it.
+const PORT_TRIES: u32 = 25;
 const PORT_RETRY: Duration = Duration::from_millis(20);
 
 /// Listens on `address` once per shard; the kernel spreads connections over the sockets (`SO_REUSEPORT`). With
@@ -22,13 +23,13 @@ const PORT_RETRY: Duration = Duration::from_millis(20);
 /// What `bind` and `listen` say; `AddrInUse` also where another server of the same user listens with
 /// `SO_REUSEPORT`, which the kernel would let us join.
 pub fn listen_tcp(address: SocketAddr, shards: usize, backlog: i32) -> io::Result<(Vec<Socket>, SocketAddr)> {
-    let deadline = Instant::now() + PORT_PATIENCE;
-    loop {
+    for _ in 1..PORT_TRIES {
         match try_listen_tcp(address, shards, backlog) {
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => thread::sleep(PORT_RETRY),
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse => thread::sleep(PORT_RETRY),
             outcome => return outcome,
         }
     }
+    try_listen_tcp(address, shards, backlog)
 }
 
 fn try_listen_tcp(mut address: SocketAddr, shards: usize, backlog: i32) -> io::Result<(Vec<Socket>, SocketAddr)> {

@@ -184,8 +184,10 @@ impl Worker {
         self.dispatch.take_replies();
         self.collect_ready();
         self.execute();
-        self.dispatch.router.publish();
         self.send();
+        // Last, as each step before may have forwarded something, pieces of LARGE values included.
+        self.dispatch.pay_owed();
+        self.dispatch.router.publish();
         self.ring.publish_buffers();
         self.rearm();
         self.dispatch.router.maintain(self.dispatch.now);
@@ -525,9 +527,13 @@ impl Worker {
     fn close(&mut self, number: u32) {
         self.dispatch.abandon(number);
         let connection = self.dispatch.connections.at(number);
-        if connection.receiving || connection.sending {
-            // Makes the operations in flight complete; the place is freed with the last of them.
-            let _ = SockRef::from(&connection.socket()).shutdown(std::net::Shutdown::Both);
+        // The place is freed with the last operation's completion. Not by a shutdown, which would take what the
+        // peer still sends without telling it: closing a socket with unread data resets the connection.
+        if connection.receiving && !std::mem::replace(&mut connection.pausing, true) {
+            self.ring.cancel_receive(number);
+        }
+        if connection.sending && !std::mem::replace(&mut connection.aborting, true) {
+            self.ring.cancel_send(number);
         }
         touch(connection, &mut self.dispatch.touched, number);
     }

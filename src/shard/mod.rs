@@ -4,9 +4,9 @@
 //! other shard: whose keys it is asked for is the router's business.
 
 mod counters;
+mod execute;
 mod hasher;
-mod shard;
 
 pub use counters::{Counters, ShardStats, Traffic};
+pub use execute::{PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
-pub use shard::{PREFETCH_GROUP, Shard};

@@ -19,7 +19,7 @@
 //! | 0 | 0 | 1 | reserved: taken, not yet written |
 //! | 0 | 0 | 0 | free; bits 0–15 link to the page's next free chunk |
 //!
-//! Bits 53 and 60–63 are kept for S3-FIFO, compression, binary keys and meta's stale and win marks.
+//! Bits 53 and 60–62 are kept for S3-FIFO, compression, binary keys and meta's stale mark.
 
 use crate::clock::Deadline;
 
@@ -56,6 +56,7 @@ const FETCHED: u64 = 1 << 56;
 const HAS_FLAGS: u64 = 1 << 57;
 const HAS_CAS: u64 = 1 << 58;
 const LARGE: u64 = 1 << 59;
+const WIN: u64 = 1 << 63;
 const NEXT_FREE_MASK: u64 = 0xffff;
 
 const _: () = assert!(EXPIRY_BITS == KEY_LEN_SHIFT && Deadline::MAX.raw() as u64 == EXPIRY_MASK);
@@ -159,6 +160,16 @@ impl Header {
     #[inline(always)]
     pub(super) const fn is_fetched(self) -> bool {
         self.0 & FETCHED != 0
+    }
+
+    /// Whether a reader was told to fill the item (meta `W`), and it was not written since.
+    #[inline(always)]
+    pub(super) const fn is_won(self) -> bool {
+        self.0 & WIN != 0
+    }
+
+    pub(super) const fn won(self) -> Self {
+        Header(self.0 | WIN)
     }
 
     #[inline(always)]

@@ -14,9 +14,9 @@ pub(super) fn encode(form: Form<'_>, key: &[u8], reply: &Reply<'_>, out: &mut Ve
         (FormTag::MetaGet { quiet, .. }, Reply::Miss | Reply::OutOfMemory) => {
             status_line(quiet, b"EN", form.meta, key, out);
         }
-        (FormTag::MetaStore { quiet, value_len }, Reply::Stored { cas }) => {
+        (FormTag::MetaStore { quiet }, Reply::Stored { cas, value_len }) => {
             if !quiet {
-                stored_line(form.meta, key, *cas, value_len, out);
+                stored_line(form.meta, key, *cas, *value_len, out);
             }
         }
         (FormTag::MetaStore { .. }, Reply::NotStored) => status_line(false, b"NS", form.meta, key, out),
@@ -70,12 +70,12 @@ fn hit_line(meta: &[u8], key: &[u8], hit: &Hit<'_>, value: bool, out: &mut Vec<u
 }
 
 /// `HD <flags>*` of an `ms`.
-fn stored_line(meta: &[u8], key: &[u8], cas: u64, value_len: u32, out: &mut Vec<u8>) {
+fn stored_line(meta: &[u8], key: &[u8], cas: u64, value_len: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"HD");
     for flag in tokens(meta) {
         match flag[0] {
             b'c' => number(b" c", cas, out),
-            b's' => number(b" s", u64::from(value_len), out),
+            b's' => number(b" s", value_len, out),
             _ => echo(flag, key, out),
         }
     }

@@ -53,8 +53,6 @@ pub enum FormTag {
     MetaStore {
         /// Answer no success.
         quiet: bool,
-        /// Length of the value that was sent, in bytes, for flag `s`.
-        value_len: u32,
     },
     /// `md`.
     MetaDelete {

@@ -65,7 +65,7 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
         return Err(errors::OPAQUE_TOO_LONG);
     }
     // The wire's bound on lengths keeps the cast's value.
-    let tag = FormTag::MetaStore { quiet: flags.quiet, value_len: value_len as u32 };
+    let tag = FormTag::MetaStore { quiet: flags.quiet };
     Ok(UploadHead {
         key,
         mode,

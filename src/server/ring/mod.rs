@@ -120,6 +120,12 @@ impl Ring {
         self.push(entry.user_data(user_data(KIND_CANCEL, connection)));
     }
 
+    /// Ends the send in flight of `connection`; its completion says how far it got.
+    pub fn cancel_send(&mut self, connection: u32) {
+        let entry = opcode::AsyncCancel::new(user_data(KIND_SEND, connection)).build();
+        self.push(entry.user_data(user_data(KIND_CANCEL, connection)));
+    }
+
     /// Ends the armed accept of listener `index`.
     pub fn cancel_accept(&mut self, index: u32) {
         let entry = opcode::AsyncCancel::new(user_data(KIND_ACCEPT, index)).build();

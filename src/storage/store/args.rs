@@ -67,6 +67,8 @@ pub enum SetOutcome {
     Stored {
         /// The item's new CAS number.
         cas: u64,
+        /// Length of the value in bytes, what was there before an append or prepend included.
+        value_len: u64,
     },
     /// The condition on the key's presence did not hold.
     NotStored,

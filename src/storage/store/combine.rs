@@ -76,13 +76,13 @@ impl Store {
             }
             let stored = self.store_inline(new, Old::KeepOnFailure(old), &value, now);
             self.scratch = value;
-            return stored.map(|cas| SetOutcome::Stored { cas });
+            return stored.map(|cas| SetOutcome::Stored { cas, value_len: len });
         }
         self.protect(old);
         let copied = self.copy_halves(halves, len, now);
         self.unprotect(old);
         let cas = self.store_large(new, Old::KeepOnFailure(old), copied?, now)?;
-        Ok(SetOutcome::Stored { cas })
+        Ok(SetOutcome::Stored { cas, value_len: len })
     }
 
     /// Copies the halves into a new upload.

@@ -42,6 +42,11 @@ impl Store {
         Some(Found { location, header: header.with_deadline(deadline) })
     }
 
+    /// Marks an item as won by the reader that was told to fill it, until it is written.
+    pub fn mark_won(&mut self, found: Found) {
+        self.slab.set_header(found.location, self.slab.header(found.location).won());
+    }
+
     /// The value of a found item if it is LARGE.
     #[inline]
     pub fn found_large(&self, found: Found) -> Option<LargeRef> {

@@ -445,7 +445,7 @@ fn conditions_answer_like_memcached() {
     assert!(matches!(store.set(hash, b"k", with_cas(SetMode::Add, 1), NOW), Ok(SetOutcome::Stored { .. })));
     assert_eq!(store.delete(hash, b"k", None, NOW), DeleteOutcome::Deleted);
     let vivify = SetArgs { autovivify: Some(Deadline::from_raw(500)), ..args(SetMode::Append, b"v") };
-    let Ok(SetOutcome::Stored { cas }) = store.set(hash, b"k", vivify, NOW) else { panic!() };
+    let Ok(SetOutcome::Stored { cas, .. }) = store.set(hash, b"k", vivify, NOW) else { panic!() };
     assert_eq!(store.peek(hash, b"k", NOW).unwrap().deadline.raw(), 500);
     assert_eq!(store.set(hash, b"k", args(SetMode::Add, b"v"), NOW), Ok(SetOutcome::NotStored));
     assert_eq!(store.set(hash, b"k", with_cas(SetMode::Set, cas + 1), NOW), Ok(SetOutcome::Exists));

@@ -210,8 +210,9 @@ impl Store {
                 Ok(outcome)
             }
             Admission::Store(old, deadline) => {
+                let value_len = upload.len();
                 let cas = self.store_large(NewItem { deadline, ..new }, old, upload, now)?;
-                Ok(SetOutcome::Stored { cas })
+                Ok(SetOutcome::Stored { cas, value_len })
             }
             Admission::Combine(old) => self.combine_upload(&new, old, args.mode, upload, now),
         }

@@ -21,6 +21,8 @@ pub struct ItemView<'a> {
     pub deadline: Deadline,
     /// Whether it had been read before.
     pub was_fetched: bool,
+    /// Whether a reader was told to fill it ([`Store::mark_won`]), and it was not written since.
+    pub is_won: bool,
     /// The value.
     pub value: ItemValue<'a>,
 }
@@ -83,7 +85,7 @@ impl Store {
             ItemValue::Inline(item::value(header, chunk))
         };
         let (flags, was_fetched) = (item::flags(header, chunk), header.is_fetched());
-        ItemView { flags, cas, deadline: header.deadline(), was_fetched, value }
+        ItemView { flags, cas, deadline: header.deadline(), was_fetched, is_won: header.is_won(), value }
     }
 
     /// The record of a LARGE item.

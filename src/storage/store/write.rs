@@ -61,7 +61,7 @@ impl Store {
                     Admission::Refused(outcome) => Ok(outcome),
                     Admission::Store(old, deadline) => {
                         let cas = self.store_inline(NewItem { deadline, ..new }, old, value, now)?;
-                        Ok(SetOutcome::Stored { cas })
+                        Ok(SetOutcome::Stored { cas, value_len: value.len() as u64 })
                     }
                     Admission::Combine(old) => self.combine_inline(&new, old, args.mode, value, now),
                 }

@@ -229,5 +229,5 @@ fn write(store: Store<'_>, old: Option<&Item>, cas: u64) -> (Reply<'static>, Opt
         }
         _ => return (Reply::NotStored, None),
     };
-    (Reply::Stored { cas }, Some(new))
+    (Reply::Stored { cas, value_len: new.value.len() as u64 }, Some(new))
 }

@@ -195,7 +195,7 @@ fn failures_of_the_store_are_told() {
     let oom = "SERVER_ERROR out of memory storing object\r\n";
     assert_eq!(text(FormTag::Store { noreply: false }, &Reply::OutOfMemory), oom);
     assert_eq!(text(FormTag::Store { noreply: true }, &Reply::OutOfMemory), "");
-    assert_eq!(text(FormTag::MetaStore { quiet: true, value_len: 0 }, &Reply::OutOfMemory), oom);
+    assert_eq!(text(FormTag::MetaStore { quiet: true }, &Reply::OutOfMemory), oom);
     assert_eq!(text(FormTag::Arithmetic { noreply: false }, &Reply::OutOfMemory), "SERVER_ERROR out of memory\r\n");
     assert_eq!(text(FormTag::MetaGet { quiet: false, value: true }, &Reply::OutOfMemory), "EN\r\n");
     assert_eq!(text(FormTag::Touch { noreply: false }, &Reply::Miss), "SERVER_ERROR unexpected reply\r\n");

@@ -151,6 +151,7 @@ impl<T: Copy> Router<T> {
 
     /// Forgets the own shard's items; at the time `delay`, or at once if that is zero or past.
     pub fn flush_all(&mut self, delay: Exptime, now: Now) {
+        self.shard.count_flush();
         self.shard.flush_all(delay, now);
     }
 

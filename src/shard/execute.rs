@@ -113,7 +113,7 @@ impl Shard {
             ttl_seconds: view.deadline.remaining(now.seconds),
             fetched: view.was_fetched,
             won,
-            token_sent: false,
+            token_sent: view.is_won,
             value,
         })
     }
@@ -151,7 +151,7 @@ impl Shard {
             }
         }
         match outcome {
-            Ok(SetOutcome::Stored { cas }) => Reply::Stored { cas },
+            Ok(SetOutcome::Stored { cas, value_len }) => Reply::Stored { cas, value_len },
             Ok(SetOutcome::NotStored) => Reply::NotStored,
             Ok(SetOutcome::Exists) => Reply::Exists,
             Ok(SetOutcome::NotFound) => Reply::NotFound,
@@ -264,7 +264,10 @@ impl Shard {
             return Reply::OutOfMemory;
         }
         match self.store.find_to_peek(hash, key, now.seconds) {
-            Some(found) => self.hit(found, now, true),
+            Some(found) => {
+                self.store.mark_won(found);
+                self.hit(found, now, true)
+            }
             None => Reply::Miss,
         }
     }
@@ -296,11 +299,15 @@ impl Shard {
     /// Forgets every item, at the time `delay`, or at once if that is zero or past. A later order replaces one
     /// that has not taken effect.
     pub fn flush_all(&mut self, delay: Exptime, now: Now) {
-        self.counters.cmd_flush += 1;
         match now.deadline(delay) {
             at if at == Deadline::NEVER || at.is_past(now.seconds) => self.flush_now(),
             at => self.flush_at = Some(at),
         }
+    }
+
+    /// Counts a `flush_all`, which every shard carries out and one has received.
+    pub fn count_flush(&mut self) {
+        self.counters.cmd_flush += 1;
     }
 
     fn flush_now(&mut self) {
