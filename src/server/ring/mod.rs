@@ -94,8 +94,6 @@ impl Ring {
             .setup_single_issuer()
             .setup_defer_taskrun()
             .build(SUBMISSION_ENTRIES)?;
-        // Saves the descriptor look-up in each enter; a kernel without it works all the same.
-        let _ = uring.submitter().register_ring_fd();
         uring.submitter().register_eventfd(event.as_raw_fd())?;
         uring.completion().disable_eventfd();
         let buffers = BufferRing::new(&uring)?;
