@@ -4,6 +4,9 @@
 //! turn does: what a request costs beyond its own shard, the owner's work on it included. `round-trip` sends one batch
 //! and waits for it: how long a client's request is delayed by being another shard's.
 //!
+//! What crosses is cache lines, so the figures follow the distance between the two cores: siblings of one core, one
+//! shared cache, or none. A virtual machine may be moved from one to another between two runs.
+//!
 //! `cargo bench --bench mesh`; with fewer than two cores to run on, it measures nothing and says so.
 
 use std::hint::{black_box, spin_loop};
