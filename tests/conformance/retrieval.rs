@@ -61,6 +61,7 @@ pub fn cases() -> Vec<Case> {
             .talk(b"get \xff\xc3\xa9!\"#$%\r\n", b"VALUE \xff\xc3\xa9!\"#$% 0 1\r\nx\r\nEND\r\n"),
         many_keys(),
         many_keys_with_numbers(),
+        many_keys_touched(),
         large_values_in_order(),
         many_gets_of_many_keys(),
     ]
@@ -88,13 +89,26 @@ fn many_keys() -> Case {
 
 fn many_keys_with_numbers() -> Case {
     let (set, stored) = stored_many();
-    let keys: String = (0..MANY).rev().map(|i| format!(" key:{i}")).collect();
-    let values: String =
-        (0..MANY).rev().map(|i| format!("VALUE key:{i} {i} {} <cas:{i}>\r\n{i}\r\n", i.to_string().len())).collect();
+    let (keys, values) = many_numbered();
     case("a gets of many keys keeps their order and numbers")
         .talk(set, stored)
         .talk(format!("gets{keys}\r\n"), format!("{values}END\r\n"))
+}
+
+fn many_keys_touched() -> Case {
+    let (set, stored) = stored_many();
+    let (keys, values) = many_numbered();
+    case("a gats of many keys keeps their order and numbers")
+        .talk(set, stored)
+        .talk(format!("gets{keys}\r\n"), format!("{values}END\r\n"))
         .talk(format!("gats 0{keys}\r\n"), format!("{values}END\r\n"))
+        .ours("memcached closes the connection when it has 2048 bytes of a gat line without its end")
+}
+
+fn many_numbered() -> (String, String) {
+    let keys = (0..MANY).rev().map(|i| format!(" key:{i}")).collect();
+    let value = |i: usize| format!("VALUE key:{i} {i} {} <cas:{i}>\r\n{i}\r\n", i.to_string().len());
+    (keys, (0..MANY).rev().map(value).collect())
 }
 
 /// Small, inline and large values side by side: those that take longer must not be overtaken.
