@@ -336,6 +336,7 @@ impl Dispatch {
             self.router.forward(shard, Ticket::Gather(id), &errand).expect("there is room everywhere");
         }
         self.finish_gather(id);
+        block_on_output(self.connections.at(number));
         Ok(())
     }
 
