@@ -377,3 +377,29 @@ fn a_client_that_asks_for_statistics_and_does_not_read_is_not_read_from() {
         assert!(growth < GROWTH_MAX, "[{}] {sent} bytes of requests cost {growth} in the end", shape.name());
     });
 }
+
+/// A command without a reply took an output buffer and kept it for as long as its connection was idle: a large one,
+/// if that was the one used last.
+#[test]
+fn a_connection_that_was_told_nothing_owns_no_buffer() {
+    const CONNECTIONS: usize = 300;
+    const GROWTH_MAX: u64 = 12 << 20;
+    each_started("buffers of idle connections", &[], |shape, server| {
+        let value = patterned(5, 100 << 10);
+        let mut reader = server.connect();
+        reader.set("k", &value);
+        assert_eq!(reader.get("k").as_ref(), Some(&value));
+        let before = server.resident_bytes().expect("a server of our own");
+        let mut idle = Vec::new();
+        for n in 0..CONNECTIONS {
+            assert!(reader.get("k").as_ref() == Some(&value), "[{}] a wrong value", shape.name());
+            let mut silent = server.connect();
+            silent.send(b"set other 0 0 1 noreply\r\nx\r\n");
+            idle.push(silent);
+            let stored = || (server.stat("cmd_set")?.parse::<usize>().ok()? > n + 1).then_some(());
+            assert!(poll_for(REPLY_WAIT, stored).is_some(), "[{}] set {n} is not carried out", shape.name());
+        }
+        let growth = server.resident_bytes().expect("still running").saturating_sub(before);
+        assert!(growth < GROWTH_MAX, "[{}] {CONNECTIONS} idle connections cost {growth} bytes", shape.name());
+    });
+}

@@ -465,6 +465,9 @@ impl Worker {
                 self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
                 let connection = self.dispatch.connections.at(number);
                 self.ring.send(number, connection.socket(), bytes);
+            } else if connection.out.is_empty() {
+                // Taken for a reply that turned out to be silence.
+                self.dispatch.pool.give(std::mem::take(&mut connection.out));
             }
             let connection = self.dispatch.connections.at(number);
             let input_is_done = connection.blocked == Blocked::No && !connection.ready && connection.input == 0;
