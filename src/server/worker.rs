@@ -229,7 +229,8 @@ impl Worker {
         self.dispatch.router.bell().will_sleep();
         self.ring.enable_event();
         self.ring.kick()?;
-        if self.ring.has_completions() || self.has_work() || self.must_begin_to_stop() {
+        let ring_has_work = self.ring.has_completions() || self.ring.has_deferred_work();
+        if ring_has_work || self.has_work() || self.must_begin_to_stop() {
             self.wake_up();
             return Ok(false);
         }
