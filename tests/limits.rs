@@ -350,3 +350,55 @@ fn an_idle_server_serves_again_at_once() {
         }
     });
 }
+
+/// `stats` answers more than two hundred times what it asks. Its replies were not counted against the bound on
+/// waiting output, so that a client which asked and did not read made the server grow without end.
+#[test]
+fn a_client_that_asks_for_statistics_and_does_not_read_is_not_read_from() {
+    each_started("unread statistics", &[], |shape, server| {
+        let before = server.resident_bytes().expect("a server of our own");
+        let mut slow = server.connect();
+        slow.set_send_buffer(SLOW_SEND_BUFFER);
+        let requests = b"stats\r\n".repeat(1000);
+        let mut sent = 0;
+        while sent < 2 << 20 {
+            match slow.send_some(&requests[sent % requests.len()..], STALLED) {
+                Ok(n) => sent += n,
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Err(e) => panic!("[{}] sending failed after {sent} bytes: {e}", shape.name()),
+            }
+            let growth = server.resident_bytes().expect("still running").saturating_sub(before);
+            assert!(growth < SLOW_GROWTH_MAX, "[{}] {sent} bytes of requests cost {growth}", shape.name());
+        }
+        let mut control = server.connect();
+        control.set("meanwhile", b"1");
+        let growth = server.resident_bytes().expect("still running").saturating_sub(before);
+        assert!(growth < SLOW_GROWTH_MAX, "[{}] {sent} bytes of requests cost {growth} in the end", shape.name());
+    });
+}
+
+/// A command without a reply took an output buffer and kept it for as long as its connection was idle: a large one,
+/// if that was the one used last.
+#[test]
+fn a_connection_that_was_told_nothing_owns_no_buffer() {
+    const CONNECTIONS: usize = 300;
+    const GROWTH_MAX: u64 = 12 << 20;
+    each_started("buffers of idle connections", &[], |shape, server| {
+        let value = patterned(5, 100 << 10);
+        let mut reader = server.connect();
+        reader.set("k", &value);
+        assert_eq!(reader.get("k").as_ref(), Some(&value));
+        let before = server.resident_bytes().expect("a server of our own");
+        let mut idle = Vec::new();
+        for n in 0..CONNECTIONS {
+            assert!(reader.get("k").as_ref() == Some(&value), "[{}] a wrong value", shape.name());
+            let mut silent = server.connect();
+            silent.send(b"set other 0 0 1 noreply\r\nx\r\n");
+            idle.push(silent);
+            let stored = || (server.stat("cmd_set")?.parse::<usize>().ok()? > n + 1).then_some(());
+            assert!(poll_for(REPLY_WAIT, stored).is_some(), "[{}] set {n} is not carried out", shape.name());
+        }
+        let growth = server.resident_bytes().expect("still running").saturating_sub(before);
+        assert!(growth < GROWTH_MAX, "[{}] {CONNECTIONS} idle connections cost {growth} bytes", shape.name());
+    });
+}

@@ -82,6 +82,8 @@ pub(super) fn general(sum: &ShardStats, shards: usize, config: &Config, process:
     lines.add("evicted_unfetched", sum.evicted_unfetched);
     lines.add("evictions", sum.evictions);
     lines.add("reclaimed", sum.reclaimed);
+    lines.add("large_uploads_bytes", sum.uploads_bytes);
+    lines.add("large_pins", sum.pins);
     lines.add("forwarded_requests", traffic.forwarded_out);
     lines.end()
 }

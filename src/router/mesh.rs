@@ -30,6 +30,8 @@ pub struct Mesh<T> {
     bell: Arc<Doorbell>,
     /// Batches sent and not yet back, over all peers.
     under_way: usize,
+    /// The peer that is looked at first for its next request.
+    next_served: usize,
 }
 
 struct Peer<T> {
@@ -58,7 +60,7 @@ pub fn mesh<T: Copy>(bells: &[Arc<Doorbell>]) -> Vec<Mesh<T>> {
             ends[b][a] = Some(Peer::new(bells[a].clone(), b_asks, b_hears, b_answers, b_learns));
         }
     }
-    let mesh_of = |(own, peers)| Mesh { own, peers, bell: bells[own].clone(), under_way: 0 };
+    let mesh_of = |(own, peers)| Mesh { own, peers, bell: bells[own].clone(), under_way: 0, next_served: 0 };
     ends.into_iter().enumerate().map(mesh_of).collect()
 }
 
@@ -122,9 +124,12 @@ impl<T: Copy> Mesh<T> {
         }
     }
 
-    /// The next batch that another shard asks this one to run, and whose it is.
+    /// The next batch that another shard asks this one to run, and whose it is. The peers take turns, so that
+    /// those who ask much do not keep the others waiting.
     pub fn take_request(&mut self) -> Option<(usize, Message<T>)> {
-        take(&mut self.peers, |peer| &mut peer.requests_in)
+        let request = take(&mut self.peers, self.next_served, |peer| &mut peer.requests_in)?;
+        self.next_served = request.0 + 1;
+        Some(request)
     }
 
     /// Sends a batch back to its home.
@@ -136,7 +141,7 @@ impl<T: Copy> Mesh<T> {
 
     /// The next batch that has come back with its answers, and from whom.
     pub fn take_reply(&mut self) -> Option<(usize, Message<T>)> {
-        let reply = take(&mut self.peers, |peer| &mut peer.replies_in)?;
+        let reply = take(&mut self.peers, 0, |peer| &mut peer.replies_in)?;
         self.under_way -= 1;
         Some(reply)
     }
@@ -173,9 +178,71 @@ impl<T> Peer<T> {
     }
 }
 
+/// The first message of the peers' rings, looked at in order from `first` on.
 fn take<T>(
     peers: &mut [Option<Peer<T>>],
+    first: usize,
     ring: impl Fn(&mut Peer<T>) -> &mut Consumer<Message<T>>,
 ) -> Option<(usize, Message<T>)> {
-    peers.iter_mut().enumerate().find_map(|(shard, peer)| Some((shard, ring(peer.as_mut()?).pop().ok()?)))
+    let (before, from) = (0..first.min(peers.len()), first.min(peers.len())..peers.len());
+    from.chain(before).find_map(|shard| Some((shard, ring(peers[shard].as_mut()?).pop().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::BATCH_ENTRIES_MAX;
+
+    fn meshes(n: usize) -> Vec<Mesh<u32>> {
+        let event = || std::fs::File::open("/dev/null").expect("a descriptor").into();
+        let bells: Vec<_> = (0..n).map(|_| Arc::new(Doorbell::new(event()))).collect();
+        mesh(&bells)
+    }
+
+    /// Passes everything that is under way back unanswered, and returns how many batches that were.
+    fn bounce(from: &mut Mesh<u32>, over: &mut Mesh<u32>) -> usize {
+        from.publish();
+        let mut n = 0;
+        while let Some((home, batch)) = over.take_request() {
+            over.answer(home, batch);
+            n += 1;
+        }
+        over.publish();
+        while let Some((owner, batch)) = from.take_reply() {
+            from.reuse(owner, batch);
+        }
+        n
+    }
+
+    #[test]
+    fn is_full_at_its_bound_and_has_room_once_a_batch_is_back() {
+        let mut ends = meshes(2);
+        let (mut b, mut a) = (ends.pop().expect("two"), ends.pop().expect("two"));
+        for round in 0..3 {
+            for n in 0..BATCHES_PER_PEER * BATCH_ENTRIES_MAX {
+                assert!(a.has_room_everywhere(), "round {round}, errand {n}");
+                assert_eq!(a.send(1, n as u32, &Errand::Unpin(0)), Ok(()), "round {round}, errand {n}");
+            }
+            assert!(!a.has_room_everywhere());
+            assert_eq!(a.send(1, 0, &Errand::Unpin(0)), Err(Full));
+            assert_eq!(bounce(&mut a, &mut b), BATCHES_PER_PEER);
+            assert_eq!(a.under_way(), 0);
+            assert!(!a.has_arrivals() && !b.has_arrivals());
+        }
+    }
+
+    /// Serving always began with the lowest shard. Where that one kept its ring filled, the others waited.
+    #[test]
+    fn peers_are_served_in_turn() {
+        let mut ends = meshes(3);
+        let mut owner = ends.pop().expect("three");
+        for end in &mut ends {
+            for n in 0..2 * BATCH_ENTRIES_MAX {
+                end.send(2, n as u32, &Errand::Unpin(0)).expect("room");
+            }
+            end.publish();
+        }
+        let homes: Vec<_> = std::iter::from_fn(|| owner.take_request()).map(|(home, _)| home).collect();
+        assert_eq!(homes, [0, 1, 0, 1]);
+    }
 }

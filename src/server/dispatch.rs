@@ -72,8 +72,9 @@ pub(super) struct Dispatch {
     pub(super) touched: Vec<u32>,
     /// Connections stopped because a mesh ring was full.
     mesh_blocked: Vec<u32>,
-    /// Errands that a connection left behind, to be sent when there is room. At most a few per connection.
-    owed: VecDeque<(usize, Errand<'static>)>,
+    /// Errands that connections left behind, by the shard that owns what they concern, to be sent when there is
+    /// room and before any other to that shard. At most one per reply outstanding and one per connection.
+    owed: Vec<VecDeque<Errand<'static>>>,
     pub(super) marks: Vec<Mark>,
     gathers: Gathers,
     parser: Parser,
@@ -89,6 +90,7 @@ impl Dispatch {
         control: Arc<dyn Control>,
         now: Now,
     ) -> Self {
+        let owed = (0..router.shards()).map(|_| VecDeque::new()).collect();
         Dispatch {
             connections: Connections::default(),
             router,
@@ -97,7 +99,7 @@ impl Dispatch {
             ready: Vec::new(),
             touched: Vec::new(),
             mesh_blocked: Vec::new(),
-            owed: VecDeque::new(),
+            owed,
             marks: Vec::new(),
             gathers: Gathers::default(),
             parser,
@@ -336,6 +338,7 @@ impl Dispatch {
             self.router.forward(shard, Ticket::Gather(id), &errand).expect("there is room everywhere");
         }
         self.finish_gather(id);
+        block_on_output(self.connections.at(number));
         Ok(())
     }
 
@@ -503,7 +506,7 @@ impl Dispatch {
             if owner == router.own() {
                 router.unpin(pin);
             } else {
-                self.owed.push_back((owner, Errand::Unpin(pin)));
+                self.owed[owner].push_back(Errand::Unpin(pin));
             }
         }
         if connection.blocked == Blocked::Replies
@@ -592,29 +595,32 @@ impl Dispatch {
 
     /// Sends an errand that nobody waits for, now or when there is room.
     fn owe(&mut self, owner: usize, errand: Errand<'static>) {
-        self.owed.push_back((owner, errand));
+        self.owed[owner].push_back(errand);
         self.pay_owed();
     }
 
     /// Sends what is owed, as far as there is room.
     pub(super) fn pay_owed(&mut self) {
-        while let Some((owner, errand)) = self.owed.front() {
-            if *owner == self.router.own() {
-                match *errand {
-                    Errand::Unpin(pin) => self.router.unpin(pin),
-                    Errand::UploadAbort(id) => self.router.upload_abort(id),
-                    _ => {}
+        for (owner, owed) in self.owed.iter_mut().enumerate() {
+            while let Some(errand) = owed.front() {
+                if owner == self.router.own() {
+                    match *errand {
+                        Errand::Unpin(pin) => self.router.unpin(pin),
+                        Errand::UploadAbort(id) => self.router.upload_abort(id),
+                        _ => {}
+                    }
+                } else if self.router.forward(owner, Ticket::Nothing, errand).is_err() {
+                    // The order is kept: a connection's number names its next upload, too.
+                    break;
                 }
-            } else if self.router.forward(*owner, Ticket::Nothing, errand).is_err() {
-                return;
+                owed.pop_front();
             }
-            self.owed.pop_front();
         }
     }
 
     /// Whether errands wait for room.
     pub(super) fn owes(&self) -> bool {
-        !self.owed.is_empty()
+        self.owed.iter().any(|owed| !owed.is_empty())
     }
 }
 

@@ -229,7 +229,8 @@ impl Worker {
         self.dispatch.router.bell().will_sleep();
         self.ring.enable_event();
         self.ring.kick()?;
-        if self.ring.has_completions() || self.has_work() || self.must_begin_to_stop() {
+        let ring_has_work = self.ring.has_completions() || self.ring.has_deferred_work();
+        if ring_has_work || self.has_work() || self.must_begin_to_stop() {
             self.wake_up();
             return Ok(false);
         }
@@ -465,6 +466,9 @@ impl Worker {
                 self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
                 let connection = self.dispatch.connections.at(number);
                 self.ring.send(number, connection.socket(), bytes);
+            } else if connection.out.is_empty() {
+                // Taken for a reply that turned out to be silence.
+                self.dispatch.pool.give(std::mem::take(&mut connection.out));
             }
             let connection = self.dispatch.connections.at(number);
             let input_is_done = connection.blocked == Blocked::No && !connection.ready && connection.input == 0;

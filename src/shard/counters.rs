@@ -86,6 +86,8 @@ pub struct ShardStats {
     pub free_pages: u64,
     /// Bytes announced by LARGE values that are being received.
     pub uploads_bytes: u64,
+    /// LARGE values held for replies on their way out.
+    pub pins: u64,
 }
 
 macro_rules! add_fields {
@@ -104,7 +106,7 @@ impl ShardStats {
             forwarded_out forwarded_in turns sleeps);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
-            reclaimed get_expired expired_unfetched free_pages uploads_bytes);
+            reclaimed get_expired expired_unfetched free_pages uploads_bytes pins);
     }
 }
 

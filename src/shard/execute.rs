@@ -384,6 +384,7 @@ impl Shard {
             free_pages: store.free_pages,
             get_expired: store.expired,
             uploads_bytes: store.uploads_bytes,
+            pins: self.store.pins_held() as u64,
         }
     }
 

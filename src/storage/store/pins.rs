@@ -52,6 +52,11 @@ impl Store {
         Some(pin)
     }
 
+    /// Pins that are held.
+    pub fn pins_held(&self) -> usize {
+        self.pins.records.len() - self.pins.free.len()
+    }
+
     /// Length of a pinned value in bytes; 0 for an unknown pin.
     pub fn pinned_len(&self, pin: u32) -> u64 {
         self.pins.record(pin).map_or(0, |record| self.record(record).shape().len)
