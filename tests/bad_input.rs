@@ -8,7 +8,7 @@ mod support;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use support::{Connection, POLL_INTERVAL, REPLY_WAIT, Random, Server, each_server, patterned, shown};
+use support::{Connection, POLL_INTERVAL, REPLY_WAIT, Random, Server, each_server, each_started, patterned, shown};
 
 const CANARY: &str = "canary";
 const CANARY_VALUE: &[u8] = b"sings";
@@ -220,6 +220,20 @@ fn swallowed(shape: &str, server: &Server, line: &str, value: &str, answer: &str
         let reply = reply.unwrap_or_else(|_| connection.unread().to_vec());
         assert_eq!(String::from_utf8_lossy(&reply), expected, "[{shape}] {line:.60} in pieces of {piece}");
     }
+}
+
+#[test]
+fn a_client_of_the_binary_protocol_is_told_and_closed() {
+    each_started("binary protocol", &[], |shape, server| {
+        let shape = shape.name();
+        // A get of the key "k" as the binary protocol packs it, and its first byte alone.
+        for request in [&b"\x80\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0k"[..], b"\x80"] {
+            let mut client = server.connect();
+            client.send(request);
+            assert!(client.line().starts_with(b"SERVER_ERROR binary protocol"), "[{shape}]");
+            assert!(client.closes_within(REPLY_WAIT), "[{shape}] it stays open");
+        }
+    });
 }
 
 /// Connections held at once while thousands come and go; below the default limit of 1024.

@@ -326,8 +326,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::command::{CasCheck, INLINE_VALUE_MAX, StoreMode};
-    use crate::shard::KeyHasher;
-    use crate::storage::StoreConfig;
+    use crate::shard::{KeyHasher, StoreConfig};
 
     const VALUE_LEN: usize = 60_000;
 

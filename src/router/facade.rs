@@ -7,14 +7,16 @@ use super::doorbell::Doorbell;
 use super::mesh::{Full, Mesh};
 use crate::clock::{Exptime, Now};
 use crate::command::{Reply, Request, UploadId};
-use crate::shard::{Shard, ShardStats, Traffic};
+use crate::shard::{OWNER_HASH_BITS, Shard, ShardStats, Traffic};
 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
 const BATCHES_SERVED_PER_TURN: usize = 32;
 
-/// The bits of a hash that pick the owner; the store's index leaves them to us.
-const OWNER_BITS_FROM: u32 = 6;
+/// The bits of a hash that pick the owner.
+const OWNER_BITS_FROM: u32 = OWNER_HASH_BITS.start;
 const OWNER_BITS: u32 = 22;
+
+const _: () = assert!(OWNER_BITS_FROM + OWNER_BITS <= OWNER_HASH_BITS.end);
 
 /// The shard that owns a key: 22 bits of its hash, disjoint from those that pick bucket, tag and directory
 /// entry within the shard, scaled to the number of shards.

@@ -2,6 +2,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use bytes::{Buf, BytesMut};
+
 use super::intake::Upload;
 use super::replies::ReplyQueue;
 use crate::protocol::memcache::{Need, Resume};
@@ -25,6 +27,8 @@ pub(super) struct Connection {
     pub(super) touched: bool,
     /// The peer will send no more.
     pub(super) ended: bool,
+    /// Its first byte was seen, and told its protocol.
+    pub(super) detected: bool,
     pub(super) closing: Closing,
     pub(super) blocked: Blocked,
     /// Where in the grammar the input stands.
@@ -83,6 +87,7 @@ impl Connection {
             ready: false,
             touched: false,
             ended: false,
+            detected: false,
             closing: Closing::No,
             blocked: Blocked::No,
             resume: Resume::default(),
@@ -115,51 +120,71 @@ impl Connection {
     }
 }
 
-/// Received bytes that were not executed yet.
+/// Received bytes that were not executed yet. Taken from the front without moving the rest; empty, it owns no
+/// memory.
 #[derive(Default)]
-pub(super) struct Tail {
-    bytes: Vec<u8>,
-    start: usize,
-}
+pub(super) struct Tail(BytesMut);
 
 impl Tail {
     /// A tail of these bytes.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        Tail { bytes: bytes.to_vec(), start: 0 }
+        Tail(BytesMut::from(bytes))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.0
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() - self.start
+        self.0.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.is_empty()
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        // Moved down only when the dead part is the larger one, so that each byte is moved a bounded number
-        // of times.
-        if self.start > self.bytes.len() / 2 {
-            self.bytes.drain(..self.start);
-            self.start = 0;
-        }
-        self.bytes.extend_from_slice(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
-    /// Room for what an announced value will bring.
+    /// Room for `total` bytes in all, which an announced value will bring.
     pub(super) fn reserve(&mut self, total: usize) {
-        self.bytes.reserve(total.saturating_sub(self.len()));
+        self.0.reserve(total.saturating_sub(self.len()));
     }
 
     /// Drops the first `n` bytes.
     pub(super) fn consume(&mut self, n: usize) {
-        self.start += n;
+        self.0.advance(n);
         if self.is_empty() {
             *self = Tail::default();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tail;
+
+    #[test]
+    fn what_is_consumed_at_the_front_is_gone_and_what_is_pushed_comes_last() {
+        let mut tail = Tail::of(b"abc");
+        tail.consume(2);
+        tail.push(b"de");
+        assert_eq!(tail.bytes(), b"cde");
+        tail.consume(3);
+        assert!(tail.is_empty());
+    }
+
+    /// A connection with an endless pipeline consumes and receives without ever being empty: its memory must
+    /// not grow with all that has passed.
+    #[test]
+    fn memory_does_not_grow_with_what_was_consumed() {
+        let mut tail = Tail::of(b"x");
+        for _ in 0..10_000 {
+            tail.push(&[0; 4096]);
+            tail.consume(4096);
+        }
+        assert_eq!(tail.len(), 1);
+        assert!(tail.0.capacity() < 64 << 10, "{} bytes", tail.0.capacity());
     }
 }

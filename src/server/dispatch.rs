@@ -14,30 +14,18 @@ use std::sync::Arc;
 
 use super::connection::{Blocked, Closing, Connection, Intake};
 use super::connections::Connections;
-use super::gather::{Gather, GatherKind, Gathers};
+use super::control::Control;
+use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
-use super::limits::{COMMANDS_PER_CONNECTION, GROUP, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
+use super::limits::{COMMANDS_PER_CONNECTION, GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
-use super::replies::{Front, Stream};
+use super::replies::Stream;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
-use crate::protocol::memcache::{self, Admin, Encoded, Form, Parser, Resume, Step};
-use crate::router::{Answer, Errand, Full, KeyHasher, ShardStats};
-
-/// What the rest of the server says to commands that concern all of it.
-pub trait Control: Send + Sync {
-    /// The reply to `version`, a whole line.
-    fn version(&self) -> &[u8];
-    /// The reply to `stats` with these arguments, from every shard's counters; `None` if there is no such form.
-    fn stats(&self, args: &[u8], shards: &[ShardStats]) -> Option<Vec<u8>>;
-    /// Whether [`stats`](Self::stats) knows these arguments.
-    fn has_stats(&self, args: &[u8]) -> bool;
-    /// Sets the log level.
-    fn set_verbosity(&self, level: u32);
-    /// Whether `flush_all` is allowed.
-    fn flush_all_enabled(&self) -> bool;
-}
+use crate::protocol::detect::{self, Protocol};
+use crate::protocol::memcache::{self, Encoded, Form, Parser, Resume, Step};
+use crate::router::{Errand, Full, KeyHasher};
 
 /// A parsed request that waits for its group.
 pub(super) struct Pending<'a> {
@@ -71,15 +59,15 @@ pub(super) struct Dispatch {
     /// Connections with output to look at.
     pub(super) touched: Vec<u32>,
     /// Connections stopped because a mesh ring was full.
-    mesh_blocked: Vec<u32>,
+    pub(super) mesh_blocked: Vec<u32>,
     /// Errands that connections left behind, by the shard that owns what they concern, to be sent when there is
     /// room and before any other to that shard. At most one per reply outstanding and one per connection.
-    owed: Vec<VecDeque<Errand<'static>>>,
+    pub(super) owed: Vec<VecDeque<Errand<'static>>>,
     pub(super) marks: Vec<Mark>,
-    gathers: Gathers,
-    parser: Parser,
-    hasher: KeyHasher,
-    control: Arc<dyn Control>,
+    pub(super) gathers: Gathers,
+    pub(super) parser: Parser,
+    pub(super) hasher: KeyHasher,
+    pub(super) control: Arc<dyn Control>,
 }
 
 impl Dispatch {
@@ -114,6 +102,18 @@ impl Dispatch {
         let connection = self.connections.at(number);
         connection.need = None;
         let mut resume = connection.resume;
+        if !connection.detected
+            && let Some(first) = bytes.first()
+        {
+            connection.detected = true;
+            match Protocol::detect(*first) {
+                Protocol::Memcache => {}
+                Protocol::Binary => {
+                    self.reply(number, detect::BINARY_REFUSED);
+                    self.close_after_replies(number);
+                }
+            }
+        }
         let mut at = 0;
         let mut budget = COMMANDS_PER_CONNECTION;
         let own = self.router.own();
@@ -137,7 +137,7 @@ impl Dispatch {
                     }
                 }
             }
-            if at == bytes.len() {
+            if at == bytes.len() || !connection.is_open() {
                 break;
             }
             if budget == 0 {
@@ -222,7 +222,7 @@ impl Dispatch {
 
     /// Executes or forwards one request of an open connection.
     #[inline]
-    fn run(&mut self, number: u32, request: &Request<'_>, form: Form<'_>, owner: usize) -> Result<(), Full> {
+    pub(super) fn run(&mut self, number: u32, request: &Request<'_>, form: Form<'_>, owner: usize) -> Result<(), Full> {
         let Dispatch { connections, router, pool, now, touched, .. } = self;
         let connection = connections.at(number);
         if owner != router.own() {
@@ -285,75 +285,6 @@ impl Dispatch {
         }
     }
 
-    fn run_admin(&mut self, number: u32, admin: Admin<'_>) -> Result<(), Full> {
-        match admin {
-            Admin::Version => {
-                let control = self.control.clone();
-                self.reply(number, control.version());
-            }
-            Admin::Verbosity { level, noreply } => {
-                self.control.set_verbosity(level);
-                self.reply(number, if noreply { b"" } else { b"OK\r\n" });
-            }
-            Admin::MetaNoop => self.reply(number, b"MN\r\n"),
-            Admin::Quit => self.close_after_replies(number),
-            Admin::FlushAll { .. } if !self.control.flush_all_enabled() => {
-                self.reply(number, b"CLIENT_ERROR flush_all not allowed\r\n");
-            }
-            Admin::FlushAll { delay, noreply } => {
-                self.gather(number, GatherKind::FlushAll { noreply }, Errand::FlushAll(delay))?;
-            }
-            Admin::Stats { args: b"reset" } => {
-                self.gather(number, GatherKind::StatsReset, Errand::StatsReset)?;
-            }
-            Admin::Stats { args } if !self.control.has_stats(args) => self.reply(number, memcache::errors::ERROR),
-            Admin::Stats { args } => self.gather(number, GatherKind::Stats(args.into()), Errand::Stats)?,
-        }
-        Ok(())
-    }
-
-    /// Asks every shard, and replies when all have answered.
-    fn gather(&mut self, number: u32, kind: GatherKind, errand: Errand<'static>) -> Result<(), Full> {
-        if !self.router.has_room_everywhere() {
-            return Err(Full);
-        }
-        let connection = self.connections.at(number);
-        let generation = connection.generation;
-        let sequence = connection.queue.get_or_insert_default().push_waiting();
-        let mut gather = Gather::new(number, generation, sequence, kind);
-        match errand {
-            Errand::FlushAll(delay) => {
-                self.router.flush_all(delay, self.now);
-                gather.done();
-            }
-            Errand::StatsReset => {
-                self.router.reset_stats();
-                gather.done();
-            }
-            _ => gather.add(self.router.stats()),
-        }
-        let id = self.gathers.insert(gather);
-        let own = self.router.own();
-        for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
-            self.router.forward(shard, Ticket::Gather(id), &errand).expect("there is room everywhere");
-        }
-        self.finish_gather(id);
-        block_on_output(self.connections.at(number));
-        Ok(())
-    }
-
-    /// Replies to a gather that every shard has answered.
-    fn finish_gather(&mut self, id: u32) {
-        let Some(gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
-        let reply = match &gather.kind {
-            GatherKind::FlushAll { noreply: true } => Vec::new(),
-            GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
-            GatherKind::StatsReset => b"RESET\r\n".to_vec(),
-            GatherKind::Stats(args) => self.control.stats(args, &gather.stats).unwrap_or_default(),
-        };
-        self.fill(gather.connection, gather.generation, gather.sequence, |out| out.extend_from_slice(&reply));
-    }
-
     /// Executes a LARGE store whose value has arrived, or refuses it.
     fn finish_upload(&mut self, number: u32, progress: Progress) -> Result<(), Full> {
         let connection = self.connections.at(number);
@@ -383,160 +314,14 @@ impl Dispatch {
         }
     }
 
-    /// Reads the batches that came back from other shards.
-    pub(super) fn take_replies(&mut self) {
-        while let Some((owner, batch)) = self.router.take_reply() {
-            for (ticket, answer) in batch.answers() {
-                self.take_answer(owner, ticket, &answer);
-            }
-            self.router.reuse(owner, batch);
-        }
-        self.pay_owed();
-        if self.router.has_room_everywhere() {
-            for number in std::mem::take(&mut self.mesh_blocked) {
-                if self.connections.contains(number) && self.connections.at(number).blocked == Blocked::Mesh {
-                    self.unblock(number);
-                }
-            }
-        }
-    }
-
-    fn take_answer(&mut self, owner: usize, ticket: Ticket, answer: &Answer<'_>) {
-        match (ticket, answer) {
-            (Ticket::Reply { connection, generation, sequence, form }, Answer::Reply(key, meta, reply)) => {
-                let form = form.with(meta);
-                if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = *reply {
-                    let stream = Stream { owner, pin, len, written: 0, asked: false, form: form.tag };
-                    let mut encoded = Encoded::Done;
-                    if let Some(found) = self.connections.find(connection, generation)
-                        && let Some(queue) = &mut found.queue
-                    {
-                        let write_head = |out: &mut Vec<u8>| memcache::encode(form, key, reply, out);
-                        encoded = queue.fill_stream(sequence, stream, write_head);
-                        touch(found, &mut self.touched, connection);
-                    }
-                    if encoded == Encoded::Done {
-                        self.owe(owner, Errand::Unpin(pin));
-                    }
-                } else {
-                    self.fill(connection, generation, sequence, |out| encode_whole(form, key, reply, out));
-                }
-            }
-            (Ticket::Piece { connection, generation }, Answer::Piece(piece)) => {
-                if let Some(found) = self.connections.find(connection, generation)
-                    && let Some(stream) = found.queue.as_mut().and_then(|queue| queue.front_stream())
-                {
-                    stream.asked = false;
-                    stream.written += piece.len() as u64;
-                    output(found, &mut self.pool).extend_from_slice(piece);
-                    touch(found, &mut self.touched, connection);
-                }
-            }
-            (Ticket::Gather(id), answer) => {
-                self.gathers.at(id, |gather| match answer {
-                    Answer::Stats(stats) => gather.add((*stats).clone()),
-                    _ => gather.done(),
-                });
-                self.finish_gather(id);
-            }
-            _ => {}
-        }
-    }
-
-    /// Puts an outstanding reply in its place.
-    fn fill(&mut self, number: u32, generation: u32, sequence: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        let Dispatch { connections, pool, touched, .. } = self;
-        let Some(connection) = connections.find(number, generation) else { return };
-        let Some(queue) = &mut connection.queue else { return };
-        if queue.is_front(sequence) && connection.out.len() < OUTPUT_HIGH_BYTES {
-            queue.pop_front();
-            write(output(connection, pool));
-        } else {
-            queue.fill(sequence, write);
-        }
-        touch(connection, touched, number);
-    }
-
-    /// Moves what is ready of a connection's queue to its output.
-    pub(super) fn advance(&mut self, number: u32) {
-        let Dispatch { connections, pool, router, .. } = self;
-        let connection = connections.at(number);
-        while let Some(queue) = &mut connection.queue {
-            if connection.out.capacity() == 0 && !queue.is_empty() {
-                connection.out = pool.take();
-            }
-            let stream = match queue.drain_ready(&mut connection.out, OUTPUT_HIGH_BYTES) {
-                Front::Empty => {
-                    connection.queue = None;
-                    break;
-                }
-                Front::Waiting => break,
-                Front::Stream(stream) => stream,
-            };
-            let Stream { owner, pin, len, mut written, asked, form } = stream;
-            if owner == router.own() {
-                while written < len && connection.out.len() < OUTPUT_HIGH_BYTES {
-                    let run = router.pinned_read(pin, written);
-                    let room = OUTPUT_HIGH_BYTES - connection.out.len();
-                    let run = &run[..run.len().min(room)];
-                    connection.out.extend_from_slice(run);
-                    written += run.len() as u64;
-                }
-            } else if written < len && !asked && connection.out.len() < OUTPUT_HIGH_BYTES {
-                let ticket = Ticket::Piece { connection: number, generation: connection.generation };
-                let sent = router.forward(owner, ticket, &Errand::PinRead(pin, written)).is_ok();
-                if let Some(stream) = queue.front_stream() {
-                    stream.asked = sent;
-                }
-                if !sent {
-                    // Asked again when the mesh has room.
-                    self.block_on_mesh(number);
-                    return;
-                }
-                break;
-            }
-            if written < len {
-                if let Some(stream) = queue.front_stream() {
-                    stream.written = written;
-                }
-                break;
-            }
-            memcache::encode_tail(form.with(&[]), &mut connection.out);
-            queue.pop_front();
-            if owner == router.own() {
-                router.unpin(pin);
-            } else {
-                self.owed[owner].push_back(Errand::Unpin(pin));
-            }
-        }
-        if connection.blocked == Blocked::Replies
-            && connection.output_bytes() < OUTPUT_LOW_BYTES
-            && connection
-                .queue
-                .as_ref()
-                .is_none_or(|queue| queue.len() < REPLIES_OUTSTANDING_MAX / 2 && queue.stash_bytes() < OUTPUT_LOW_BYTES)
-        {
-            self.unblock(number);
-        }
-    }
-
-    /// Lets a connection's input go on.
-    fn unblock(&mut self, number: u32) {
-        let connection = self.connections.at(number);
-        connection.blocked = Blocked::No;
-        self.make_ready(number);
-        // A LARGE value may wait for room in the mesh, too.
-        touch(self.connections.at(number), &mut self.touched, number);
-    }
-
-    fn make_ready(&mut self, number: u32) {
+    pub(super) fn make_ready(&mut self, number: u32) {
         let connection = self.connections.at(number);
         if !std::mem::replace(&mut connection.ready, true) {
             self.ready.push(number);
         }
     }
 
-    fn block_on_mesh(&mut self, number: u32) {
+    pub(super) fn block_on_mesh(&mut self, number: u32) {
         let connection = self.connections.at(number);
         if connection.blocked != Blocked::Mesh {
             connection.blocked = Blocked::Mesh;
@@ -545,19 +330,19 @@ impl Dispatch {
     }
 
     /// Whether the rest of an input must wait.
-    fn is_stopped(&mut self, number: u32, input: usize) -> bool {
+    pub(super) fn is_stopped(&mut self, number: u32, input: usize) -> bool {
         let connection = self.connections.at(number);
         self.marks[input].stopped || connection.blocked != Blocked::No || !connection.is_open()
     }
 
-    fn discard(&mut self, number: u32, bytes: u64) {
+    pub(super) fn discard(&mut self, number: u32, bytes: u64) {
         if bytes > 0 {
             self.connections.at(number).intake = Intake::Discard(bytes);
         }
     }
 
     /// Queues a reply that is known.
-    fn reply(&mut self, number: u32, bytes: &[u8]) {
+    pub(super) fn reply(&mut self, number: u32, bytes: &[u8]) {
         let Dispatch { connections, pool, touched, .. } = self;
         let connection = connections.at(number);
         touch(connection, touched, number);
@@ -592,48 +377,18 @@ impl Dispatch {
             self.owe(stream.owner, Errand::Unpin(stream.pin));
         }
     }
-
-    /// Sends an errand that nobody waits for, now or when there is room.
-    fn owe(&mut self, owner: usize, errand: Errand<'static>) {
-        self.owed[owner].push_back(errand);
-        self.pay_owed();
-    }
-
-    /// Sends what is owed, as far as there is room.
-    pub(super) fn pay_owed(&mut self) {
-        for (owner, owed) in self.owed.iter_mut().enumerate() {
-            while let Some(errand) = owed.front() {
-                if owner == self.router.own() {
-                    match *errand {
-                        Errand::Unpin(pin) => self.router.unpin(pin),
-                        Errand::UploadAbort(id) => self.router.upload_abort(id),
-                        _ => {}
-                    }
-                } else if self.router.forward(owner, Ticket::Nothing, errand).is_err() {
-                    // The order is kept: a connection's number names its next upload, too.
-                    break;
-                }
-                owed.pop_front();
-            }
-        }
-    }
-
-    /// Whether errands wait for room.
-    pub(super) fn owes(&self) -> bool {
-        self.owed.iter().any(|owed| !owed.is_empty())
-    }
 }
 
 /// Encodes a reply whose value, if any, is at hand.
 #[inline]
-fn encode_whole(form: Form<'_>, key: &[u8], reply: &Reply<'_>, out: &mut Vec<u8>) {
+pub(super) fn encode_whole(form: Form<'_>, key: &[u8], reply: &Reply<'_>, out: &mut Vec<u8>) {
     let encoded = memcache::encode(form, key, reply, out);
     debug_assert!(encoded == Encoded::Done, "only a pinned value follows its head");
 }
 
 /// The connection's output, with a buffer behind it.
 #[inline]
-fn output<'a>(connection: &'a mut Connection, pool: &mut OutputPool) -> &'a mut Vec<u8> {
+pub(super) fn output<'a>(connection: &'a mut Connection, pool: &mut OutputPool) -> &'a mut Vec<u8> {
     if connection.out.capacity() == 0 {
         connection.out = pool.take();
     }
@@ -648,7 +403,7 @@ pub(super) fn touch(connection: &mut Connection, touched: &mut Vec<u32>, number:
 }
 
 #[inline]
-fn block_on_output(connection: &mut Connection) {
+pub(super) fn block_on_output(connection: &mut Connection) {
     let outstanding = connection.queue.as_ref().map_or(0, |queue| queue.len());
     if connection.output_bytes() >= OUTPUT_HIGH_BYTES || outstanding >= REPLIES_OUTSTANDING_MAX {
         connection.blocked = Blocked::Replies;

@@ -4,8 +4,9 @@
 pub(super) const OUTPUT_HIGH_BYTES: usize = 128 << 10;
 /// Waiting output below which a stopped connection goes on.
 pub(super) const OUTPUT_LOW_BYTES: usize = 32 << 10;
-/// Replies that a connection may have outstanding at other shards.
-pub(super) const REPLIES_OUTSTANDING_MAX: usize = 1024;
+/// Replies that a connection may have outstanding or waiting behind such: with a value of
+/// [`INLINE_VALUE_MAX`](crate::command::INLINE_VALUE_MAX) each, 4 MiB.
+pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;
 /// Unexecuted input of a stopped or busy connection, in bytes, above which it is no longer read from.
 pub(super) const INPUT_HIGH_BYTES: usize = 64 << 10;
 /// Commands of one connection that are executed in one turn.

@@ -4,11 +4,14 @@
 //! knows bytes, commands and the router; what a command means is decided behind the router, what its bytes look
 //! like in the protocol.
 
+mod answers;
 mod connection;
 mod connections;
+mod control;
 mod dispatch;
 pub mod executor;
 mod gather;
+mod input;
 mod intake;
 mod limits;
 pub mod listener;
@@ -16,7 +19,8 @@ mod pool;
 mod replies;
 pub mod ring;
 pub mod steering;
+mod stop;
 mod worker;
 
-pub use dispatch::Control;
+pub use control::Control;
 pub use worker::{Shared, Ticket, Worker, WorkerParts, WorkerRouter};

@@ -8,22 +8,19 @@
 //! What is left over waits in the `ready` list, the completion queue or the mesh for the next turn.
 
 use std::io::{self, Write};
-use std::mem::MaybeUninit;
-use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
-use socket2::SockRef;
-
-use super::connection::{Blocked, Closing, Intake, Tail};
-use super::dispatch::{Control, Dispatch, Mark, Pending, touch};
-use super::intake;
-use super::limits::{COMPLETIONS_PER_TURN, GROUP, INPUT_HIGH_BYTES};
+use super::connection::{Blocked, Closing};
+use super::control::Control;
+use super::dispatch::{Dispatch, touch};
+use super::input::Input;
+use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
 use super::ring::{BufferId, Completion, Ring};
+use super::stop::Stopping;
 use crate::clock::Clock;
-use crate::protocol::memcache::{FormTag, Need, Parser};
+use crate::protocol::memcache::{FormTag, Parser};
 use crate::router::{KeyHasher, Router};
 
 /// The router, with what a worker attaches to what it forwards.
@@ -71,8 +68,6 @@ pub struct Shared {
 
 /// Sent to a connection over the limit, which is then closed.
 const TOO_MANY_CONNECTIONS: &[u8] = b"ERROR Too many open connections\r\n";
-/// How long a stopping worker waits for readers of its last replies.
-const DRAIN_PATIENCE: Duration = Duration::from_millis(1200);
 
 /// What a worker is made of.
 pub struct WorkerParts {
@@ -96,46 +91,19 @@ pub struct WorkerParts {
 
 /// One shard's connections and their loop.
 pub struct Worker {
-    ring: Ring,
-    dispatch: Dispatch,
-    clock: Clock,
-    shared: Arc<Shared>,
-    listeners: Vec<OwnedFd>,
+    pub(super) ring: Ring,
+    pub(super) dispatch: Dispatch,
+    pub(super) clock: Clock,
+    pub(super) shared: Arc<Shared>,
+    pub(super) listeners: Vec<OwnedFd>,
     /// Listeners whose accept ended with an error; armed again at the next tick.
-    resting_listeners: Vec<u32>,
-    completions: Vec<Completion>,
-    inputs: Vec<Input>,
+    pub(super) resting_listeners: Vec<u32>,
+    pub(super) completions: Vec<Completion>,
+    pub(super) inputs: Vec<Input>,
     /// Connections whose receive ended and is wanted again.
-    rearm: Vec<u32>,
-    stopping: Option<Stopping>,
-    sends: Vec<u32>,
-}
-
-struct Stopping {
-    deadline: Duration,
-    reported: bool,
-}
-
-/// What one connection has for this turn.
-struct Input {
-    connection: u32,
-    data: Data,
-}
-
-enum Data {
-    /// In a provided buffer, from a start to a length.
-    Buffer(BufferId, usize, usize),
-    /// Collected.
-    Tail(Tail),
-}
-
-impl Data {
-    fn bytes<'a>(&'a self, ring: &'a Ring) -> &'a [u8] {
-        match self {
-            Data::Buffer(id, start, len) => &ring.buffer(id, *len)[*start..],
-            Data::Tail(tail) => tail.bytes(),
-        }
-    }
+    pub(super) rearm: Vec<u32>,
+    pub(super) stopping: Option<Stopping>,
+    pub(super) sends: Vec<u32>,
 }
 
 impl Worker {
@@ -206,7 +174,7 @@ impl Worker {
     }
 
     /// Whether anything but a completion waits to be done.
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         let Dispatch { router, ready, touched, .. } = &self.dispatch;
         router.has_arrivals() || !ready.is_empty() || !touched.is_empty() || self.dispatch.owes()
     }
@@ -326,129 +294,6 @@ impl Worker {
         self.free_if_over(number);
     }
 
-    /// Adds received bytes to what their connection has for this turn.
-    fn arrived(&mut self, number: u32, id: BufferId, len: usize) {
-        let Worker { ring, dispatch, inputs, .. } = self;
-        let connection = dispatch.connections.at(number);
-        if connection.input != 0 {
-            // A second buffer in one turn: joined with the first, since a command may span both.
-            let input = &mut inputs[connection.input as usize - 1];
-            if let Data::Buffer(..) = input.data {
-                let tail = Tail::of(input.data.bytes(ring));
-                if let Data::Buffer(first, ..) = std::mem::replace(&mut input.data, Data::Tail(tail)) {
-                    ring.recycle(first);
-                }
-            }
-            if let Data::Tail(tail) = &mut input.data {
-                tail.push(ring.buffer(&id, len));
-            }
-            ring.recycle(id);
-            return;
-        }
-        let waits = connection.blocked != Blocked::No || connection.ready;
-        if !waits && connection.tail.is_empty() {
-            let mut start = 0;
-            if !matches!(connection.intake, Intake::Commands) {
-                // Straight from the buffer into the store, without a copy in between.
-                let (taken, flow) =
-                    intake::take(&mut connection.intake, ring.buffer(&id, len), &mut dispatch.router, dispatch.now);
-                if taken == len && matches!(flow, ControlFlow::Break(None)) {
-                    ring.recycle(id);
-                    return;
-                }
-                // At the end of the value, or where the mesh is full, the same call finds the same state when
-                // the rest is executed.
-                start = taken;
-            }
-            inputs.push(Input { connection: number, data: Data::Buffer(id, start, len) });
-            connection.input = inputs.len() as u32;
-            return;
-        }
-        let bytes = ring.buffer(&id, len);
-        connection.tail.push(bytes);
-        let worth_a_look = match connection.need {
-            Some(Need::Bytes(total)) => connection.tail.len() >= total,
-            // The parser remembers how far it has looked for the end of a line.
-            Some(Need::Newline) | None => true,
-        };
-        ring.recycle(id);
-        if waits {
-            // Read no further, if this is much.
-            self.rearm.push(number);
-            return;
-        }
-        if !worth_a_look {
-            return;
-        }
-        let tail = std::mem::take(&mut connection.tail);
-        inputs.push(Input { connection: number, data: Data::Tail(tail) });
-        connection.input = inputs.len() as u32;
-    }
-
-    /// Adds the connections whose input can go on by itself.
-    fn collect_ready(&mut self) {
-        let Worker { dispatch, inputs, .. } = self;
-        for number in std::mem::take(&mut dispatch.ready) {
-            if !dispatch.connections.contains(number) {
-                continue;
-            }
-            let connection = dispatch.connections.at(number);
-            if !std::mem::take(&mut connection.ready) || connection.blocked != Blocked::No || !connection.is_open() {
-                continue;
-            }
-            let tail = std::mem::take(&mut connection.tail);
-            inputs.push(Input { connection: number, data: Data::Tail(tail) });
-            connection.input = inputs.len() as u32;
-        }
-    }
-
-    /// Executes the inputs of this turn and keeps what is left of them.
-    fn execute(&mut self) {
-        if self.inputs.is_empty() {
-            return;
-        }
-        let mut inputs = std::mem::take(&mut self.inputs);
-        let Worker { ring, dispatch, .. } = self;
-        dispatch.marks.clear();
-        dispatch.marks.resize(inputs.len(), Mark::default());
-        {
-            let mut group: Vec<Pending<'_>> = Vec::with_capacity(GROUP);
-            for (index, input) in inputs.iter().enumerate() {
-                dispatch.run_input(index, input.connection, input.data.bytes(ring), &mut group);
-            }
-            dispatch.run_group(&mut group);
-        }
-        for (index, input) in inputs.drain(..).enumerate() {
-            let Mark { consumed, resume, .. } = self.dispatch.marks[index];
-            let connection = self.dispatch.connections.at(input.connection);
-            connection.input = 0;
-            connection.resume = resume;
-            let open = connection.is_open();
-            match input.data {
-                Data::Buffer(id, start, len) => {
-                    if open && start + consumed < len {
-                        connection.tail = Tail::of(&self.ring.buffer(&id, len)[start + consumed..]);
-                    }
-                    self.ring.recycle(id);
-                }
-                Data::Tail(mut tail) => {
-                    tail.consume(consumed);
-                    if open {
-                        connection.tail = tail;
-                    }
-                }
-            }
-            if let Some(Need::Bytes(total)) = connection.need {
-                connection.tail.reserve(total);
-            }
-            self.rearm.push(input.connection);
-            if connection.ended {
-                touch(connection, &mut self.dispatch.touched, input.connection);
-            }
-        }
-        self.inputs = inputs;
-    }
-
     /// One send for each connection that has something to say and none in flight.
     fn send(&mut self) {
         let mut touched = std::mem::take(&mut self.sends);
@@ -528,7 +373,7 @@ impl Worker {
     }
 
     /// Ends a connection at once.
-    fn close(&mut self, number: u32) {
+    pub(super) fn close(&mut self, number: u32) {
         self.dispatch.abandon(number);
         let connection = self.dispatch.connections.at(number);
         // The place is freed with the last operation's completion. Not by a shutdown, which would take what the
@@ -542,7 +387,7 @@ impl Worker {
         touch(connection, &mut self.dispatch.touched, number);
     }
 
-    fn free_if_over(&mut self, number: u32) {
+    pub(super) fn free_if_over(&mut self, number: u32) {
         if !self.dispatch.connections.contains(number) {
             return;
         }
@@ -553,69 +398,5 @@ impl Worker {
         self.dispatch.connections.remove(number);
         self.dispatch.router.traffic_mut().curr_connections -= 1;
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    fn must_begin_to_stop(&self) -> bool {
-        self.stopping.is_none() && self.shared.stopping.load(Ordering::Relaxed)
-    }
-
-    /// Begins to stop if the server is to: accepts no more, but goes on to receive and to answer.
-    pub fn begin_to_stop(&mut self) {
-        if !self.must_begin_to_stop() {
-            return;
-        }
-        for index in 0..self.listeners.len() as u32 {
-            self.ring.cancel_accept(index);
-        }
-        self.stopping = Some(Stopping { deadline: self.clock.elapsed() + DRAIN_PATIENCE, reported: false });
-    }
-
-    /// Whether this worker is on its way out.
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.is_some()
-    }
-
-    /// While stopping: closes the connections that are answered, all of them once patience is at its end, and
-    /// returns whether every worker has come that far.
-    pub fn is_drained(&mut self) -> bool {
-        let Some(stopping) = &self.stopping else { return false };
-        let late = self.clock.elapsed() >= stopping.deadline;
-        if !stopping.reported {
-            let numbers: Vec<u32> = self.dispatch.connections.numbers().collect();
-            let mut waiting = !numbers.is_empty();
-            if late || !self.ring.has_completions() {
-                for number in numbers {
-                    if late || self.is_answered(number) {
-                        self.close(number);
-                        self.free_if_over(number);
-                    }
-                }
-                waiting = self.dispatch.connections.len() > 0;
-            }
-            if waiting && !late {
-                return false;
-            }
-            if let Some(stopping) = &mut self.stopping {
-                stopping.reported = true;
-            }
-            self.shared.drained.fetch_add(1, Ordering::Relaxed);
-        }
-        late || self.shared.drained.load(Ordering::Relaxed) == self.dispatch.router.shards()
-    }
-
-    /// Whether everything a connection has sent so far is answered.
-    fn is_answered(&mut self, number: u32) -> bool {
-        let connection = self.dispatch.connections.at(number);
-        if connection.sending
-            || connection.ready
-            || connection.blocked != Blocked::No
-            || !connection.out.is_empty()
-            || connection.has_queue()
-        {
-            return false;
-        }
-        let mut byte = [MaybeUninit::uninit()];
-        let peek = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        !matches!(SockRef::from(&connection.socket()).recv_with_flags(&mut byte, peek), Ok(1))
     }
 }

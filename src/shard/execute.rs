@@ -14,6 +14,9 @@ use crate::storage::{
     StoreError,
 };
 
+/// The bits of a hash by which a store tells nothing apart; the owner of a key is cut from them.
+pub const OWNER_HASH_BITS: std::ops::Range<u32> = storage::UNUSED_HASH_BITS;
+
 /// Requests that are prefetched together.
 pub const PREFETCH_GROUP: usize = storage::PREFETCH_GROUP;
 

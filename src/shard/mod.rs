@@ -8,5 +8,7 @@ mod execute;
 mod hasher;
 
 pub use counters::{Counters, ShardStats, Traffic};
-pub use execute::{PREFETCH_GROUP, Shard};
+pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
+
+pub use crate::storage::StoreConfig;

@@ -47,6 +47,9 @@ fn flags() -> Vec<Case> {
             .talk("get a\r\n", "VALUE a 7 2\r\nhi\r\nEND\r\n")
             .talk("mg a h\r\n", "HD h1\r\n"),
         stored("P and L are accepted and ignored").talk("mg a Pxyz Lq v\r\n", "VA 2\r\nhi\r\n"),
+        case("a conditional fetch is refused, not ignored")
+            .talk("mg a C1 v\r\nmg a v C1\r\n", "CLIENT_ERROR invalid flag\r\nCLIENT_ERROR invalid flag\r\n")
+            .ours("memcached ignores it, or serves it as of 2025"),
         case("an empty value").talk("set a 0 0 0\r\n\r\n", "STORED\r\n").talk("mg a v s\r\n", "VA 0 s0\r\n\r\n"),
         case("a value with line ends in it")
             .talk("set a 0 0 6\r\nEN\r\nHD\r\n", "STORED\r\n")

@@ -99,7 +99,7 @@ pub(super) fn meta_get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Opti
         return None;
     }
     let flags = MetaFlags::parse(meta).ok().filter(|flags| !flags.opaque_too_long)?;
-    let (op, tag) = get_op(&flags);
+    let (op, tag) = get_op(&flags).ok()?;
     Some(Step::request(Request { hash: hash(key), key, op }, tag.with(meta), end + 2))
 }
 

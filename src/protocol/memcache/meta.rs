@@ -84,17 +84,21 @@ fn get<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     one_key(line, hash, errors::GET_FLAGS_TOO_LONG, None, get_op)
 }
 
-/// What an `mg` asks for.
+/// What an `mg` asks for. The error is the line to answer.
 #[inline]
-pub(super) fn get_op(flags: &MetaFlags) -> (Op<'static>, FormTag) {
+pub(super) fn get_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]> {
+    // A conditional fetch in memcached as of 2025: to ignore it would be to answer another question.
+    if flags.cas != CasCheck::Any {
+        return Err(errors::INVALID_FLAG);
+    }
     let get = MetaGet { touch: flags.exptime, vivify: flags.vivify, no_bump: flags.no_bump };
-    (Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value })
+    Ok((Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value }))
 }
 
 /// `md <key> <flags>*`.
 fn delete<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     one_key(line, hash, errors::FLAGS_TOO_LONG, Some(errors::INVALID_OR_DUPLICATE_FLAG), |flags| {
-        (Op::Delete(Delete { cas: flags.cas }), FormTag::MetaDelete { quiet: flags.quiet })
+        Ok((Op::Delete(Delete { cas: flags.cas }), FormTag::MetaDelete { quiet: flags.quiet }))
     })
 }
 
@@ -104,7 +108,7 @@ fn one_key<'a>(
     hash: Hash<'_>,
     too_many: &'static [u8],
     any_fault: Option<&'static [u8]>,
-    build: impl Fn(&MetaFlags) -> (Op<'static>, FormTag),
+    build: impl Fn(&MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]>,
 ) -> Step<'a> {
     let (key, meta) = split_first(line.args);
     if key.is_empty() {
@@ -119,10 +123,10 @@ fn one_key<'a>(
     match MetaFlags::parse(meta) {
         Err(fault) => Step::refused(any_fault.unwrap_or(fault), line.len),
         Ok(flags) if flags.opaque_too_long => Step::refused(errors::OPAQUE_TOO_LONG, line.len),
-        Ok(flags) => {
-            let (op, tag) = build(&flags);
-            Step::request(Request { hash: hash(key), key, op }, Form { tag, meta }, line.len)
-        }
+        Ok(flags) => match build(&flags) {
+            Ok((op, tag)) => Step::request(Request { hash: hash(key), key, op }, Form { tag, meta }, line.len),
+            Err(fault) => Step::refused(fault, line.len),
+        },
     }
 }
 

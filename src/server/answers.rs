@@ -1,0 +1,188 @@
+//! Answers on their way to the client: from other shards into their places, and out in request order.
+
+use super::connection::Blocked;
+use super::dispatch::{Dispatch, encode_whole, output, touch};
+use super::limits::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
+use super::replies::{Front, Stream};
+use super::worker::Ticket;
+use crate::command::{Hit, Reply, Value};
+use crate::protocol::memcache::{self, Encoded};
+use crate::router::{Answer, Errand};
+
+impl Dispatch {
+    /// Reads the batches that came back from other shards.
+    pub(super) fn take_replies(&mut self) {
+        while let Some((owner, batch)) = self.router.take_reply() {
+            for (ticket, answer) in batch.answers() {
+                self.take_answer(owner, ticket, &answer);
+            }
+            self.router.reuse(owner, batch);
+        }
+        self.pay_owed();
+        if self.router.has_room_everywhere() {
+            for number in std::mem::take(&mut self.mesh_blocked) {
+                if self.connections.contains(number) && self.connections.at(number).blocked == Blocked::Mesh {
+                    self.unblock(number);
+                }
+            }
+        }
+    }
+
+    pub(super) fn take_answer(&mut self, owner: usize, ticket: Ticket, answer: &Answer<'_>) {
+        match (ticket, answer) {
+            (Ticket::Reply { connection, generation, sequence, form }, Answer::Reply(key, meta, reply)) => {
+                let form = form.with(meta);
+                if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = *reply {
+                    let stream = Stream { owner, pin, len, written: 0, asked: false, form: form.tag };
+                    let mut encoded = Encoded::Done;
+                    if let Some(found) = self.connections.find(connection, generation)
+                        && let Some(queue) = &mut found.queue
+                    {
+                        let write_head = |out: &mut Vec<u8>| memcache::encode(form, key, reply, out);
+                        encoded = queue.fill_stream(sequence, stream, write_head);
+                        touch(found, &mut self.touched, connection);
+                    }
+                    if encoded == Encoded::Done {
+                        self.owe(owner, Errand::Unpin(pin));
+                    }
+                } else {
+                    self.fill(connection, generation, sequence, |out| encode_whole(form, key, reply, out));
+                }
+            }
+            (Ticket::Piece { connection, generation }, Answer::Piece(piece)) => {
+                if let Some(found) = self.connections.find(connection, generation)
+                    && let Some(stream) = found.queue.as_mut().and_then(|queue| queue.front_stream())
+                {
+                    stream.asked = false;
+                    stream.written += piece.len() as u64;
+                    output(found, &mut self.pool).extend_from_slice(piece);
+                    touch(found, &mut self.touched, connection);
+                }
+            }
+            (Ticket::Gather(id), answer) => {
+                self.gathers.at(id, |gather| match answer {
+                    Answer::Stats(stats) => gather.add((*stats).clone()),
+                    _ => gather.done(),
+                });
+                self.finish_gather(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts an outstanding reply in its place.
+    pub(super) fn fill(&mut self, number: u32, generation: u32, sequence: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let Dispatch { connections, pool, touched, .. } = self;
+        let Some(connection) = connections.find(number, generation) else { return };
+        let Some(queue) = &mut connection.queue else { return };
+        if queue.is_front(sequence) && connection.out.len() < OUTPUT_HIGH_BYTES {
+            queue.pop_front();
+            write(output(connection, pool));
+        } else {
+            queue.fill(sequence, write);
+        }
+        touch(connection, touched, number);
+    }
+
+    /// Moves what is ready of a connection's queue to its output.
+    pub(super) fn advance(&mut self, number: u32) {
+        let Dispatch { connections, pool, router, .. } = self;
+        let connection = connections.at(number);
+        while let Some(queue) = &mut connection.queue {
+            if connection.out.capacity() == 0 && !queue.is_empty() {
+                connection.out = pool.take();
+            }
+            let stream = match queue.drain_ready(&mut connection.out, OUTPUT_HIGH_BYTES) {
+                Front::Empty => {
+                    connection.queue = None;
+                    break;
+                }
+                Front::Waiting => break,
+                Front::Stream(stream) => stream,
+            };
+            let Stream { owner, pin, len, mut written, asked, form } = stream;
+            if owner == router.own() {
+                while written < len && connection.out.len() < OUTPUT_HIGH_BYTES {
+                    let run = router.pinned_read(pin, written);
+                    let room = OUTPUT_HIGH_BYTES - connection.out.len();
+                    let run = &run[..run.len().min(room)];
+                    connection.out.extend_from_slice(run);
+                    written += run.len() as u64;
+                }
+            } else if written < len && !asked && connection.out.len() < OUTPUT_HIGH_BYTES {
+                let ticket = Ticket::Piece { connection: number, generation: connection.generation };
+                let sent = router.forward(owner, ticket, &Errand::PinRead(pin, written)).is_ok();
+                if let Some(stream) = queue.front_stream() {
+                    stream.asked = sent;
+                }
+                if !sent {
+                    // Asked again when the mesh has room.
+                    self.block_on_mesh(number);
+                    return;
+                }
+                break;
+            }
+            if written < len {
+                if let Some(stream) = queue.front_stream() {
+                    stream.written = written;
+                }
+                break;
+            }
+            memcache::encode_tail(form.with(&[]), &mut connection.out);
+            queue.pop_front();
+            if owner == router.own() {
+                router.unpin(pin);
+            } else {
+                self.owed[owner].push_back(Errand::Unpin(pin));
+            }
+        }
+        if connection.blocked == Blocked::Replies
+            && connection.output_bytes() < OUTPUT_LOW_BYTES
+            && connection
+                .queue
+                .as_ref()
+                .is_none_or(|queue| queue.len() < REPLIES_OUTSTANDING_MAX / 2 && queue.stash_bytes() < OUTPUT_LOW_BYTES)
+        {
+            self.unblock(number);
+        }
+    }
+
+    /// Lets a connection's input go on.
+    pub(super) fn unblock(&mut self, number: u32) {
+        let connection = self.connections.at(number);
+        connection.blocked = Blocked::No;
+        self.make_ready(number);
+        // A LARGE value may wait for room in the mesh, too.
+        touch(self.connections.at(number), &mut self.touched, number);
+    }
+
+    /// Sends an errand that nobody waits for, now or when there is room.
+    pub(super) fn owe(&mut self, owner: usize, errand: Errand<'static>) {
+        self.owed[owner].push_back(errand);
+        self.pay_owed();
+    }
+
+    /// Sends what is owed, as far as there is room.
+    pub(super) fn pay_owed(&mut self) {
+        for (owner, owed) in self.owed.iter_mut().enumerate() {
+            while let Some(errand) = owed.front() {
+                if owner == self.router.own() {
+                    match *errand {
+                        Errand::Unpin(pin) => self.router.unpin(pin),
+                        Errand::UploadAbort(id) => self.router.upload_abort(id),
+                        _ => {}
+                    }
+                } else if self.router.forward(owner, Ticket::Nothing, errand).is_err() {
+                    // The order is kept: a connection's number names its next upload, too.
+                    break;
+                }
+                owed.pop_front();
+            }
+        }
+    }
+
+    /// Whether errands wait for room.
+    pub(super) fn owes(&self) -> bool {
+        self.owed.iter().any(|owed| !owed.is_empty())
+    }
+}

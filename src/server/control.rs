@@ -1,0 +1,92 @@
+//! Commands that concern the whole server: carried out by every shard, answered once.
+
+use super::dispatch::{Dispatch, block_on_output};
+use super::gather::{Gather, GatherKind};
+use super::worker::Ticket;
+use crate::protocol::memcache::{self, Admin};
+use crate::router::{Errand, Full, ShardStats};
+
+/// What the rest of the server says to commands that concern all of it.
+pub trait Control: Send + Sync {
+    /// The reply to `version`, a whole line.
+    fn version(&self) -> &[u8];
+    /// The reply to `stats` with these arguments, from every shard's counters; `None` if there is no such form.
+    fn stats(&self, args: &[u8], shards: &[ShardStats]) -> Option<Vec<u8>>;
+    /// Whether [`stats`](Self::stats) knows these arguments.
+    fn has_stats(&self, args: &[u8]) -> bool;
+    /// Sets the log level.
+    fn set_verbosity(&self, level: u32);
+    /// Whether `flush_all` is allowed.
+    fn flush_all_enabled(&self) -> bool;
+}
+
+impl Dispatch {
+    pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>) -> Result<(), Full> {
+        match admin {
+            Admin::Version => {
+                let control = self.control.clone();
+                self.reply(number, control.version());
+            }
+            Admin::Verbosity { level, noreply } => {
+                self.control.set_verbosity(level);
+                self.reply(number, if noreply { b"" } else { b"OK\r\n" });
+            }
+            Admin::MetaNoop => self.reply(number, b"MN\r\n"),
+            Admin::Quit => self.close_after_replies(number),
+            Admin::FlushAll { .. } if !self.control.flush_all_enabled() => {
+                self.reply(number, b"CLIENT_ERROR flush_all not allowed\r\n");
+            }
+            Admin::FlushAll { delay, noreply } => {
+                self.gather(number, GatherKind::FlushAll { noreply }, Errand::FlushAll(delay))?;
+            }
+            Admin::Stats { args: b"reset" } => {
+                self.gather(number, GatherKind::StatsReset, Errand::StatsReset)?;
+            }
+            Admin::Stats { args } if !self.control.has_stats(args) => self.reply(number, memcache::errors::ERROR),
+            Admin::Stats { args } => self.gather(number, GatherKind::Stats(args.into()), Errand::Stats)?,
+        }
+        Ok(())
+    }
+
+    /// Asks every shard, and replies when all have answered.
+    pub(super) fn gather(&mut self, number: u32, kind: GatherKind, errand: Errand<'static>) -> Result<(), Full> {
+        if !self.router.has_room_everywhere() {
+            return Err(Full);
+        }
+        let connection = self.connections.at(number);
+        let generation = connection.generation;
+        let sequence = connection.queue.get_or_insert_default().push_waiting();
+        let mut gather = Gather::new(number, generation, sequence, kind);
+        match errand {
+            Errand::FlushAll(delay) => {
+                self.router.flush_all(delay, self.now);
+                gather.done();
+            }
+            Errand::StatsReset => {
+                self.router.reset_stats();
+                gather.done();
+            }
+            _ => gather.add(self.router.stats()),
+        }
+        let id = self.gathers.insert(gather);
+        let own = self.router.own();
+        for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
+            self.router.forward(shard, Ticket::Gather(id), &errand).expect("there is room everywhere");
+        }
+        self.finish_gather(id);
+        block_on_output(self.connections.at(number));
+        Ok(())
+    }
+
+    /// Replies to a gather that every shard has answered.
+    pub(super) fn finish_gather(&mut self, id: u32) {
+        let Some(gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
+        let reply = match &gather.kind {
+            GatherKind::FlushAll { noreply: true } => Vec::new(),
+            GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
+            GatherKind::StatsReset => b"RESET\r\n".to_vec(),
+            GatherKind::Stats(args) => self.control.stats(args, &gather.stats).unwrap_or_default(),
+        };
+        self.fill(gather.connection, gather.generation, gather.sequence, |out| out.extend_from_slice(&reply));
+    }
+}
