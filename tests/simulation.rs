@@ -14,7 +14,7 @@ use support::{Connection, REPLY_WAIT, Random, Server, Shape, each_started, patte
 
 /// Clients at a time, and how long each goes on.
 const CLIENTS: u64 = 6;
-const DURATION: Duration = Duration::from_secs(5);
+const DURATION: Duration = Duration::from_secs(3);
 /// Keys that a client writes.
 const KEYS: usize = 16;
 /// Longest value; LARGE, and several pages.
