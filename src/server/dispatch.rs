@@ -654,3 +654,6 @@ fn block_on_output(connection: &mut Connection) {
         connection.blocked = Blocked::Replies;
     }
 }
+
+#[cfg(test)]
+mod tests;
