@@ -163,3 +163,48 @@ impl Tail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against the plainest of queues, over growing, shrinking and empty contents.
+    #[test]
+    fn a_tail_holds_what_was_pushed_and_not_consumed() {
+        let (mut tail, mut model) = (Tail::default(), Vec::new());
+        let mut state = 1u32;
+        for step in 0..5000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let n = (state >> 16) as usize % 700;
+            match state >> 30 {
+                0 | 1 => {
+                    let bytes: Vec<u8> = (0..n).map(|i| (i + step) as u8).collect();
+                    tail.push(&bytes);
+                    model.extend(bytes);
+                }
+                2 => {
+                    let n = n.min(model.len());
+                    tail.consume(n);
+                    model.drain(..n);
+                }
+                _ => tail.reserve(n),
+            }
+            assert_eq!(tail.bytes(), model, "step {step}");
+            assert_eq!((tail.len(), tail.is_empty()), (model.len(), model.is_empty()), "step {step}");
+        }
+    }
+
+    #[test]
+    fn an_emptied_tail_owns_nothing_and_a_long_lived_one_stays_small() {
+        let mut tail = Tail::of(&[1; 1000]);
+        tail.consume(1000);
+        assert_eq!(tail.bytes.capacity(), 0);
+        tail.push(&[2; 10]);
+        for _ in 0..10_000 {
+            tail.push(&[2; 100]);
+            tail.consume(100);
+        }
+        assert_eq!(tail.len(), 10);
+        assert!(tail.bytes.capacity() < 2000, "{} bytes for 10", tail.bytes.capacity());
+    }
+}
