@@ -125,7 +125,8 @@ impl Shard {
             Payload::Inline(bytes) => Source::Inline(bytes),
             Payload::Upload(id) => {
                 if let Some(error) = self.failed_uploads.remove(&upload_number(id)) {
-                    if store.mode == StoreMode::Set {
+                    // As the store itself does where it finds no room for a value.
+                    if store.mode == StoreMode::Set && store.cas == CasCheck::Any {
                         self.store.remove_any(hash, key);
                     }
                     return self.not_stored(error);
