@@ -397,6 +397,21 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+impl Shard {
+    /// A small shard, for the tests of the layers above.
+    pub(crate) fn small(hasher: &KeyHasher) -> Self {
+        let config = StoreConfig {
+            memory_limit_bytes: 16 << 20,
+            item_size_max_bytes: 1 << 20,
+            evictions: true,
+            huge_pages: false,
+            first_cas: 1,
+        };
+        Shard::new(config, hasher).expect("memory for a shard")
+    }
+}
+
 fn set_mode(mode: StoreMode) -> SetMode {
     match mode {
         StoreMode::Set => SetMode::Set,

@@ -4,9 +4,8 @@ use std::os::unix::net::UnixStream;
 
 use super::*;
 use crate::clock::Clock;
-use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Doorbell, mesh};
-use crate::shard::Shard;
-use crate::storage::StoreConfig;
+use crate::router::testing::routers;
+use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER};
 
 const SHARDS: usize = 3;
 const LARGE_LEN: usize = 300_000;
@@ -43,17 +42,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let hasher = KeyHasher::default();
-        let event = || std::fs::File::open("/dev/null").expect("a descriptor").into();
-        let bells: Vec<_> = (0..SHARDS).map(|_| Arc::new(Doorbell::new(event()))).collect();
-        let config = StoreConfig {
-            memory_limit_bytes: 16 << 20,
-            item_size_max_bytes: 1 << 20,
-            evictions: true,
-            huge_pages: false,
-            first_cas: 1,
-        };
-        let shard = |_| Shard::new(config.clone(), &hasher).expect("memory for a shard");
-        let mut routers = mesh(&bells).into_iter().enumerate().map(|(n, mesh)| WorkerRouter::new(shard(n), mesh));
+        let mut routers = routers(SHARDS, &hasher).into_iter();
         let own = routers.next().expect("the first shard");
         let peers = routers.collect();
         let now = Clock::start().now();
