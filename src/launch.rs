@@ -234,6 +234,7 @@ fn spawn(
         .preempt_timer(PREEMPT_TIMER)
         .io_memory(EXECUTOR_IO_MEMORY_BYTES)
         .spawn(move || async move {
+            let _end = EndOfShard(failed.clone());
             let bell = start.mesh.bell().clone();
             // Made here, on its core, so that its memory is that core's.
             let worker = match worker(start) {
@@ -248,11 +249,25 @@ fn spawn(
             if let Err(cause) = executor::run(worker, &bell).await {
                 error!("the shard of core {core} failed: {cause}");
                 failed.store(true, Ordering::SeqCst);
-                // The others cannot serve its keys: end them, in order.
-                let _ = kill(Pid::this(), Signal::SIGTERM);
             }
         })
         .map_err(|cause| LaunchError::Executor { core, cause: cause.to_string() })
+}
+
+/// Dropped when a shard ends, in order, by an error or by a panic. The others cannot serve its keys and would wait for
+/// its answers for ever: they end, too.
+struct EndOfShard(Arc<AtomicBool>);
+
+impl Drop for EndOfShard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::SeqCst);
+        }
+        if self.0.load(Ordering::SeqCst) {
+            // In order, by the same way as from outside.
+            let _ = kill(Pid::this(), Signal::SIGTERM);
+        }
+    }
 }
 
 fn worker(start: ShardStart) -> Result<Worker, String> {

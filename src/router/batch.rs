@@ -326,20 +326,9 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::command::{CasCheck, INLINE_VALUE_MAX, StoreMode};
-    use crate::shard::{KeyHasher, StoreConfig};
+    use crate::shard::KeyHasher;
 
     const VALUE_LEN: usize = 60_000;
-
-    fn shard(hasher: &KeyHasher) -> Shard {
-        let config = StoreConfig {
-            memory_limit_bytes: 16 << 20,
-            item_size_max_bytes: 1 << 20,
-            evictions: true,
-            huge_pages: false,
-            first_cas: 1,
-        };
-        Shard::new(config, hasher).expect("memory for a shard")
-    }
 
     fn store(value: Payload<'_>) -> Op<'_> {
         let exptime = Exptime(0);
@@ -364,7 +353,7 @@ mod tests {
     #[test]
     fn answers_carry_key_note_and_value_in_order() {
         let (hasher, now) = (KeyHasher::default(), Clock::start().now());
-        let mut shard = shard(&hasher);
+        let mut shard = Shard::small(&hasher);
         let mut batch = Batch::default();
         // The same memory again and again, as in service.
         for round in 0..3u32 {
@@ -392,7 +381,7 @@ mod tests {
     #[test]
     fn large_values_beyond_the_bound_stay_with_their_owner() {
         let (hasher, now) = (KeyHasher::default(), Clock::start().now());
-        let mut shard = shard(&hasher);
+        let mut shard = Shard::small(&hasher);
         let value: Vec<u8> = (0..VALUE_LEN).map(|i| (i % 251) as u8).collect();
         upload(&mut shard, &hasher, b"large", &value, now);
         assert_eq!(shard.stats().uploads_bytes, 0);

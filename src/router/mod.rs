@@ -12,6 +12,8 @@ mod batch;
 mod doorbell;
 mod facade;
 mod mesh;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use batch::{Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Errand, PIECE_MAX};
 pub use doorbell::Doorbell;

@@ -409,3 +409,6 @@ pub(super) fn block_on_output(connection: &mut Connection) {
         connection.blocked = Blocked::Replies;
     }
 }
+
+#[cfg(test)]
+mod tests;

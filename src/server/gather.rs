@@ -64,3 +64,26 @@ impl Gathers {
         self.places.get_mut(id as usize)?.take_if(|gather| gather.answered == shards)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gather_is_complete_when_every_shard_has_answered_and_its_place_is_used_again() {
+        let mut gathers = Gathers::default();
+        let gather = |number| Gather::new(number, 1, 0, GatherKind::StatsReset);
+        let (first, second) = (gathers.insert(gather(10)), gathers.insert(gather(20)));
+        for _ in 0..2 {
+            gathers.at(first, Gather::done);
+            assert!(gathers.take_if_complete(first, 3).is_none());
+        }
+        gathers.at(first, |gather| gather.add(ShardStats::default()));
+        let complete = gathers.take_if_complete(first, 3).expect("all have answered");
+        assert_eq!((complete.connection, complete.stats.len()), (10, 1));
+        assert!(gathers.take_if_complete(first, 3).is_none());
+        gathers.at(first, |_| panic!("it is gone"));
+        assert_eq!(gathers.insert(gather(30)), first);
+        assert!(gathers.take_if_complete(second, 0).is_some_and(|gather| gather.connection == 20));
+    }
+}

@@ -195,3 +195,106 @@ impl ReplyQueue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn say(text: &str) -> impl FnOnce(&mut Vec<u8>) {
+        move |out| out.extend_from_slice(text.as_bytes())
+    }
+
+    fn stream(pin: u32) -> Stream {
+        Stream { owner: 1, pin, len: 5, written: 0, asked: false, form: FormTag::MetaGet { quiet: false, value: true } }
+    }
+
+    fn drain(queue: &mut ReplyQueue) -> String {
+        let mut out = Vec::new();
+        queue.drain_ready(&mut out, usize::MAX);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn answers_leave_in_the_order_of_the_requests_however_they_come() {
+        // Every order of four answers, with known replies between them, and numbers that wrap.
+        for order in 0..24usize {
+            let mut left = vec![0, 1, 2, 3];
+            let order = [4, 3, 2, 1].map(|n| left.remove(order % n));
+            let mut queue = ReplyQueue { first: u32::MAX - 1, ..ReplyQueue::default() };
+            let places: Vec<_> = (0..4)
+                .map(|n| {
+                    let place = queue.push_waiting();
+                    queue.push_ready(say(&format!("ready{n} ")));
+                    place
+                })
+                .collect();
+            let mut said = String::new();
+            for n in order {
+                assert_eq!(queue.is_front(places[n]), said.matches("answer").count() == n, "{order:?}");
+                queue.fill(places[n], say(&format!("answer{n} ")));
+                said += &drain(&mut queue);
+            }
+            let expected: String = (0..4).map(|n| format!("answer{n} ready{n} ")).collect();
+            assert_eq!(said, expected, "{order:?}");
+            assert!(queue.is_empty() && queue.stash_bytes() == 0);
+        }
+    }
+
+    #[test]
+    fn a_reply_without_words_takes_no_place_and_an_answer_without_words_frees_its_own() {
+        let mut queue = ReplyQueue::default();
+        let waiting = queue.push_waiting();
+        queue.push_ready(say(""));
+        assert_eq!(queue.len(), 1);
+        queue.push_ready(say("next"));
+        queue.fill(waiting, say(""));
+        assert_eq!(drain(&mut queue), "next");
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_is_ready_waits_where_the_output_is_full() {
+        let mut queue = ReplyQueue::default();
+        let waiting = queue.push_waiting();
+        (0..10).for_each(|_| queue.push_ready(say("0123456789")));
+        queue.fill(waiting, say("x"));
+        let mut out = Vec::new();
+        assert!(matches!(queue.drain_ready(&mut out, 30), Front::Waiting));
+        assert_eq!(out.len(), 31);
+        out.clear();
+        assert!(matches!(queue.drain_ready(&mut out, 1000), Front::Empty));
+        assert_eq!(out.len(), 70);
+    }
+
+    #[test]
+    fn a_large_value_shows_its_head_once_and_stops_what_is_behind_it() {
+        let mut queue = ReplyQueue::default();
+        let waiting = queue.push_waiting();
+        queue.push_ready(say("behind"));
+        let head = |out: &mut Vec<u8>| {
+            out.extend_from_slice(b"head ");
+            Encoded::ValueFollows
+        };
+        assert!(queue.fill_stream(waiting, stream(7), head) == Encoded::ValueFollows);
+        let mut out = Vec::new();
+        for _ in 0..3 {
+            assert!(matches!(queue.drain_ready(&mut out, 1000), Front::Stream(Stream { pin: 7, .. })));
+        }
+        assert_eq!(out, b"head ");
+        queue.pop_front();
+        assert_eq!(drain(&mut queue), "behind");
+    }
+
+    #[test]
+    fn an_abandoned_queue_names_the_values_to_let_go() {
+        let mut queue = ReplyQueue::default();
+        let follows = |_: &mut Vec<u8>| Encoded::ValueFollows;
+        let done = |_: &mut Vec<u8>| Encoded::Done;
+        assert!(queue.push_stream(stream(1), follows) == Encoded::ValueFollows);
+        // Only the head was wanted: its pin is the caller's to let go.
+        assert!(queue.push_stream(stream(2), done) == Encoded::Done);
+        queue.push_waiting();
+        assert!(queue.push_stream(stream(3), follows) == Encoded::ValueFollows);
+        assert_eq!(queue.into_streams().map(|stream| stream.pin).collect::<Vec<_>>(), [1, 3]);
+    }
+}

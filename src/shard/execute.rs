@@ -128,7 +128,8 @@ impl Shard {
             Payload::Inline(bytes) => Source::Inline(bytes),
             Payload::Upload(id) => {
                 if let Some(error) = self.failed_uploads.remove(&upload_number(id)) {
-                    if store.mode == StoreMode::Set {
+                    // As the store itself does where it finds no room for a value.
+                    if store.mode == StoreMode::Set && store.cas == CasCheck::Any {
                         self.store.remove_any(hash, key);
                     }
                     return self.not_stored(error);
@@ -396,6 +397,21 @@ impl Shard {
         self.counters = Counters::default();
         self.traffic.reset();
         self.store.reset_stats();
+    }
+}
+
+#[cfg(test)]
+impl Shard {
+    /// A small shard, for the tests of the layers above.
+    pub(crate) fn small(hasher: &KeyHasher) -> Self {
+        let config = StoreConfig {
+            memory_limit_bytes: 16 << 20,
+            item_size_max_bytes: 1 << 20,
+            evictions: true,
+            huge_pages: false,
+            first_cas: 1,
+        };
+        Shard::new(config, hasher).expect("memory for a shard")
     }
 }
 

@@ -10,5 +10,3 @@ mod hasher;
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
-
-pub use crate::storage::StoreConfig;

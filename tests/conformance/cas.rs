@@ -47,6 +47,13 @@ pub fn cases() -> Vec<Case> {
             .talk(format!("cas a 0 0 100000 <cas:a>\r\n{}\r\n", "x".repeat(100_000)), "STORED\r\n")
             .talk(format!("cas a 0 0 100000 <cas:a>\r\n{}\r\n", "y".repeat(100_000)), "EXISTS\r\n")
             .talk("get a\r\n", format!("VALUE a 0 100000\r\n{}\r\nEND\r\n", "x".repeat(100_000))),
+        case("cas of a value too large leaves the old one")
+            .talk("set a 0 0 1\r\n1\r\n", "STORED\r\n")
+            .talk(
+                format!("cas a 0 0 1048577 1\r\n{}\r\n", "x".repeat(1_048_577)),
+                "SERVER_ERROR object too large for cache\r\n",
+            )
+            .talk("get a\r\n", "VALUE a 0 1\r\n1\r\nEND\r\n"),
         case("cas without its number is ERROR").talk("cas a 0 0 1\r\n", "ERROR\r\n").may_close(),
         case("cas with a bad number: the value is swallowed")
             .talk("cas a 0 0 1 x\r\n1\r\nmn\r\n", "CLIENT_ERROR bad command line format\r\nMN\r\n")

@@ -164,6 +164,13 @@ impl Connection {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
+    /// Closes at once: over TCP the server is told by a reset, and what is under way is lost.
+    pub fn reset(self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).expect("no lingering");
+        }
+    }
+
     /// What was received and not consumed.
     pub fn unread(&self) -> &[u8] {
         &self.unread

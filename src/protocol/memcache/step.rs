@@ -2,7 +2,7 @@
 
 use crate::command::{CasCheck, Exptime, Op, Payload, Request, Store, StoreMode};
 use crate::protocol::memcache::admin::Admin;
-use crate::protocol::memcache::form::Form;
+use crate::protocol::memcache::form::{Form, FormTag};
 
 /// The outcome of [`Parser::next`](super::Parser::next). `consumed` bytes of the input are done with.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,10 @@ impl<'a> UploadHead<'a> {
 
     /// The request in place of a value that is too long.
     pub(super) fn refused(&self) -> Request<'a> {
-        Request { hash: self.hash, key: self.key, op: Op::RefusedStore(self.mode) }
+        // As in memcached, `set` and `ms` leave no old value behind, and `cas` does.
+        let is_cas = matches!(self.form.tag, FormTag::Store { .. }) && self.cas != CasCheck::Any;
+        let mode = if is_cas { StoreMode::Replace } else { self.mode };
+        Request { hash: self.hash, key: self.key, op: Op::RefusedStore(mode) }
     }
 }
 
