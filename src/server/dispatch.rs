@@ -147,8 +147,24 @@ impl Dispatch {
             }
             let before = resume;
             let hasher = &self.hasher;
-            let step = self.parser.next(&bytes[at..], &mut resume, |key| hasher.hash(key));
-            match step {
+            if let Some(read) = self.parser.next_read(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
+                let owner = self.router.owner(read.hash);
+                if owner == own {
+                    self.router.prefetch_bucket(read.hash);
+                }
+                let (request, form) = (read.request(), read.form());
+                group.push(Pending { request, form, owner, connection: number, input, at, resume: before });
+                at += read.consumed;
+                budget -= 1;
+                if group.len() >= GROUP {
+                    self.run_group(group);
+                    if self.is_stopped(number, input) {
+                        break;
+                    }
+                }
+                continue;
+            }
+            match self.parser.next_other(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
                 Step::Request { request, form, consumed, swallow: 0 } => {
                     let owner = self.router.owner(request.hash);
                     if owner == own {

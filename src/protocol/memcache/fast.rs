@@ -2,14 +2,14 @@
 //! without sign, CRLF, and everything there. Whatever looks otherwise is left to the general path, which is slower and
 //! gives the same answer; a test holds the two against each other.
 
-use crate::command::{CasCheck, Exptime, INLINE_VALUE_MAX, KEY_LEN_MAX, Op, Payload, Request, StoreMode};
+use crate::command::{CasCheck, Exptime, INLINE_VALUE_MAX, KEY_LEN_MAX, Payload, Request, StoreMode};
 use crate::protocol::memcache::form::{Form, FormTag};
 use crate::protocol::memcache::limits::LINE_LEN_MAX;
 use crate::protocol::memcache::line::trim_start;
 use crate::protocol::memcache::meta::{get_op, too_many_tokens};
 use crate::protocol::memcache::meta_flags::MetaFlags;
 use crate::protocol::memcache::scan::find_separator;
-use crate::protocol::memcache::step::{Need, Step, UploadHead};
+use crate::protocol::memcache::step::{Need, Read, Step, UploadHead};
 
 /// `get ` and `set `, as the number their four bytes make; `mg ` by the lower three.
 pub(super) const GET: u32 = u32::from_le_bytes(*b"get ");
@@ -27,15 +27,15 @@ const NOREPLY: &[u8] = b" noreply";
 const _: () = assert!(VERB_LEN + KEY_LEN_MAX + 3 * (1 + DIGITS_MAX) + NOREPLY.len() + 2 < LINE_LEN_MAX);
 
 /// `get <key>\r\n`.
-#[inline]
-pub(super) fn get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Option<Step<'a>> {
+#[inline(always)]
+pub(super) fn get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Option<Read<'a>> {
     let end = find_separator(input, VERB_LEN)?;
     if input.get(end..end + 2)? != b"\r\n" {
         return None;
     }
     let key = key_between(input, VERB_LEN, end)?;
-    let form = Form::text(FormTag::Get { with_cas: false, last: true });
-    Some(Step::request(Request { hash: hash(key), key, op: Op::Get }, form, end + 2))
+    let tag = FormTag::Get { with_cas: false, last: true };
+    Some(Read { hash: hash(key), key, touch: None, tag, consumed: end + 2 })
 }
 
 /// `set <key> <flags> <exptime> <bytes> [noreply]\r\n` and its value, if that is at most `value_len_max` long.

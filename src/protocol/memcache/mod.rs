@@ -39,4 +39,4 @@ pub use limits::{
 };
 pub use parser::{Parser, Resume};
 pub use scan::Keys;
-pub use step::{Need, Step, UploadHead};
+pub use step::{Need, Read, Step, UploadHead};

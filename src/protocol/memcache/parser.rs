@@ -5,7 +5,7 @@ use crate::protocol::memcache::fast;
 use crate::protocol::memcache::limits::{LINE_LEN_MAX, MULTIGET_LINE_LEN_MAX, VALUE_LEN_WIRE_MAX};
 use crate::protocol::memcache::line::split_first;
 use crate::protocol::memcache::scan::Keys;
-use crate::protocol::memcache::step::{Need, Step};
+use crate::protocol::memcache::step::{Need, Read, Step};
 
 /// Reads commands off a connection's input. Holds settings only: one serves every connection.
 #[derive(Clone, Copy, Debug)]
@@ -55,29 +55,54 @@ impl Parser {
     /// each key's [`Request::hash`](crate::command::Request::hash).
     #[inline]
     pub fn next<'a>(&self, input: &'a [u8], resume: &mut Resume, hash: impl Fn(&[u8]) -> u64) -> Step<'a> {
+        match self.next_read(input, resume, &hash) {
+            Some(read) => read.step(),
+            None => self.next_other(input, resume, hash),
+        }
+    }
+
+    /// The first half of [`next`](Self::next): the command, or the next key of one, if it is a read in the plainest
+    /// form. Where it is not, nothing has changed, and [`next_other`](Self::next_other) is to be asked.
+    #[inline(always)]
+    pub fn next_read<'a>(
+        &self,
+        input: &'a [u8],
+        resume: &mut Resume,
+        hash: impl Fn(&[u8]) -> u64,
+    ) -> Option<Read<'a>> {
         match *resume {
+            Resume::Command if verb(input) == fast::GET => fast::get(input, hash),
+            Resume::Keys(keys) => {
+                let (read, last) = keys.next(input, 0, hash)?;
+                if last {
+                    *resume = Resume::Command;
+                }
+                Some(read)
+            }
+            Resume::Command | Resume::Line { .. } => None,
+        }
+    }
+
+    /// The second half of [`next`](Self::next).
+    #[inline]
+    pub fn next_other<'a>(&self, input: &'a [u8], resume: &mut Resume, hash: impl Fn(&[u8]) -> u64) -> Step<'a> {
+        let scanned = match *resume {
             Resume::Command => {
-                let verb = input.first_chunk().map_or(0, |verb| u32::from_le_bytes(*verb));
-                let step = match verb {
-                    fast::GET => fast::get(input, &hash),
+                let step = match verb(input) {
                     fast::SET => fast::set(input, self.value_len_max, &hash),
                     verb if verb & fast::META_VERB_MASK == fast::META_GET => fast::meta_get(input, &hash),
                     _ => None,
                 };
-                match step {
-                    Some(step) => step,
-                    None => self.any_command(input, 0, resume, &hash),
+                if let Some(step) = step {
+                    return step;
                 }
+                0
             }
-            Resume::Line { scanned } => self.any_command(input, scanned, resume, &hash),
-            Resume::Keys(keys) => {
-                let (step, last) = keys.next(input, 0, hash);
-                if last {
-                    *resume = Resume::Command;
-                }
-                step
-            }
-        }
+            Resume::Line { scanned } => scanned,
+            // The line was seen whole, so the caller has not kept it.
+            Resume::Keys(_) => return Step::Incomplete { need: Need::Newline },
+        };
+        self.any_command(input, scanned, resume, &hash)
     }
 
     /// The general path: any command in any form.
@@ -114,6 +139,12 @@ impl Parser {
             _ => self.text(verb, line, resume, hash),
         }
     }
+}
+
+/// The first four bytes as a number; 0 if there are not so many.
+#[inline(always)]
+fn verb(input: &[u8]) -> u32 {
+    input.first_chunk().map_or(0, |verb| u32::from_le_bytes(*verb))
 }
 
 /// The bound for a line that is longer than [`LINE_LEN_MAX`].

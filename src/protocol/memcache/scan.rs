@@ -1,8 +1,8 @@
 //! Finding where keys end, and the reads of many keys, which are scanned key by key.
 
-use crate::command::{Exptime, KEY_LEN_MAX, Op, Request};
-use crate::protocol::memcache::form::{Form, FormTag};
-use crate::protocol::memcache::step::{Need, Step};
+use crate::command::{Exptime, KEY_LEN_MAX};
+use crate::protocol::memcache::form::FormTag;
+use crate::protocol::memcache::step::Read;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -52,7 +52,7 @@ enum TokenEnd {
 
 /// Where the token at `from` ends; `None` if the input ends first. Control characters belong to a token, and so does
 /// a CR that no newline follows.
-#[inline]
+#[inline(always)]
 fn token_end(input: &[u8], from: usize) -> Option<TokenEnd> {
     let mut at = from;
     loop {
@@ -74,17 +74,16 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The next key at or behind `at`, and whether it was the last.
-    #[inline]
+    /// The next key at or behind `at`, and whether it was the last; `None` if the input ends first.
+    #[inline(always)]
     pub(super) fn next<'a>(
         self,
         input: &'a [u8],
         at: usize,
         hash: impl Fn(&[u8]) -> u64,
-    ) -> (Step<'a>, /* last */ bool) {
-        let incomplete = (Step::Incomplete { need: Need::Newline }, false);
+    ) -> Option<(Read<'a>, /* last */ bool)> {
         let start = skip_spaces(input, at);
-        let Some(end) = token_end(input, start) else { return incomplete };
+        let end = token_end(input, start)?;
         let (end, consumed, last) = match end {
             TokenEnd::Line(end, next_line) => (end, next_line, true),
             TokenEnd::Space(end) => {
@@ -92,15 +91,14 @@ impl Keys {
                 match input.get(next..) {
                     Some([b'\n', ..]) => (end, next + 1, true),
                     Some([b'\r', b'\n', ..]) => (end, next + 2, true),
-                    Some([] | [b'\r']) | None => return incomplete,
+                    Some([] | [b'\r']) | None => return None,
                     Some(_) => (end, next, false),
                 }
             }
         };
         let key = &input[start..end];
-        let op = self.touch.map_or(Op::Get, Op::GetAndTouch);
-        let form = Form::text(FormTag::Get { with_cas: self.with_cas, last });
-        (Step::request(Request { hash: hash(key), key, op }, form, consumed), last)
+        let tag = FormTag::Get { with_cas: self.with_cas, last };
+        Some((Read { hash: hash(key), key, touch: self.touch, tag, consumed }, last))
     }
 }
 

@@ -50,6 +50,45 @@ pub enum Step<'a> {
     },
 }
 
+/// The read of one key: what nearly all traffic is made of, apart from [`Step`] so that it is passed in registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'a> {
+    /// The key's hash.
+    pub hash: u64,
+    /// The key.
+    pub key: &'a [u8],
+    /// Set the exptime too (`gat`).
+    pub touch: Option<Exptime>,
+    /// How to answer; the form has no meta flags.
+    pub tag: FormTag,
+    /// Bytes taken.
+    pub consumed: usize,
+}
+
+impl<'a> Read<'a> {
+    /// What to do.
+    #[inline(always)]
+    pub fn request(&self) -> Request<'a> {
+        let op = match self.touch {
+            None => Op::Get,
+            Some(exptime) => Op::GetAndTouch(exptime),
+        };
+        Request { hash: self.hash, key: self.key, op }
+    }
+
+    /// How to answer.
+    #[inline(always)]
+    pub fn form(&self) -> Form<'a> {
+        Form::text(self.tag)
+    }
+
+    /// As a step.
+    #[inline(always)]
+    pub(super) fn step(&self) -> Step<'a> {
+        Step::request(self.request(), self.form(), self.consumed)
+    }
+}
+
 /// What an incomplete command waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {

@@ -8,7 +8,7 @@ use crate::protocol::memcache::line::{Line, split_first, trim_end};
 use crate::protocol::memcache::number;
 use crate::protocol::memcache::parser::{CommandLine, Parser, Resume};
 use crate::protocol::memcache::scan::{KeyList, Keys, check_keys};
-use crate::protocol::memcache::step::{Step, UploadHead};
+use crate::protocol::memcache::step::{Need, Step, UploadHead};
 use crate::protocol::memcache::store;
 
 type Hash<'h> = &'h dyn Fn(&[u8]) -> u64;
@@ -89,11 +89,13 @@ fn read<'a>(
         KeyList::Empty => Step::refused(errors::ERROR, line.len),
         KeyList::Good => {
             let keys = Keys { touch, with_cas };
-            let (step, last) = keys.next(line.input, line.args_start, hash);
+            let Some((read, last)) = keys.next(line.input, line.args_start, hash) else {
+                return Step::Incomplete { need: Need::Newline };
+            };
             if !last {
                 *resume = Resume::Keys(keys);
             }
-            step
+            read.step()
         }
     }
 }
