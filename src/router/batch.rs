@@ -21,7 +21,7 @@ pub const PIECE_MAX: usize = 64 << 10;
 /// Answers in one batch, in bytes, above which LARGE values no longer come along whole but are left to be fetched.
 const WHOLE_LARGE_BYTES_MAX: usize = 256 << 10;
 /// A batch's buffers above this many bytes are given back to the system before it is used again.
-const KEPT_BYTES_MAX: usize = 256 << 10;
+const KEPT_BYTES_MAX: usize = 64 << 10;
 
 /// What a shard asks of another.
 #[derive(Clone, Copy, Debug)]
