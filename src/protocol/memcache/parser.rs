@@ -64,12 +64,7 @@ impl Parser {
     /// The first half of [`next`](Self::next): the command, or the next key of one, if it is a read in the plainest
     /// form. Where it is not, nothing has changed, and [`next_other`](Self::next_other) is to be asked.
     #[inline(always)]
-    pub fn next_read<'a>(
-        &self,
-        input: &'a [u8],
-        resume: &mut Resume,
-        hash: impl Fn(&[u8]) -> u64,
-    ) -> Option<Read<'a>> {
+    pub fn next_read<'a>(&self, input: &'a [u8], resume: &mut Resume, hash: impl Fn(&[u8]) -> u64) -> Option<Read<'a>> {
         match *resume {
             Resume::Command if verb(input) == fast::GET => fast::get(input, hash),
             Resume::Keys(keys) => {
