@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 use std::path::Path;
 
-/// The oldest kernel that serves: 6.1 has multishot receive (6.0), provided-buffer rings (5.19) and
+/// The oldest kernel that serves: 6.1 has multishot accept (5.19), provided-buffer rings (5.19) and
 /// DEFER_TASKRUN (6.1).
 pub const KERNEL_MIN: (u32, u32) = (6, 1);
 /// What glommio 0.9 asks of RLIMIT_MEMLOCK, in bytes: its reactor compares the soft limit of the process with

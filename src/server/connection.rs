@@ -13,14 +13,12 @@ pub(super) struct Connection {
     socket: OwnedFd,
     /// Tells this connection from an earlier one in the same place.
     pub(super) generation: u32,
-    /// A receive is armed.
+    /// A receive is in flight.
     pub(super) receiving: bool,
-    /// The armed receive was asked to end.
-    pub(super) pausing: bool,
     /// A send is in flight.
     pub(super) sending: bool,
-    /// The send in flight was asked to end.
-    pub(super) aborting: bool,
+    /// Its operations in flight were asked to end.
+    pub(super) cancelled: bool,
     /// It is in the list of those with input to execute.
     pub(super) ready: bool,
     /// It is in the list of those with output to send.
@@ -81,9 +79,8 @@ impl Connection {
             socket,
             generation,
             receiving: false,
-            pausing: false,
             sending: false,
-            aborting: false,
+            cancelled: false,
             ready: false,
             touched: false,
             ended: false,

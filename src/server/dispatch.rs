@@ -116,7 +116,6 @@ impl Dispatch {
         }
         let mut at = 0;
         let mut budget = COMMANDS_PER_CONNECTION;
-        let own = self.router.own();
         loop {
             let connection = self.connections.at(number);
             if !matches!(connection.intake, Intake::Commands) {
@@ -148,36 +147,23 @@ impl Dispatch {
             let before = resume;
             let hasher = &self.hasher;
             if let Some(read) = self.parser.next_read(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
-                let owner = self.router.owner(read.hash);
-                if owner == own {
-                    self.router.prefetch_bucket(read.hash);
-                }
-                let (request, form) = (read.request(), read.form());
-                group.push(Pending { request, form, owner, connection: number, input, at, resume: before });
+                let (request, form, owner) = (read.request(), read.form(), self.router.owner(read.hash));
+                let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
                 at += read.consumed;
                 budget -= 1;
-                if group.len() >= GROUP {
-                    self.run_group(group);
-                    if self.is_stopped(number, input) {
-                        break;
-                    }
+                if self.enlist(group, pending) {
+                    break;
                 }
                 continue;
             }
             match self.parser.next_other(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
                 Step::Request { request, form, consumed, swallow: 0 } => {
                     let owner = self.router.owner(request.hash);
-                    if owner == own {
-                        self.router.prefetch_bucket(request.hash);
-                    }
-                    group.push(Pending { request, form, owner, connection: number, input, at, resume: before });
+                    let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
                     at += consumed;
                     budget -= 1;
-                    if group.len() >= GROUP {
-                        self.run_group(group);
-                        if self.is_stopped(number, input) {
-                            break;
-                        }
+                    if self.enlist(group, pending) {
+                        break;
                     }
                 }
                 Step::Incomplete { need } => {
@@ -210,6 +196,22 @@ impl Dispatch {
         if !mark.stopped {
             *mark = Mark { consumed: at, resume, stopped: false };
         }
+    }
+
+    /// Adds a request to the group, and executes the group if that fills it. Returns whether the rest of the
+    /// request's input must wait.
+    #[inline(always)]
+    fn enlist<'a>(&mut self, group: &mut Vec<Pending<'a>>, pending: Pending<'a>) -> bool {
+        if pending.owner == self.router.own() {
+            self.router.prefetch_bucket(pending.request.hash);
+        }
+        let (number, input) = (pending.connection, pending.input);
+        group.push(pending);
+        if group.len() < GROUP {
+            return false;
+        }
+        self.run_group(group);
+        self.is_stopped(number, input)
     }
 
     /// Prefetches and executes the group in order, and empties it.

@@ -214,11 +214,10 @@ impl Worker {
 
     fn complete(&mut self, completion: Completion) {
         match completion {
-            Completion::Received { connection, result, buffer, armed } => {
-                self.received(connection, result, buffer, armed);
-            }
+            Completion::Received { connection, result, buffer } => self.received(connection, result, buffer),
             Completion::Sent { connection, result, bytes } => self.sent(connection, result, bytes),
             Completion::Accepted { listener, result, armed } => self.accepted(listener, result, armed),
+            Completion::CancelMissed { connection, send } => self.cancel_again(connection, send),
         }
     }
 
@@ -260,13 +259,10 @@ impl Worker {
         self.rearm.push(number);
     }
 
-    fn received(&mut self, number: u32, result: io::Result<usize>, buffer: Option<BufferId>, armed: bool) {
+    fn received(&mut self, number: u32, result: io::Result<usize>, buffer: Option<BufferId>) {
         let connection = self.dispatch.connections.at(number);
-        if !armed {
-            connection.receiving = false;
-            connection.pausing = false;
-            self.rearm.push(number);
-        }
+        connection.receiving = false;
+        self.rearm.push(number);
         let open = connection.is_open();
         match (result, buffer) {
             (Ok(len), Some(id)) if len > 0 => {
@@ -347,7 +343,7 @@ impl Worker {
         self.free_if_over(number);
     }
 
-    /// Arms, pauses and resumes receiving, as the connections' input allows.
+    /// Asks for more of the connections whose input allows it. Who is not asked is not read from.
     fn rearm(&mut self) {
         let mut rearm = std::mem::take(&mut self.rearm);
         for number in rearm.drain(..) {
@@ -360,10 +356,7 @@ impl Worker {
             }
             let stuck = connection.blocked != Blocked::No || connection.ready;
             let full = stuck && connection.tail.len() > INPUT_HIGH_BYTES;
-            if full && connection.receiving && !connection.pausing {
-                connection.pausing = true;
-                self.ring.cancel_receive(number);
-            } else if !full && !connection.receiving {
+            if !full && !connection.receiving {
                 connection.receiving = true;
                 let connection = self.dispatch.connections.at(number);
                 self.ring.receive(number, connection.socket());
@@ -376,15 +369,36 @@ impl Worker {
     pub(super) fn close(&mut self, number: u32) {
         self.dispatch.abandon(number);
         let connection = self.dispatch.connections.at(number);
+        touch(connection, &mut self.dispatch.touched, number);
         // The place is freed with the last operation's completion. Not by a shutdown, which would take what the
         // peer still sends without telling it: closing a socket with unread data resets the connection.
-        if connection.receiving && !std::mem::replace(&mut connection.pausing, true) {
+        if std::mem::replace(&mut connection.cancelled, true) {
+            return;
+        }
+        let (receiving, sending) = (connection.receiving, connection.sending);
+        if receiving {
             self.ring.cancel_receive(number);
         }
-        if connection.sending && !std::mem::replace(&mut connection.aborting, true) {
+        if sending {
             self.ring.cancel_send(number);
         }
-        touch(connection, &mut self.dispatch.touched, number);
+    }
+
+    /// Cancels again what was to be cancelled and has not ended.
+    fn cancel_again(&mut self, number: u32, send: bool) {
+        if !self.dispatch.connections.contains(number) {
+            return;
+        }
+        let connection = self.dispatch.connections.at(number);
+        if !connection.cancelled {
+            return;
+        }
+        let (receiving, sending) = (connection.receiving, connection.sending);
+        match send {
+            true if sending => self.ring.cancel_send(number),
+            false if receiving => self.ring.cancel_receive(number),
+            _ => {}
+        }
     }
 
     pub(super) fn free_if_over(&mut self, number: u32) {
