@@ -105,6 +105,9 @@ struct Client {
     current: Vec<Vec<u32>>,
     /// By key: tags of stores whose connection was left; they may still come to pass at any time.
     stray: Vec<Vec<u32>>,
+    /// Stores without reply behind which no reply has come yet on their connection. Should the client leave now, they
+    /// may still be on their way when its next connection reads.
+    silent: Vec<(usize, u32)>,
     answered: u64,
 }
 
@@ -112,7 +115,15 @@ impl Client {
     fn new(number: u64, seed: u64) -> Self {
         let random = Random::new(seed ^ number.wrapping_mul(0x5851_f42d_4c95_7f2d));
         let none = || vec![Vec::new(); KEYS];
-        Client { number, random, next_tag: (number as u32) << 24, current: none(), stray: none(), answered: 0 }
+        Client {
+            number,
+            random,
+            next_tag: (number as u32) << 24,
+            current: none(),
+            stray: none(),
+            silent: Vec::new(),
+            answered: 0,
+        }
     }
 
     fn any_key(&mut self) -> (u64, usize) {
@@ -278,7 +289,10 @@ impl Client {
                 }
             }
             // It may fail for lack of memory, and the old value stays or goes.
-            Asked::SilentStore { key, tag } => self.current[*key].push(*tag),
+            Asked::SilentStore { key, tag } => {
+                self.current[*key].push(*tag);
+                self.silent.push((*key, *tag));
+            }
             Asked::Delete { key, replies } => {
                 from.one_of(replies);
                 self.current[*key].clear();
@@ -358,6 +372,9 @@ impl Client {
 
     /// The client left without learning what became of its commands.
     fn give_up(&mut self, asked: &[Asked]) {
+        for (key, tag) in self.silent.drain(..) {
+            self.stray[key].push(tag);
+        }
         for asked in asked {
             if let Asked::Store { key, tag, .. } | Asked::SilentStore { key, tag } = asked {
                 self.stray[*key].push(*tag);
@@ -410,12 +427,17 @@ impl Client {
             }
             for asked in &asked {
                 self.judge(asked, &mut reader);
+                if !matches!(asked, Asked::SilentStore { .. }) {
+                    self.silent.clear();
+                }
             }
             if half_closed {
+                self.silent.clear();
                 return reader.expect_end();
             }
         }
         if self.random.below(2) == 0 {
+            self.silent.clear();
             reader.connection.send(b"quit\r\n");
             return reader.expect_end();
         }
@@ -424,6 +446,7 @@ impl Client {
             "more than was asked for: {}",
             shown(&reader.received[reader.at..])
         );
+        self.give_up(&[]);
     }
 }
 
