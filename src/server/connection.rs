@@ -17,8 +17,6 @@ pub(super) struct Connection {
     pub(super) receiving: bool,
     /// A send is in flight.
     pub(super) sending: bool,
-    /// Its operations in flight were asked to end.
-    pub(super) cancelled: bool,
     /// It is in the list of those with input to execute.
     pub(super) ready: bool,
     /// It is in the list of those with output to send.
@@ -80,7 +78,6 @@ impl Connection {
             generation,
             receiving: false,
             sending: false,
-            cancelled: false,
             ready: false,
             touched: false,
             ended: false,

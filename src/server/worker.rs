@@ -280,7 +280,7 @@ impl Worker {
             }
             (Err(error), buffer) => {
                 buffer.into_iter().for_each(|id| self.ring.recycle(id));
-                // Out of buffers, or asked to pause: the connection itself is well.
+                // Out of buffers, or asked to end: the connection itself is well.
                 let well = matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED | libc::EAGAIN));
                 if !well {
                     self.close(number);
@@ -367,14 +367,14 @@ impl Worker {
 
     /// Ends a connection at once.
     pub(super) fn close(&mut self, number: u32) {
+        if self.dispatch.connections.at(number).closing == Closing::Now {
+            return;
+        }
         self.dispatch.abandon(number);
         let connection = self.dispatch.connections.at(number);
         touch(connection, &mut self.dispatch.touched, number);
         // The place is freed with the last operation's completion. Not by a shutdown, which would take what the
         // peer still sends without telling it: closing a socket with unread data resets the connection.
-        if std::mem::replace(&mut connection.cancelled, true) {
-            return;
-        }
         let (receiving, sending) = (connection.receiving, connection.sending);
         if receiving {
             self.ring.cancel_receive(number);
@@ -390,7 +390,7 @@ impl Worker {
             return;
         }
         let connection = self.dispatch.connections.at(number);
-        if !connection.cancelled {
+        if connection.closing != Closing::Now {
             return;
         }
         let (receiving, sending) = (connection.receiving, connection.sending);
