@@ -62,6 +62,13 @@ pub struct Common {
     pub json: Option<PathBuf>,
 }
 
+impl Common {
+    /// The core of each generator thread; one thread without a core where none are named.
+    pub fn pins(&self) -> Vec<Option<usize>> {
+        self.cores.as_ref().map_or_else(|| vec![None], |list| list.0.iter().map(|core| Some(*core)).collect())
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]

@@ -54,10 +54,7 @@ pub struct Plan {
 /// Runs the check; gives whether nothing was wrong.
 pub fn check(args: &CheckArgs) -> Result<bool, Error> {
     let seed = args.common.seed.unwrap_or_else(crate::random_seed);
-    let pins: Vec<Option<usize>> = match &args.common.cores {
-        Some(list) => list.0.iter().map(|core| Some(*core)).collect(),
-        None => vec![None],
-    };
+    let pins = args.common.pins();
     let (threads, connections) = (pins.len(), u64::from(args.connections));
     if connections < threads as u64 {
         return Err(Error::Usage(format!("{threads} cores need at least {threads} connections")));

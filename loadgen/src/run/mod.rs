@@ -58,10 +58,7 @@ struct Outcome {
 /// Runs the load; gives whether all went well.
 pub fn run(args: &RunArgs) -> Result<bool, Error> {
     let seed = args.common.seed.unwrap_or_else(crate::random_seed);
-    let pins: Vec<Option<usize>> = match &args.common.cores {
-        Some(list) => list.0.iter().map(|core| Some(*core)).collect(),
-        None => vec![None],
-    };
+    let pins = args.common.pins();
     let threads = pins.len();
     if (args.connections as usize) < threads {
         return Err(Error::Usage(format!("{threads} cores need at least {threads} connections")));
