@@ -24,7 +24,7 @@ use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
 use crate::protocol::detect::{self, Protocol};
-use crate::protocol::memcache::{self, Encoded, Form, Parser, Resume, Step};
+use crate::protocol::memcache::{self, Encoded, Form, KeyRoom, Parser, Resume, Step};
 use crate::router::{Errand, Full, KeyHasher};
 
 /// A parsed request that waits for its group.
@@ -277,6 +277,13 @@ impl Dispatch {
     fn run_rare(&mut self, number: u32, step: Step<'_>) -> Result<usize, Full> {
         match step {
             Step::Request { request, form, consumed, swallow } => {
+                self.run(number, &request, form, self.router.owner(request.hash))?;
+                self.discard(number, swallow);
+                Ok(consumed)
+            }
+            Step::EncodedKey { request, form, consumed, swallow } => {
+                let mut room = KeyRoom::new();
+                let request = Request { key: room.decode(request.key), ..request };
                 self.run(number, &request, form, self.router.owner(request.hash))?;
                 self.discard(number, swallow);
                 Ok(consumed)

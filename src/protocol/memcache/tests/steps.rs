@@ -113,7 +113,7 @@ fn agree(input: &[u8]) {
 fn the_head_and_tail_of_a_pinned_value() {
     let hit = Hit { flags: 1, ..Hit::of(2, Value::Pinned { len: 70_000, pin: 3 }) };
     let get = |with_cas, last| Form::text(FormTag::Get { with_cas, last });
-    let meta = FormTag::MetaGet { quiet: false, value: true }.with(b"v s k");
+    let meta = FormTag::MetaGet { quiet: false, value: true, conditional: false }.with(b"v s k");
     for (form, head, tail) in [
         (get(false, false), "VALUE key 1 70000\r\n", "\r\n"),
         (get(true, true), "VALUE key 1 70000 2\r\n", "\r\nEND\r\n"),
@@ -127,7 +127,7 @@ fn the_head_and_tail_of_a_pinned_value() {
         assert_eq!(out, tail.as_bytes());
     }
     let mut out = Vec::new();
-    let header_only = FormTag::MetaGet { quiet: false, value: false }.with(b"s");
+    let header_only = FormTag::MetaGet { quiet: false, value: false, conditional: false }.with(b"s");
     assert_eq!(encode(header_only, b"key", &Reply::Hit(hit), &mut out), Encoded::Done);
     assert_eq!(out, b"HD s70000\r\n");
 }
@@ -176,8 +176,8 @@ fn failures_of_the_store_are_told() {
     let oom = "SERVER_ERROR out of memory storing object\r\n";
     assert_eq!(text(FormTag::Store { noreply: false }, &Reply::OutOfMemory), oom);
     assert_eq!(text(FormTag::Store { noreply: true }, &Reply::OutOfMemory), "");
-    assert_eq!(text(FormTag::MetaStore { quiet: true }, &Reply::OutOfMemory), oom);
+    assert_eq!(text(FormTag::MetaStore { quiet: true, value_len: 1 }, &Reply::OutOfMemory), oom);
     assert_eq!(text(FormTag::Arithmetic { noreply: false }, &Reply::OutOfMemory), "SERVER_ERROR out of memory\r\n");
-    assert_eq!(text(FormTag::MetaGet { quiet: false, value: true }, &Reply::OutOfMemory), "EN\r\n");
+    assert_eq!(text(FormTag::MetaGet { quiet: false, value: true, conditional: false }, &Reply::OutOfMemory), "EN\r\n");
     assert_eq!(text(FormTag::Touch { noreply: false }, &Reply::Miss), "SERVER_ERROR unexpected reply\r\n");
 }
