@@ -56,7 +56,7 @@ fn decode(token: &[u8], room: &mut [u8; DECODED_KEY_LEN_MAX]) -> Option<usize> {
             room[len..len + GROUP_BYTES].copy_from_slice(&group.to_be_bytes()[1..]);
             len += GROUP_BYTES;
             if padding > 0 {
-                return (padding < GROUP_BYTES).then_some(len - padding);
+                return (padding < GROUP_BYTES).then(|| len - padding);
             }
             (group, count) = (0, 0);
         }

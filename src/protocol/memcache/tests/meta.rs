@@ -96,7 +96,7 @@ fn malformed_gets() {
         ("mg hit Jx\r\n", "CLIENT_ERROR invalid numeric initial value\r\n"),
         ("mg hit Fx\r\n", "CLIENT_ERROR bad command line format\r\n"),
         // Twenty tokens, and one more.
-        ("mg hit s f c t k h u q O P L T0 N0 F0 C0 MS x I\r\n", "HD s5 f9 c1 t0 khit h0 O\r\n"),
+        ("mg hit s f c t k h u q O P L T0 N0 F0 C0 MS x I\r\n", "HD s5 f9 c1 t-1 khit h0 O\r\n"),
         ("mg hit s f c t k h u q O P L T0 N0 F0 C0 MS x I l\r\n", "CLIENT_ERROR options flags are too long\r\n"),
         (&format!("mg {long}\r\n"), "CLIENT_ERROR bad command line format\r\n"),
         (&format!("mg hit O{}\r\n", &long[..32]), "CLIENT_ERROR opaque token too long\r\n"),
@@ -286,7 +286,7 @@ fn malformed_arithmetic() {
         ("ma\r\n", "CLIENT_ERROR bad command line format\r\n"),
         (&format!("ma {long}\r\n"), flag),
         (
-            "ma n q v c t k Oa N0 J1 D1 MI C0 E1 T1 f s h l u x\r\nma n q v c t k Oa N0 J1 D1 MI C0 E1 T1 f s h l u x I\r\n",
+            "ma n q v c t k Oa N0 J1 D1 MI C0 E1 T1 f s h l u\r\nma n q v c t k Oa N0 J1 D1 MI C0 E1 T1 f s h l u x\r\n",
             flag,
         ),
         (&format!("ma n O{}\r\n", &long[..32]), "CLIENT_ERROR opaque token too long\r\n"),
