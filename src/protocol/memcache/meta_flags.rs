@@ -24,6 +24,10 @@ pub(super) struct MetaFlags {
     pub(super) clear_value: bool,
     /// `T` stands behind `N`.
     touch_behind_vivify: bool,
+    /// `t` stands before whichever of `T` and `N` is there.
+    pub(super) ttl_before_touch: bool,
+    /// `R` stands before `T`.
+    pub(super) recache_before_touch: bool,
     /// `O` is longer than allowed. Reported after every other fault.
     pub(super) opaque_too_long: bool,
     /// `M`: the mode's letter; a space where there is none.
@@ -62,6 +66,9 @@ impl MetaFlags {
                 return Err(errors::DUPLICATE_FLAG);
             }
             seen |= 1 << letter;
+            if matches!(letter, b'T' | b'N') {
+                flags.note_order(letter, |letter| seen & (1 << letter) != 0);
+            }
             if let Err(error) = flags.take(letter, argument, key)?
                 && (letter != b'F' || fault.is_none())
             {
@@ -86,12 +93,20 @@ impl MetaFlags {
                 self.opaque_too_long = 1 + argument.len() > OPAQUE_TOKEN_LEN_MAX;
                 Ok(())
             }
-            b'T' => {
-                self.touch_behind_vivify = self.vivify.is_some();
-                put(&mut self.exptime, number::signed(argument).map(Exptime), errors::BAD_TOKEN)
-            }
+            b'T' => put(&mut self.exptime, number::signed(argument).map(Exptime), errors::BAD_TOKEN),
             _ => return self.take_rare(letter, argument, key),
         })
+    }
+
+    /// What stands before a `T` or an `N`: memcached carries out and answers flag by flag.
+    #[inline]
+    fn note_order(&mut self, letter: u8, seen: impl Fn(u8) -> bool) {
+        if letter == b'T' {
+            self.touch_behind_vivify = seen(b'N');
+            self.recache_before_touch = seen(b'R');
+        }
+        let other = if letter == b'T' { b'N' } else { b'T' };
+        self.ttl_before_touch |= seen(b't') && !seen(other);
     }
 
     /// The flags that a plain read has not.
