@@ -29,7 +29,7 @@ use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges};
 use crate::protocol::memcache::Parser;
-use crate::router::{Doorbell, KeyHasher, Mesh, Router, ShardStats, mesh};
+use crate::router::{Doorbell, KeyHasher, Mesh, Report, Router, mesh};
 use crate::server::{Control, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
 use crate::shard::Shard;
 use crate::storage::StoreConfig;
@@ -291,7 +291,7 @@ impl Control for AdminControl {
         AdminControl::version(self)
     }
 
-    fn stats(&self, args: &[u8], shards: &[ShardStats]) -> Option<Vec<u8>> {
+    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
         AdminControl::stats(self, args, shards)
     }
 

@@ -287,7 +287,7 @@ impl Dispatch {
                 self.connections.at(number).intake = Intake::Upload(Box::new(Upload::new(&head, id, owner)));
                 Ok(consumed)
             }
-            Step::Admin { admin, consumed } => {
+            Step::Admin { admin, form: _, consumed } => {
                 self.run_admin(number, admin)?;
                 Ok(consumed)
             }

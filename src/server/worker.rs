@@ -148,7 +148,7 @@ impl Worker {
         }
         self.completions = completions;
 
-        self.dispatch.router.serve(self.dispatch.now);
+        self.dispatch.serve();
         self.dispatch.take_replies();
         self.collect_ready();
         self.execute();
