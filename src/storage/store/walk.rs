@@ -1,13 +1,13 @@
 //! Listing a store piece by piece while it is in use: for dumps, histograms, and copies of what is there.
 
-use super::{ITEM_OVERHEAD_BYTES, Store};
+use super::{ITEM_OVERHEAD_BYTES, Store, counters::Counters};
 use crate::{
     clock::{Deadline, Seconds},
     storage::{
         hash_table::{Cursor, PIECE_ITEMS_MAX},
         item::{self, Header},
         location::Location,
-        slab::ClassId,
+        slab::{ClassId, Slab},
     },
 };
 
@@ -59,7 +59,7 @@ impl Store {
     ) -> bool {
         let mut budget = budget.max(1);
         loop {
-            let more = self.gather(&mut walk.0, &mut budget);
+            let more = self.gather(&mut walk.0, &mut budget, |_, _, _| true);
             for &location in &self.gathered {
                 let header = self.slab.header(location);
                 if !header.deadline().is_past(now) {
@@ -72,21 +72,31 @@ impl Store {
         }
     }
 
-    /// Collects the next items' locations, and starts loading them. False if the walk has ended.
-    pub(super) fn gather(&mut self, cursor: &mut Cursor, budget: &mut usize) -> bool {
-        let Store { table, slab, gathered, .. } = self;
+    /// Collects the next items' locations, of those that are wanted, and starts loading them. False if the walk has
+    /// ended.
+    #[inline]
+    pub(super) fn gather(
+        &mut self,
+        cursor: &mut Cursor,
+        budget: &mut usize,
+        mut is_wanted: impl FnMut(&Slab, &mut Counters, Location) -> bool,
+    ) -> bool {
+        let Store { table, slab, counters, gathered, .. } = self;
         gathered.clear();
         gathered.reserve(WALK_GROUP + PIECE_ITEMS_MAX);
         while *budget > 0 && gathered.len() < WALK_GROUP {
-            let before = gathered.len();
+            let mut passed = 1;
             let more = table.walk_piece(cursor, |location| {
-                slab.prefetch(location);
-                gathered.push(location);
+                passed += 1;
+                if is_wanted(slab, counters, location) {
+                    slab.prefetch(location);
+                    gathered.push(location);
+                }
             });
             if !more {
                 return false;
             }
-            *budget = budget.saturating_sub(1 + gathered.len() - before);
+            *budget = budget.saturating_sub(passed);
         }
         true
     }
