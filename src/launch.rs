@@ -38,6 +38,8 @@ use crate::storage::StoreConfig;
 /// tasks (the thread was kept off its core that long), glommio 0.9 goes to sleep with tasks that could run, until
 /// something else wakes it. Workers yield by themselves, so nothing needs the timer.
 const PREEMPT_TIMER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// What `-i` prints.
+const LICENSE: &str = include_str!("../LICENSE");
 /// Memory that each executor sets aside for file I/O of its own, in bytes; it only reads an event descriptor.
 const EXECUTOR_IO_MEMORY_BYTES: usize = 128 << 10;
 
@@ -88,6 +90,10 @@ pub fn main(flags: Flags) -> ExitCode {
 }
 
 fn run(flags: Flags) -> Result<(), LaunchError> {
+    if flags.license {
+        print!("{LICENSE}");
+        return Ok(());
+    }
     let print_config = flags.print_config;
     let (config, notices) = Config::load(flags, &Host::observe()?)?;
     if print_config {

@@ -43,6 +43,44 @@ pub enum ConfigError {
         /// What was given.
         text: String,
     },
+    /// The delimiter of key prefixes is not one byte.
+    #[error(
+        "-D/--delimiter: {text:?} is not one ASCII character; give the one that ends the prefix of a key, such as :"
+    )]
+    Delimiter {
+        /// What was given.
+        text: String,
+    },
+    /// An option of `-o` that memcached does not have either.
+    #[error("-o/--extended: there is no option {text:?}; --help lists those there are")]
+    ExtendedUnknown {
+        /// What was given.
+        text: String,
+    },
+    /// An option of `-o` that memcached has and that is refused here.
+    #[error("-o/--extended: memcached's {name} does not exist here: {why}")]
+    ExtendedRefused {
+        /// The option.
+        name: String,
+        /// The reason, and what to do.
+        why: &'static str,
+    },
+    /// An option of `-o` with a value that it cannot have.
+    #[error("-o/--extended: {text:?}: {reason}")]
+    ExtendedValue {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An option of `-o` with something else than a number in bounds.
+    #[error("-o/--extended: {text:?}: give a whole number of at most {max}")]
+    ExtendedBounds {
+        /// What was given.
+        text: String,
+        /// The highest value.
+        max: u32,
+    },
     /// UDP was asked for.
     #[error(
         "-U/--udp-port: UDP is not served, since a small forged request would be answered by a large reply sent to \
