@@ -27,10 +27,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::admin::AdminControl;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges};
+use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges, settle};
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Router, ShardStats, mesh};
-use crate::server::{Control, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
+use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
 use crate::shard::Shard;
 use crate::storage::StoreConfig;
 
@@ -108,6 +108,7 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
     if let Some(user) = &config.user {
         drop_privileges(user)?;
     }
+    settle(&config)?;
     let outcome = serve(config, listeners, set_verbosity);
     unix_file.into_iter().for_each(|path| {
         let _ = std::fs::remove_file(path);
@@ -289,7 +290,12 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     let parser = Parser::new(config.item_size_max_bytes as u64);
     let router = Router::new(shard, mesh);
-    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared }))
+    let rules = Rules {
+        requests_per_turn: config.requests_per_turn,
+        idle_timeout_seconds: config.idle_timeout_seconds,
+        protocols: config.protocols,
+    };
+    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules }))
 }
 
 impl Control for AdminControl {

@@ -312,6 +312,42 @@ pub enum ConfigError {
         /// What is needed, in KiB.
         needed_kib: u64,
     },
+    /// `-k` was given, and what may be locked is limited.
+    #[error(
+        "-k/--lock-memory: only {limit_kib} KiB may be locked, and the address space that is reserved for items counts \
+         in full; mend: ulimit -l unlimited (as root), LimitMEMLOCK=infinity in systemd, --ulimit memlock=-1 in \
+         Docker; or leave -k away and turn swap off for the service (MemorySwapMax=0)"
+    )]
+    LockLimit {
+        /// The hard limit, in KiB.
+        limit_kib: u64,
+    },
+    /// `-k` was given, and the kernel does not lock.
+    #[error(
+        "-k/--lock-memory: the kernel refuses to lock memory: {cause}; start as root, or leave -k away and turn swap \
+         off for the service (MemorySwapMax=0)"
+    )]
+    LockRefused {
+        /// What the system said.
+        cause: String,
+    },
+    /// `-r` was given, and no core file may be written.
+    #[error(
+        "-r/--enable-coredumps: the hard limit on core files is 0; mend: ulimit -Hc unlimited (as root), \
+         LimitCORE=infinity in systemd, or leave -r away"
+    )]
+    NoCoreFiles,
+    /// `-L` was given, and there are no large pages.
+    #[error(
+        "-L/--enable-largepages: the kernel has large pages off ({path} says {state:?}); mend: echo madvise > {path} (as \
+         root), or leave -L away"
+    )]
+    NoLargePages {
+        /// The kernel's switch.
+        path: String,
+        /// What it says.
+        state: String,
+    },
     /// The limit on open files is too low.
     #[error(
         "the limit on open files is {limit}, and {needed} are needed: -c {conn_limit} connections and {own} of the \

@@ -26,6 +26,7 @@ mod notice;
 mod pidfile;
 mod print;
 mod privileges;
+mod process;
 mod refused;
 mod size;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use memcached::{EXTENDED, FLAGS, OURS, Row, Takes, Verdict, tables};
 pub use notice::Notice;
 pub use pidfile::PidFile;
 pub use privileges::{User, drop_privileges};
+pub use process::settle;
 pub use validated::{
     CONN_LIMIT_MAX, Config, ITEM_SIZE_MAX_BYTES, ITEM_SIZE_MIN_BYTES, REQUESTS_PER_TURN_MAX, SHARD_MEMORY_MAX_BYTES,
     SHARD_MEMORY_MIN_BYTES,
