@@ -69,7 +69,7 @@ fn check_kernel(release: &str) -> Result<(), ConfigError> {
 
 /// Raises the soft limit to `needed` if it is below, and the hard one with it where the process may. `check`
 /// judges the limit that results.
-pub(super) fn raise_limit(
+fn raise_limit(
     name: &'static str,
     resource: Resource,
     needed: u64,
