@@ -108,7 +108,7 @@ pub const FLAGS: &[Row] = &[
         "`SERVER_ERROR out of memory storing object` instead of evicting",
     ),
     flag('N', "napi-ids", Value, Refused, "connections are spread by --steering instead; try --steering incoming-cpu"),
-    flag('P', "pidfile", Value, Honoured, "written in any case; memcached needs `-d` beside it"),
+    flag('P', "pidfile", Value, Honoured, "written at the start, removed at the end"),
     flag(
         'R',
         "max-reqs-per-event",
