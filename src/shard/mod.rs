@@ -18,3 +18,6 @@ pub use hasher::KeyHasher;
 pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Observations, StoreStatus, Streams};
 pub use order::{Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
+
+#[cfg(test)]
+mod tests;
