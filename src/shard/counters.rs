@@ -1,5 +1,7 @@
 //! What a shard counts. Plain numbers of one core; merging is addition.
 
+use crate::storage::ClassCommands;
+
 /// Counts of executed requests, under memcached's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // The names are memcached's; its protocol document describes them.
@@ -26,6 +28,25 @@ pub struct Counters {
     pub store_no_memory: u64,
 }
 
+impl Counters {
+    /// With the hits, which the store counts by slab class, and the sums that follow from hits and misses.
+    pub(super) fn with_hits(self, commands: &ClassCommands) -> Self {
+        Counters {
+            cmd_get: commands.get_hits + self.get_misses,
+            cmd_set: commands.cmd_set,
+            cmd_touch: commands.touch_hits + self.touch_misses,
+            get_hits: commands.get_hits,
+            delete_hits: commands.delete_hits,
+            incr_hits: commands.incr_hits,
+            decr_hits: commands.decr_hits,
+            cas_hits: commands.cas_hits,
+            cas_badval: commands.cas_badval,
+            touch_hits: commands.touch_hits,
+            ..self
+        }
+    }
+}
+
 /// Counts of what a shard's connections do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -43,6 +64,8 @@ pub struct Traffic {
     pub bytes_written: u64,
     /// Times that a connection's turn ended before its input did.
     pub conn_yields: u64,
+    /// Connections closed for their silence.
+    pub idle_kicks: u64,
     /// Errands sent to other shards.
     pub forwarded_out: u64,
     /// Errands run for other shards.
@@ -103,6 +126,7 @@ impl ShardStats {
             store_too_large store_no_memory);
         add_fields!(self.traffic, other.traffic,
             curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
+            idle_kicks
             forwarded_out forwarded_in turns sleeps);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched

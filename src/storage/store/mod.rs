@@ -1,34 +1,54 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
-//! This file has the type, reading and removing; `write` storing, `combine` append and prepend, `arithmetic`
-//! incr and decr, `memory` allocation and eviction, `uploads` and `pins` LARGE values, `flush`, `stats`, `check`.
+//! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
+//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
+//! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
+//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
+//! `sizes` count.
 
 mod args;
 mod arithmetic;
 #[cfg(any(test, debug_assertions))]
 mod check;
 mod combine;
+mod commands;
+mod counters;
+mod crawl;
+mod delete;
 mod flush;
 mod found;
+mod limit;
 mod memory;
 mod pins;
+mod reassign;
+mod removals;
+mod sizes;
 mod stats;
+mod touch;
 mod uploads;
 mod view;
+mod walk;
 mod write;
 
 pub use self::{
-    args::{Arithmetic, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
-    found::Found,
+    args::{Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    commands::ClassCommands,
+    crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
+    found::{Found, ItemDetails, Look},
+    limit::LimitError,
     pins::PINS_MAX,
+    reassign::Reassigned,
+    removals::{REMOVALS_BYTES_MAX, Reason, Removal},
+    sizes::SizeHistogram,
     stats::{ClassStats, StoreStats},
     view::{ItemValue, ItemView, LargeRef},
+    walk::{Walk, WalkedItem},
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{pins::Pins, stats::Counters};
+use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
 use super::{
-    error::StorageError,
+    error::{StorageError, StoreError},
     eviction::Eviction,
     hash_table::{Candidate, HashTable},
     item::{self, Header},
@@ -69,11 +89,22 @@ pub struct Store {
     /// The item whose successor is being allocated; eviction passes it over.
     protected: Location,
     counters: Counters,
+    /// By class.
+    commands: Vec<ClassCommands>,
+    crawl: Crawl,
+    removals: Removals,
+    /// Whether a class may take pages from others when it has some of its own.
+    automove: bool,
+    shrinking: Option<Shrinking>,
+    /// The highest memory limit that addresses were reserved for.
+    limit_bytes_max: usize,
     uploads: HashMap<u64, Upload, RandomState>,
     uploads_bytes: u64,
     pins: Pins,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
+    /// Where the items are that a walk reads next. At most one group and one piece.
+    gathered: Vec<Location>,
 }
 
 impl Store {
@@ -108,8 +139,13 @@ impl Store {
         // The last unit of the address range must stay unused: it is `Location::NONE`.
         let capacity_bytes = limit_bytes.next_multiple_of(extent_bytes).min(ADDRESSABLE_BYTES - PAGE_BYTES);
         let refused = |source| StorageError::Reserve { bytes: capacity_bytes, source };
-        let slab = Slab::new(capacity_bytes / extent_bytes * extent_bytes, extent_bytes, big && config.huge_pages)
+        let huge_pages = big && config.huge_pages;
+        // Room to raise the limit later, if the kernel grants it: it costs nothing but addresses.
+        let roomy_bytes = capacity_bytes.max(limit::reserve_bytes(limit_bytes)) / extent_bytes * extent_bytes;
+        let slab = Slab::new(roomy_bytes, extent_bytes, huge_pages)
+            .or_else(|_| Slab::new(capacity_bytes / extent_bytes * extent_bytes, extent_bytes, huge_pages))
             .map_err(refused)?;
+        let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
         Ok(Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
@@ -122,9 +158,16 @@ impl Store {
             config,
             protected: Location::NONE,
             counters: Counters::new(classes),
+            commands: vec![ClassCommands::default(); classes],
+            crawl: Crawl::new(),
+            removals: Removals::default(),
+            automove: true,
+            shrinking: None,
+            limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
             scratch: Vec::new(),
+            gathered: Vec::new(),
         })
     }
 
@@ -179,27 +222,20 @@ impl Store {
     }
 
     /// Sets an item's deadline, marks it as read and reads it. Its CAS number stays.
-    pub fn touch(&mut self, hash: u64, key: &[u8], deadline: Deadline, now: Seconds) -> Option<ItemView<'_>> {
-        let found = self.find_to_touch(hash, key, deadline, now)?;
+    ///
+    /// # Errors
+    /// As [`Store::find_to_touch`].
+    pub fn touch(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        deadline: Deadline,
+        now: Seconds,
+    ) -> Result<Option<ItemView<'_>>, StoreError> {
+        let Some(found) = self.find_to_touch(hash, key, deadline, now)? else { return Ok(None) };
+        self.bump(found, now);
         // The view has the new deadline and the old fetched mark.
-        Some(self.found_view(found))
-    }
-
-    /// Removes an item, if `compare_cas` is absent or its CAS number.
-    pub fn delete(&mut self, hash: u64, key: &[u8], compare_cas: Option<u64>, now: Seconds) -> DeleteOutcome {
-        let Some((location, header)) = self.find_live(hash, key, now) else { return DeleteOutcome::NotFound };
-        if compare_cas.is_some_and(|cas| cas != item::cas(header, self.slab.chunk(location))) {
-            return DeleteOutcome::Exists;
-        }
-        self.unlink(hash, location);
-        DeleteOutcome::Deleted
-    }
-
-    /// Removes an item if there is one: for a write that was refused before it came here.
-    pub fn remove_any(&mut self, hash: u64, key: &[u8]) {
-        if let Some(location) = self.find(hash, key) {
-            self.unlink(hash, location);
-        }
+        Ok(Some(self.found_view(found)))
     }
 
     #[inline(always)]
@@ -226,17 +262,25 @@ impl Store {
 
     #[cold]
     fn expire(&mut self, hash: u64, location: Location, header: Header) {
-        self.counters.expired += 1;
-        self.counters.expired_unfetched += u64::from(!header.is_fetched());
+        self.counters.expired_on_access(self.slab.class_at(location), header);
         self.unlink(hash, location);
     }
 
-    fn take_cas(&mut self) -> u64 {
+    /// The CAS number of what is written: the one that was asked for, or the next, which that does not move.
+    #[inline(always)]
+    fn cas_for(&mut self, asked: Option<u64>) -> u64 {
+        if let Some(cas) = asked {
+            return cas;
+        }
         let cas = self.next_cas;
-        self.next_cas += 1;
+        self.next_cas = cas.wrapping_add(self.config.cas_step);
         cas
     }
 }
 
 #[cfg(test)]
+mod manage_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;
