@@ -28,6 +28,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges};
+use crate::protocol::detect::Accepted;
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Report, Router, mesh};
 use crate::server::{Control, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
@@ -282,8 +283,9 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     };
     let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     let parser = Parser::new(config.item_size_max_bytes as u64);
+    let accepted = Accepted::Any;
     let router = Router::new(shard, mesh);
-    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared }))
+    Ok(Worker::new(WorkerParts { ring, router, parser, accepted, hasher, control, clock, listeners, shared }))
 }
 
 impl Control for AdminControl {

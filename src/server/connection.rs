@@ -6,6 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use super::intake::Upload;
 use super::replies::ReplyQueue;
+use crate::protocol::detect::Protocol;
 use crate::protocol::memcache::{Need, Resume};
 
 /// A connection's state. Idle, it owns no buffer.
@@ -23,8 +24,8 @@ pub(super) struct Connection {
     pub(super) touched: bool,
     /// The peer will send no more.
     pub(super) ended: bool,
-    /// Its first byte was seen, and told its protocol.
-    pub(super) detected: bool,
+    /// What its first byte told, once that was seen.
+    pub(super) protocol: Option<Protocol>,
     pub(super) closing: Closing,
     pub(super) blocked: Blocked,
     /// Where in the grammar the input stands.
@@ -81,7 +82,7 @@ impl Connection {
             ready: false,
             touched: false,
             ended: false,
-            detected: false,
+            protocol: None,
             closing: Closing::No,
             blocked: Blocked::No,
             resume: Resume::default(),

@@ -23,7 +23,7 @@ use super::replies::Stream;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
-use crate::protocol::detect::{self, Protocol};
+use crate::protocol::detect::{Accepted, Protocol};
 use crate::protocol::memcache::{self, Encoded, Form, Parser, Resume, Step};
 use crate::router::{Errand, Full, KeyHasher};
 
@@ -66,6 +66,8 @@ pub(super) struct Dispatch {
     pub(super) marks: Vec<Mark>,
     pub(super) gathers: Gathers,
     pub(super) parser: Parser,
+    /// Which protocols its connections may speak.
+    pub(super) accepted: Accepted,
     pub(super) hasher: KeyHasher,
     pub(super) control: Arc<dyn Control>,
 }
@@ -74,6 +76,7 @@ impl Dispatch {
     pub(super) fn new(
         router: WorkerRouter,
         parser: Parser,
+        accepted: Accepted,
         hasher: KeyHasher,
         control: Arc<dyn Control>,
         now: Now,
@@ -91,6 +94,7 @@ impl Dispatch {
             marks: Vec::new(),
             gathers: Gathers::default(),
             parser,
+            accepted,
             hasher,
             control,
         }
@@ -102,18 +106,12 @@ impl Dispatch {
         let connection = self.connections.at(number);
         connection.need = None;
         let mut resume = connection.resume;
-        if !connection.detected
+        if connection.protocol.is_none()
             && let Some(first) = bytes.first()
         {
-            connection.detected = true;
-            match Protocol::detect(*first) {
-                Protocol::Memcache => {}
-                Protocol::Binary => {
-                    self.reply(number, detect::BINARY_REFUSED);
-                    self.close_after_replies(number);
-                }
-            }
+            connection.protocol = Some(Protocol::detect(self.accepted, *first));
         }
+        let binary = connection.protocol == Some(Protocol::Binary);
         let mut at = 0;
         let mut budget = COMMANDS_PER_CONNECTION;
         loop {
@@ -146,7 +144,12 @@ impl Dispatch {
             }
             let before = resume;
             let hasher = &self.hasher;
-            if let Some(read) = self.parser.next_read(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
+            let rest = &bytes[at..];
+            let read = match binary {
+                false => self.parser.next_read(rest, &mut resume, |key| hasher.hash(key)),
+                true => self.parser.next_binary_read(rest, |key| hasher.hash(key)),
+            };
+            if let Some(read) = read {
                 let (request, form, owner) = (read.request(), read.form(), self.router.owner(read.hash));
                 let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
                 at += read.consumed;
@@ -156,7 +159,11 @@ impl Dispatch {
                 }
                 continue;
             }
-            match self.parser.next_other(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
+            let step = match binary {
+                false => self.parser.next_other(rest, &mut resume, |key| hasher.hash(key)),
+                true => self.parser.next_binary_other(rest, |key| hasher.hash(key)),
+            };
+            match step {
                 Step::Request { request, form, consumed, swallow: 0 } => {
                     let owner = self.router.owner(request.hash);
                     let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
@@ -287,12 +294,20 @@ impl Dispatch {
                 self.connections.at(number).intake = Intake::Upload(Box::new(Upload::new(&head, id, owner)));
                 Ok(consumed)
             }
-            Step::Admin { admin, form: _, consumed } => {
-                self.run_admin(number, admin)?;
+            Step::Admin { admin, form, consumed } => {
+                self.run_admin(number, admin, form)?;
                 Ok(consumed)
             }
             Step::Refused { reply, consumed, swallow, close } => {
                 self.reply(number, reply);
+                self.discard(number, swallow);
+                if close {
+                    self.close_after_replies(number);
+                }
+                Ok(consumed)
+            }
+            Step::RefusedPacket { refusal, consumed, swallow, close } => {
+                self.reply_with(number, |out| refusal.encode(out));
                 self.discard(number, swallow);
                 if close {
                     self.close_after_replies(number);
@@ -361,12 +376,17 @@ impl Dispatch {
 
     /// Queues a reply that is known.
     pub(super) fn reply(&mut self, number: u32, bytes: &[u8]) {
+        self.reply_with(number, |out| out.extend_from_slice(bytes));
+    }
+
+    /// Queues a reply that is known and that `write` appends to the output.
+    pub(super) fn reply_with(&mut self, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let Dispatch { connections, pool, touched, .. } = self;
         let connection = connections.at(number);
         touch(connection, touched, number);
         match &mut connection.queue {
-            Some(queue) if !queue.is_empty() => queue.push_ready(|out| out.extend_from_slice(bytes)),
-            _ => output(connection, pool).extend_from_slice(bytes),
+            Some(queue) if !queue.is_empty() => queue.push_ready(write),
+            _ => write(output(connection, pool)),
         }
         block_on_output(connection);
     }

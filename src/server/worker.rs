@@ -20,6 +20,7 @@ use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
 use super::ring::{BufferId, Completion, Ring};
 use super::stop::Stopping;
 use crate::clock::Clock;
+use crate::protocol::detect::Accepted;
 use crate::protocol::memcache::{FormTag, Parser};
 use crate::router::{KeyHasher, Router};
 
@@ -77,6 +78,8 @@ pub struct WorkerParts {
     pub router: WorkerRouter,
     /// The settings of the protocol.
     pub parser: Parser,
+    /// Which protocols its connections may speak.
+    pub accepted: Accepted,
     /// The hash of keys, the same as the shards'.
     pub hasher: KeyHasher,
     /// What answers for the whole server.
@@ -109,10 +112,10 @@ pub struct Worker {
 impl Worker {
     /// A worker of these parts, accepting from the first turn on.
     pub fn new(parts: WorkerParts) -> Self {
-        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared } = parts;
+        let WorkerParts { ring, router, parser, accepted, hasher, control, clock, listeners, shared } = parts;
         let mut worker = Worker {
             ring,
-            dispatch: Dispatch::new(router, parser, hasher, control, clock.now()),
+            dispatch: Dispatch::new(router, parser, accepted, hasher, control, clock.now()),
             clock,
             shared,
             listeners,

@@ -1,6 +1,6 @@
-//! memcached's text protocol: the classic commands and the meta commands.
+//! memcached's protocols: text with its classic and its meta commands, and [`binary`]. A connection speaks one of them.
 //!
-//! The reference is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We differ
+//! Of the text protocol the reference is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We differ
 //! on purpose in these points:
 //!
 //! - The payload of a store that is refused for its key, flags, exptime or CAS is swallowed, never run as commands.
@@ -13,6 +13,7 @@
 //! - Meta flags that the cache does not serve yet are refused as invalid, never ignored.
 
 mod admin;
+mod binary;
 mod encode;
 mod encode_meta;
 pub mod errors;
@@ -31,7 +32,8 @@ mod store;
 mod tests;
 mod text;
 
-pub use admin::{Admin, AdminForm};
+pub use admin::{Admin, AdminForm, AdminReply};
+pub use binary::{HEADER_LEN, Refusal, Status};
 pub use encode::{Encoded, encode, encode_tail};
 pub use form::{Form, FormTag};
 pub use limits::{

@@ -14,7 +14,7 @@ struct Silent;
 
 impl Control for Silent {
     fn version(&self) -> &[u8] {
-        b"VERSION x\r\n"
+        b"x"
     }
 
     fn stats(&self, _: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
@@ -46,7 +46,7 @@ impl World {
         let own = routers.next().expect("the first shard");
         let peers = routers.collect();
         let now = Clock::start().now();
-        let dispatch = Dispatch::new(own, Parser::new(1 << 20), hasher.clone(), Arc::new(Silent), now);
+        let dispatch = Dispatch::new(own, Parser::new(1 << 20), Accepted::Any, hasher.clone(), Arc::new(Silent), now);
         World { dispatch, peers, hasher }
     }
 
