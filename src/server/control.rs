@@ -89,13 +89,7 @@ impl Dispatch {
     }
 
     /// Asks every shard, and replies when all have answered.
-    pub(super) fn gather(
-        &mut self,
-        number: u32,
-        form: AdminForm,
-        kind: GatherKind,
-        order: Order,
-    ) -> Result<(), Full> {
+    pub(super) fn gather(&mut self, number: u32, form: AdminForm, kind: GatherKind, order: Order) -> Result<(), Full> {
         if !self.router.has_room_everywhere() {
             return Err(Full);
         }

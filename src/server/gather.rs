@@ -22,13 +22,7 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(
-        connection: u32,
-        generation: u32,
-        sequence: Sequence,
-        form: AdminForm,
-        kind: GatherKind,
-    ) -> Self {
+    pub(super) fn new(connection: u32, generation: u32, sequence: Sequence, form: AdminForm, kind: GatherKind) -> Self {
         Gather { connection, generation, sequence, form, kind, outcomes: Vec::new() }
     }
 

@@ -67,7 +67,8 @@ impl Parser {
             Err(refused) => return refused,
         };
         let head_len = header.head_len();
-        let Some((extras, key)) = input.get(HEADER_LEN..head_len).and_then(|rest| rest.split_at_checked(header.extras_len))
+        let Some((extras, key)) =
+            input.get(HEADER_LEN..head_len).and_then(|rest| rest.split_at_checked(header.extras_len))
         else {
             return Step::Incomplete { need: Need::Bytes(head_len) };
         };
@@ -221,7 +222,12 @@ fn refused(header: &RequestHeader, status: Status) -> Step<'static> {
 #[cold]
 fn unknown(header: &RequestHeader) -> Step<'static> {
     let swallow = header.body_len as u64;
-    Step::RefusedPacket { refusal: refusal(header, Status::UnknownCommand), consumed: HEADER_LEN, swallow, close: false }
+    Step::RefusedPacket {
+        refusal: refusal(header, Status::UnknownCommand),
+        consumed: HEADER_LEN,
+        swallow,
+        close: false,
+    }
 }
 
 /// The numbers before the key. Their length was checked with the packet's shape.
