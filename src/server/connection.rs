@@ -6,6 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use super::intake::Upload;
 use super::replies::ReplyQueue;
+use crate::clock::Seconds;
 use crate::protocol::detect::Protocol;
 use crate::protocol::memcache::{Need, Resume};
 
@@ -24,6 +25,8 @@ pub(super) struct Connection {
     pub(super) touched: bool,
     /// The peer will send no more.
     pub(super) ended: bool,
+    /// When it last sent something; at first, when it came.
+    pub(super) last_input: Seconds,
     /// What its first byte told, once that was seen.
     pub(super) protocol: Option<Protocol>,
     pub(super) closing: Closing,
@@ -82,6 +85,7 @@ impl Connection {
             ready: false,
             touched: false,
             ended: false,
+            last_input: Seconds(0),
             protocol: None,
             closing: Closing::No,
             blocked: Blocked::No,

@@ -17,13 +17,14 @@ use super::connections::Connections;
 use super::control::Control;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
-use super::limits::{COMMANDS_PER_CONNECTION, GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
+use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
 use super::replies::Stream;
+use super::rules::Rules;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
-use crate::protocol::detect::{Accepted, Protocol};
+use crate::protocol::detect::Protocol;
 use crate::protocol::memcache::{self, Encoded, Form, Parser, Resume, Step};
 use crate::router::{Errand, Full, KeyHasher};
 
@@ -66,8 +67,7 @@ pub(super) struct Dispatch {
     pub(super) marks: Vec<Mark>,
     pub(super) gathers: Gathers,
     pub(super) parser: Parser,
-    /// Which protocols its connections may speak.
-    pub(super) accepted: Accepted,
+    pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
     pub(super) control: Arc<dyn Control>,
 }
@@ -76,7 +76,6 @@ impl Dispatch {
     pub(super) fn new(
         router: WorkerRouter,
         parser: Parser,
-        accepted: Accepted,
         hasher: KeyHasher,
         control: Arc<dyn Control>,
         now: Now,
@@ -94,7 +93,7 @@ impl Dispatch {
             marks: Vec::new(),
             gathers: Gathers::default(),
             parser,
-            accepted,
+            rules: Rules::default(),
             hasher,
             control,
         }
@@ -105,15 +104,19 @@ impl Dispatch {
     pub(super) fn run_input<'a>(&mut self, input: usize, number: u32, bytes: &'a [u8], group: &mut Vec<Pending<'a>>) {
         let connection = self.connections.at(number);
         connection.need = None;
+        connection.last_input = self.now.seconds;
         let mut resume = connection.resume;
         if connection.protocol.is_none()
             && let Some(first) = bytes.first()
         {
-            connection.protocol = Some(Protocol::detect(self.accepted, *first));
+            connection.protocol = self.rules.protocol(*first);
+            if connection.protocol.is_none() {
+                self.close_after_replies(number);
+            }
         }
-        let binary = connection.protocol == Some(Protocol::Binary);
+        let binary = self.connections.at(number).protocol == Some(Protocol::Binary);
         let mut at = 0;
-        let mut budget = COMMANDS_PER_CONNECTION;
+        let mut budget = self.rules.requests_per_turn;
         loop {
             let connection = self.connections.at(number);
             if !matches!(connection.intake, Intake::Commands) {

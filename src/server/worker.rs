@@ -18,9 +18,9 @@ use super::dispatch::{Dispatch, touch};
 use super::input::Input;
 use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
 use super::ring::{BufferId, Completion, Ring};
+use super::rules::Rules;
 use super::stop::Stopping;
 use crate::clock::Clock;
-use crate::protocol::detect::Accepted;
 use crate::protocol::memcache::{FormTag, Parser};
 use crate::router::{KeyHasher, Router};
 
@@ -78,8 +78,6 @@ pub struct WorkerParts {
     pub router: WorkerRouter,
     /// The settings of the protocol.
     pub parser: Parser,
-    /// Which protocols its connections may speak.
-    pub accepted: Accepted,
     /// The hash of keys, the same as the shards'.
     pub hasher: KeyHasher,
     /// What answers for the whole server.
@@ -90,6 +88,8 @@ pub struct WorkerParts {
     pub listeners: Vec<OwnedFd>,
     /// What all workers share.
     pub shared: Arc<Shared>,
+    /// The settings of its connections.
+    pub rules: Rules,
 }
 
 /// One shard's connections and their loop.
@@ -106,16 +106,18 @@ pub struct Worker {
     /// Connections whose receive ended and is wanted again.
     pub(super) rearm: Vec<u32>,
     pub(super) stopping: Option<Stopping>,
+    /// Where the next look for idle connections begins.
+    pub(super) idle_cursor: usize,
     pub(super) sends: Vec<u32>,
 }
 
 impl Worker {
     /// A worker of these parts, accepting from the first turn on.
     pub fn new(parts: WorkerParts) -> Self {
-        let WorkerParts { ring, router, parser, accepted, hasher, control, clock, listeners, shared } = parts;
+        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules } = parts;
         let mut worker = Worker {
             ring,
-            dispatch: Dispatch::new(router, parser, accepted, hasher, control, clock.now()),
+            dispatch: Dispatch::new(router, parser, hasher, control, clock.now()),
             clock,
             shared,
             listeners,
@@ -124,8 +126,10 @@ impl Worker {
             inputs: Vec::new(),
             rearm: Vec::new(),
             stopping: None,
+            idle_cursor: 0,
             sends: Vec::new(),
         };
+        worker.dispatch.rules = rules;
         for (index, listener) in (0u32..).zip(&worker.listeners) {
             worker.ring.accept(index, listener.as_fd());
         }
@@ -169,6 +173,7 @@ impl Worker {
     pub fn tick(&mut self) {
         self.dispatch.now = self.clock.now();
         self.dispatch.router.maintain(self.dispatch.now);
+        self.close_idle();
         if self.stopping.is_none() {
             for index in std::mem::take(&mut self.resting_listeners) {
                 self.ring.accept(index, self.listeners[index as usize].as_fd());
@@ -259,6 +264,7 @@ impl Worker {
         traffic.total_connections += 1;
         traffic.curr_connections += 1;
         let number = self.dispatch.connections.insert(socket);
+        self.dispatch.connections.at(number).last_input = self.dispatch.now.seconds;
         self.rearm.push(number);
     }
 

@@ -48,7 +48,7 @@ impl World {
         let own = routers.next().expect("the first shard");
         let peers = routers.collect();
         let now = Clock::start().now();
-        let dispatch = Dispatch::new(own, Parser::new(1 << 20), Accepted::Any, hasher.clone(), Arc::new(Silent), now);
+        let dispatch = Dispatch::new(own, Parser::new(1 << 20), hasher.clone(), Arc::new(Silent), now);
         World { dispatch, peers, hasher }
     }
 
@@ -289,7 +289,7 @@ fn unread_replies_of_every_kind_stop_a_connection() {
         }
         world.exchange();
         world.dispatch.advance(number);
-        let commands = command.repeat(COMMANDS_PER_CONNECTION);
+        let commands = command.repeat(world.dispatch.rules.requests_per_turn);
         let mut rounds = 0;
         while world.dispatch.connections.at(number).blocked == Blocked::No {
             world.feed(number, commands.as_bytes());

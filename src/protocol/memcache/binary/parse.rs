@@ -64,7 +64,7 @@ impl Parser {
         let header = RequestHeader::read(head);
         let opcode = match checked(&header) {
             Ok(opcode) => opcode,
-            Err(refused) => return refused,
+            Err(fault) => return fault.step(&header),
         };
         let head_len = header.head_len();
         let Some((extras, key)) =
@@ -133,23 +133,42 @@ impl Parser {
     }
 }
 
-/// What the head asks for, or the step that refuses it.
+/// Why a head refuses its packet.
+enum Fault {
+    /// The wrong shape: its sender is not to be trusted with what follows.
+    Misshapen(Status),
+    /// A command that is not served, whose body is skipped.
+    Unknown,
+}
+
+impl Fault {
+    #[cold]
+    fn step(self, header: &RequestHeader) -> Step<'static> {
+        let (status, swallow, close) = match self {
+            Fault::Misshapen(status) => (status, 0, true),
+            Fault::Unknown => (Status::UnknownCommand, header.body_len as u64, false),
+        };
+        Step::RefusedPacket { refusal: refusal(header, status), consumed: HEADER_LEN, swallow, close }
+    }
+}
+
+/// What the head asks for.
 #[inline]
-fn checked(header: &RequestHeader) -> Result<Opcode, Step<'static>> {
+fn checked(header: &RequestHeader) -> Result<Opcode, Fault> {
     if header.extras_len + header.key_len > header.body_len {
-        return Err(refused(header, Status::UnknownCommand));
+        return Err(Fault::Misshapen(Status::UnknownCommand));
     }
     if header.key_len > KEY_LEN_MAX {
-        return Err(refused(header, Status::InvalidArguments));
+        return Err(Fault::Misshapen(Status::InvalidArguments));
     }
     let opcode = match Opcode::decode(header.opcode) {
         Some(opcode) if opcode.verb.takes(header) => opcode,
-        Some(_) => return Err(refused(header, Status::InvalidArguments)),
-        None => return Err(unknown(header)),
+        Some(_) => return Err(Fault::Misshapen(Status::InvalidArguments)),
+        None => return Err(Fault::Unknown),
     };
     match opcode.verb {
         // As memcached without `-S`, which knows the commands well enough to check their shape.
-        Verb::SaslList | Verb::Sasl => Err(unknown(header)),
+        Verb::SaslList | Verb::Sasl => Err(Fault::Unknown),
         _ => Ok(opcode),
     }
 }
@@ -187,7 +206,7 @@ fn rare<'a>(
             return admin(Admin::FlushAll { delay, noreply: opcode.quiet }, header);
         }
         Verb::Set | Verb::Add | Verb::Replace | Verb::Append | Verb::Prepend | Verb::SaslList | Verb::Sasl => {
-            return unknown(header);
+            return Fault::Unknown.step(header);
         }
     };
     Step::request(Request { hash: hash(key), key, op }, form(header), header.head_len())
@@ -210,24 +229,6 @@ fn compared(cas: u64) -> CasCheck {
 
 fn refusal(header: &RequestHeader, status: Status) -> Refusal {
     Refusal { opcode: header.opcode, opaque: header.opaque, status }
-}
-
-/// A packet of the wrong shape: its sender is not to be trusted with what follows.
-#[cold]
-fn refused(header: &RequestHeader, status: Status) -> Step<'static> {
-    Step::RefusedPacket { refusal: refusal(header, status), consumed: HEADER_LEN, swallow: 0, close: true }
-}
-
-/// A packet whose body is skipped.
-#[cold]
-fn unknown(header: &RequestHeader) -> Step<'static> {
-    let swallow = header.body_len as u64;
-    Step::RefusedPacket {
-        refusal: refusal(header, Status::UnknownCommand),
-        consumed: HEADER_LEN,
-        swallow,
-        close: false,
-    }
 }
 
 /// The numbers before the key. Their length was checked with the packet's shape.

@@ -1,6 +1,7 @@
 //! Connections that speak the binary protocol.
 
 use super::*;
+use crate::config::Protocols;
 use crate::protocol::memcache::HEADER_LEN;
 
 const SET: u8 = 0x01;
@@ -205,12 +206,12 @@ fn the_protocol_is_told_once_and_where_it_is_set_not_at_all() {
     assert_eq!(told(&world.output(number)), ["0a 0 ="]);
     assert_eq!(world.dispatch.connections.at(number).closing, Closing::AfterReplies);
 
-    world.dispatch.accepted = Accepted::Text;
+    world.dispatch.rules.protocols = Protocols::Ascii;
     let number = world.connect();
     world.feed(number, b"\x80\0\0\r\n");
     assert_eq!(world.output(number), memcache::errors::ERROR);
 
-    world.dispatch.accepted = Accepted::Binary;
+    world.dispatch.rules.protocols = Protocols::Binary;
     let number = world.connect();
     world.feed(number, b"version\r\n");
     assert_eq!(world.output(number), b"");

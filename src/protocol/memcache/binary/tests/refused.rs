@@ -44,7 +44,8 @@ fn a_key_too_long_is_refused_for_every_opcode() {
 #[test]
 fn parts_that_a_command_does_not_take_are_refused() {
     // Opcode, then lengths of extras, key and value.
-    let cases: &[(&[u8], &[(u8, u16, u32)])] = &[
+    type Shape = (u8, u16, u32);
+    let cases: &[(&[u8], &[Shape])] = &[
         (&[0x00, 0x09, 0x0c, 0x0d, 0x04, 0x14], &[(0, 0, 0), (4, 1, 0), (0, 1, 1)]),
         (&[0x01, 0x02, 0x03, 0x11, 0x12, 0x13], &[(8, 0, 0), (8, 0, 1), (0, 1, 1), (4, 1, 1), (12, 1, 0)]),
         (&[0x05, 0x06, 0x15, 0x16], &[(20, 0, 0), (0, 1, 0), (8, 1, 0), (20, 1, 1)]),
