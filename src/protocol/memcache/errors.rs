@@ -16,6 +16,8 @@ pub const INVALID_DELTA: &[u8] = b"CLIENT_ERROR invalid numeric delta argument\r
 pub const NON_NUMERIC: &[u8] = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
 /// A line without end. The connection is closed.
 pub const LINE_TOO_LONG: &[u8] = b"CLIENT_ERROR line too long\r\n";
+/// `flush_all` is not allowed.
+pub const FLUSH_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR flush_all not allowed\r\n";
 /// `shutdown` is not allowed.
 pub const SHUTDOWN_DISABLED: &[u8] = b"ERROR: shutdown not enabled\r\n";
 

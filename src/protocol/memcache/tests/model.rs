@@ -80,6 +80,7 @@ impl Connection {
                 self.closed = close;
                 Some(consumed)
             }
+            Step::RefusedPacket { .. } => unreachable!("the text protocol has no packets"),
             Step::Admin { admin, form: _, consumed } => {
                 self.admin(admin);
                 Some(consumed)
