@@ -27,9 +27,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::admin::AdminControl;
 use crate::clock::Clock;
+use crate::command::StatsAnswer;
 use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges};
 use crate::protocol::memcache::Parser;
-use crate::router::{Doorbell, KeyHasher, Mesh, Report, Router, mesh};
+use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
 use crate::server::{Control, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
 use crate::shard::Shard;
 use crate::storage::StoreConfig;
@@ -291,12 +292,12 @@ impl Control for AdminControl {
         AdminControl::version(self)
     }
 
-    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
-        AdminControl::stats(self, args, shards)
+    fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer> {
+        AdminControl::stats_order(self, args)
     }
 
-    fn has_stats(&self, args: &[u8]) -> bool {
-        AdminControl::has_stats(self, args)
+    fn stats(&self, args: &[u8], reports: &[(usize, Report)]) -> StatsAnswer {
+        AdminControl::stats(self, args, reports)
     }
 
     fn set_verbosity(&self, level: u32) {

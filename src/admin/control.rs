@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::stats::{self, Process};
 use crate::clock::Clock;
+use crate::command::StatsAnswer;
 use crate::config::Config;
-use crate::router::{Report, ShardStats};
+use crate::router::{Order, Report, ShardStats, Subject};
 
 /// Sets the log level of the process: 0 to 2, as `-v` counts.
 pub type Verbosity = dyn Fn(u32) + Send + Sync;
@@ -35,22 +36,26 @@ impl AdminControl {
         &self.version_line
     }
 
-    /// Whether [`stats`](Self::stats) knows these arguments.
-    pub fn has_stats(&self, args: &[u8]) -> bool {
-        args.is_empty()
+    /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.
+    pub fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer> {
+        match args {
+            b"" => Ok(Order::Report(Subject::General)),
+            b"reset" => Ok(Order::StatsReset),
+            _ => Err(StatsAnswer::Unknown),
+        }
     }
 
-    /// The reply to `stats`, from the counters of every shard.
-    pub fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
-        if !self.has_stats(args) {
-            return None;
+    /// The answer to `stats` with these arguments, from every shard's reports, by the number of the shard.
+    pub fn stats(&self, args: &[u8], reports: &[(usize, Report)]) -> StatsAnswer {
+        if args == b"reset" {
+            return StatsAnswer::Done("RESET");
         }
         let mut sum = ShardStats::default();
-        for Report::General(shard) in shards {
+        for (_, Report::General(shard)) in reports {
             sum.merge(shard);
         }
         let process = Process { version: &self.version, now: self.clock.now(), uptime: self.clock.uptime_seconds() };
-        Some(stats::general(&sum, shards.len(), &self.config, &process))
+        StatsAnswer::Lines(stats::general(&sum, reports.len(), &self.config, &process))
     }
 
     /// Sets the log level.

@@ -6,12 +6,14 @@
 
 mod reply;
 mod request;
+mod stats;
 
 pub use crate::clock::Exptime;
 pub use reply::{Hit, ItemInfo, Number, Reply, Value};
 pub use request::{
     Arithmetic, ArithmeticMode, CasCheck, Delete, Initial, MetaGet, Op, Payload, Request, Store, StoreMode, UploadId,
 };
+pub use stats::{StatLines, StatsAnswer};
 
 /// Longest key in bytes, as in memcached (`KEY_MAX_LENGTH`).
 pub const KEY_LEN_MAX: usize = 250;

@@ -61,7 +61,7 @@ impl Dispatch {
             }
             (Ticket::Gather(id), answer) => {
                 if let Answer::Outcome(outcome) = answer {
-                    self.gathers.at(id, |gather| gather.add((*outcome).clone()));
+                    self.gathers.at(id, |gather| gather.add(owner, (*outcome).clone()));
                 }
                 self.finish_gather(id);
             }

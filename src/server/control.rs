@@ -4,17 +4,18 @@ use super::dispatch::{Dispatch, block_on_output};
 use super::gather::{Gather, GatherKind};
 use super::worker::Ticket;
 use crate::clock::Now;
+use crate::command::StatsAnswer;
 use crate::protocol::memcache::{self, Admin};
-use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject};
+use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
     /// The reply to `version`, a whole line.
     fn version(&self) -> &[u8];
-    /// The reply to `stats` with these arguments, from every shard's counters; `None` if there is no such form.
-    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>>;
-    /// Whether [`stats`](Self::stats) knows these arguments.
-    fn has_stats(&self, args: &[u8]) -> bool;
+    /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.
+    fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer>;
+    /// The answer to `stats` with these arguments, from every shard's reports, by the number of the shard.
+    fn stats(&self, args: &[u8], reports: &[(usize, Report)]) -> StatsAnswer;
     /// Sets the log level.
     fn set_verbosity(&self, level: u32);
     /// Whether `flush_all` is allowed.
@@ -27,13 +28,6 @@ pub(super) struct Local;
 impl Host for Local {
     fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
         None
-    }
-}
-
-fn report(outcome: Outcome) -> Option<Report> {
-    match outcome {
-        Outcome::Report(report) => Some(*report),
-        Outcome::Done => None,
     }
 }
 
@@ -65,13 +59,14 @@ impl Dispatch {
             Admin::FlushAll { delay, noreply } => {
                 self.gather(number, GatherKind::FlushAll { noreply }, Order::FlushAll(delay))?;
             }
-            Admin::Stats { args: b"reset" } => {
-                self.gather(number, GatherKind::StatsReset, Order::StatsReset)?;
-            }
-            Admin::Stats { args } if !self.control.has_stats(args) => self.reply(number, memcache::errors::ERROR),
-            Admin::Stats { args } => {
-                self.gather(number, GatherKind::Stats(args.into()), Order::Report(Subject::General))?;
-            }
+            Admin::Stats { args } => match self.control.stats_order(args) {
+                Ok(order) => self.gather(number, GatherKind::Stats(args.into()), order)?,
+                Err(answer) => {
+                    let mut reply = Vec::new();
+                    memcache::stats_text(&answer, &mut reply);
+                    self.reply(number, &reply);
+                }
+            },
         }
         Ok(())
     }
@@ -85,9 +80,9 @@ impl Dispatch {
         let generation = connection.generation;
         let sequence = connection.queue.get_or_insert_default().push_waiting();
         let mut gather = Gather::new(number, generation, sequence, kind);
-        gather.add(self.carry_out(order));
-        let id = self.gathers.insert(gather);
         let own = self.router.own();
+        gather.add(own, self.carry_out(order));
+        let id = self.gathers.insert(gather);
         for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
             self.router.forward(shard, Ticket::Gather(id), &Errand::Order(order)).expect("there is room everywhere");
         }
@@ -98,16 +93,18 @@ impl Dispatch {
 
     /// Replies to a gather that every shard has answered.
     pub(super) fn finish_gather(&mut self, id: u32) {
-        let Some(gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
+        let Some(mut gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
+        let (connection, generation, sequence) = (gather.connection, gather.generation, gather.sequence);
+        let reports = gather.reports();
         let reply = match &gather.kind {
             GatherKind::FlushAll { noreply: true } => Vec::new(),
             GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
-            GatherKind::StatsReset => b"RESET\r\n".to_vec(),
             GatherKind::Stats(args) => {
-                let reports: Vec<Report> = gather.outcomes.into_iter().filter_map(report).collect();
-                self.control.stats(args, &reports).unwrap_or_default()
+                let mut reply = Vec::new();
+                memcache::stats_text(&self.control.stats(args, &reports), &mut reply);
+                reply
             }
         };
-        self.fill(gather.connection, gather.generation, gather.sequence, |out| out.extend_from_slice(&reply));
+        self.fill(connection, generation, sequence, |out| out.extend_from_slice(&reply));
     }
 }

@@ -1,12 +1,11 @@
 //! Commands that every shard must answer before the client is.
 
 use super::replies::Sequence;
-use crate::router::Outcome;
+use crate::router::{Outcome, Report};
 
 /// What is gathered.
 pub(super) enum GatherKind {
     FlushAll { noreply: bool },
-    StatsReset,
     Stats(Box<[u8]>),
 }
 
@@ -16,7 +15,8 @@ pub(super) struct Gather {
     pub(super) generation: u32,
     pub(super) sequence: Sequence,
     pub(super) kind: GatherKind,
-    pub(super) outcomes: Vec<Outcome>,
+    /// What came of it, with the shard's number.
+    pub(super) outcomes: Vec<(usize, Outcome)>,
 }
 
 impl Gather {
@@ -25,8 +25,19 @@ impl Gather {
     }
 
     /// A shard has answered.
-    pub(super) fn add(&mut self, outcome: Outcome) {
-        self.outcomes.push(outcome);
+    pub(super) fn add(&mut self, shard: usize, outcome: Outcome) {
+        self.outcomes.push((shard, outcome));
+    }
+
+    /// Takes the reports among the outcomes, in the order of the shards.
+    pub(super) fn reports(&mut self) -> Vec<(usize, Report)> {
+        let reports = std::mem::take(&mut self.outcomes).into_iter().filter_map(|(shard, outcome)| match outcome {
+            Outcome::Report(report) => Some((shard, *report)),
+            Outcome::Done => None,
+        });
+        let mut reports: Vec<_> = reports.collect();
+        reports.sort_by_key(|(shard, _)| *shard);
+        reports
     }
 }
 
@@ -65,13 +76,13 @@ mod tests {
     #[test]
     fn a_gather_is_complete_when_every_shard_has_answered_and_its_place_is_used_again() {
         let mut gathers = Gathers::default();
-        let gather = |number| Gather::new(number, 1, 0, GatherKind::StatsReset);
+        let gather = |number| Gather::new(number, 1, 0, GatherKind::FlushAll { noreply: false });
         let (first, second) = (gathers.insert(gather(10)), gathers.insert(gather(20)));
-        for _ in 0..2 {
-            gathers.at(first, |gather| gather.add(Outcome::Done));
+        for shard in 0..2 {
+            gathers.at(first, |gather| gather.add(shard, Outcome::Done));
             assert!(gathers.take_if_complete(first, 3).is_none());
         }
-        gathers.at(first, |gather| gather.add(Outcome::Done));
+        gathers.at(first, |gather| gather.add(2, Outcome::Done));
         let complete = gathers.take_if_complete(first, 3).expect("all have answered");
         assert_eq!((complete.connection, complete.outcomes.len()), (10, 3));
         assert!(gathers.take_if_complete(first, 3).is_none());

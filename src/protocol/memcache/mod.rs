@@ -15,6 +15,7 @@
 mod admin;
 mod encode;
 mod encode_meta;
+mod encode_stats;
 pub mod errors;
 mod fast;
 mod form;
@@ -33,6 +34,7 @@ mod text;
 
 pub use admin::{Admin, AdminForm};
 pub use encode::{Encoded, encode, encode_tail};
+pub use encode_stats::stats_text;
 pub use form::{Form, FormTag};
 pub use limits::{
     LINE_LEN_MAX, META_TOKENS_MAX, MULTIGET_LINE_LEN_MAX, OPAQUE_TOKEN_LEN_MAX, REQUEST_LEN_MAX, VALUE_LEN_WIRE_MAX,
