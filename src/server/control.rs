@@ -34,7 +34,13 @@ impl Host for Local {
 impl Dispatch {
     /// Serves what other shards have sent.
     pub(super) fn serve(&mut self) {
+        if !self.router.has_arrivals() {
+            return;
+        }
+        let begun_nanos = self.stopwatch.read();
         self.router.serve(&mut Local, self.now);
+        let served = self.router.take_served();
+        self.stopwatch.served(begun_nanos, &served);
     }
 
     fn carry_out(&mut self, order: Order) -> Outcome {

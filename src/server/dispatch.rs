@@ -17,11 +17,12 @@ use super::connections::Connections;
 use super::control::Control;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
+use super::latency::Stopwatch;
 use super::limits::{COMMANDS_PER_CONNECTION, GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
 use super::replies::Stream;
 use super::worker::{Ticket, WorkerRouter};
-use crate::clock::Now;
+use crate::clock::{Clock, Now};
 use crate::command::{Hit, Reply, Request, UploadId, Value};
 use crate::protocol::detect::{self, Protocol};
 use crate::protocol::memcache::{self, Encoded, Form, Parser, Resume, Step};
@@ -54,6 +55,7 @@ pub(super) struct Dispatch {
     pub(super) router: WorkerRouter,
     pub(super) pool: OutputPool,
     pub(super) now: Now,
+    pub(super) stopwatch: Stopwatch,
     /// Connections whose input can go on without more arriving.
     pub(super) ready: Vec<u32>,
     /// Connections with output to look at.
@@ -76,14 +78,15 @@ impl Dispatch {
         parser: Parser,
         hasher: KeyHasher,
         control: Arc<dyn Control>,
-        now: Now,
+        clock: Clock,
     ) -> Self {
         let owed = (0..router.shards()).map(|_| VecDeque::new()).collect();
         Dispatch {
             connections: Connections::default(),
             router,
             pool: OutputPool::default(),
-            now,
+            now: clock.now(),
+            stopwatch: Stopwatch::new(clock),
             ready: Vec::new(),
             touched: Vec::new(),
             mesh_blocked: Vec::new(),
@@ -236,12 +239,29 @@ impl Dispatch {
                 *mark = Mark { consumed: pending.at, resume: pending.resume, stopped: true };
             }
         }
+        if let Some((stamp, count)) = self.stopwatch.end_group() {
+            self.router.set_stamp(stamp);
+            let traffic = self.router.traffic_mut();
+            traffic.groups += 1;
+            traffic.requests += u64::from(count);
+        }
+    }
+
+    /// A turn begins.
+    pub(super) fn begin_turn(&mut self, now: Now, nanos: u64) {
+        self.now = now;
+        self.router.set_stamp(self.stopwatch.begin_turn(nanos));
+    }
+
+    /// What connections have for this turn is about to be executed.
+    pub(super) fn begin_groups(&mut self) {
+        self.router.set_stamp(self.stopwatch.begin_groups());
     }
 
     /// Executes or forwards one request of an open connection.
     #[inline]
     pub(super) fn run(&mut self, number: u32, request: &Request<'_>, form: Form<'_>, owner: usize) -> Result<(), Full> {
-        let Dispatch { connections, router, pool, now, touched, .. } = self;
+        let Dispatch { connections, router, pool, now, touched, stopwatch, .. } = self;
         let connection = connections.at(number);
         if owner != router.own() {
             let queue = connection.queue.get_or_insert_default();
@@ -256,6 +276,7 @@ impl Dispatch {
             block_on_output(connection);
             return Ok(());
         }
+        stopwatch.executed(request.op.kind());
         let reply = router.execute(request, *now);
         touch(connection, touched, number);
         if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = reply {

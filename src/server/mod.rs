@@ -13,6 +13,7 @@ pub mod executor;
 mod gather;
 mod input;
 mod intake;
+mod latency;
 mod limits;
 pub mod listener;
 mod pool;

@@ -112,7 +112,7 @@ impl Worker {
         let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared } = parts;
         let mut worker = Worker {
             ring,
-            dispatch: Dispatch::new(router, parser, hasher, control, clock.now()),
+            dispatch: Dispatch::new(router, parser, hasher, control, clock),
             clock,
             shared,
             listeners,
@@ -141,7 +141,8 @@ impl Worker {
             self.completions = completions;
             return Ok(false);
         }
-        self.dispatch.now = self.clock.now();
+        let (now, nanos) = self.clock.moment();
+        self.dispatch.begin_turn(now, nanos);
         self.dispatch.router.traffic_mut().turns += 1;
         for completion in completions.drain(..) {
             self.complete(completion);

@@ -47,6 +47,14 @@ pub struct Traffic {
     pub forwarded_out: u64,
     /// Errands run for other shards.
     pub forwarded_in: u64,
+    /// Requests run on keys of the shard, whoever received them.
+    pub requests: u64,
+    /// Groups in which the requests of its own connections were run.
+    pub groups: u64,
+    /// Batches of errands that came back from other shards.
+    pub batches_out: u64,
+    /// Batches of errands run for other shards.
+    pub batches_in: u64,
     /// Turns of the loop that found work.
     pub turns: u64,
     /// Times that the shard went to sleep.
@@ -103,7 +111,7 @@ impl ShardStats {
             store_too_large store_no_memory);
         add_fields!(self.traffic, other.traffic,
             curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
-            forwarded_out forwarded_in turns sleeps);
+            forwarded_out forwarded_in requests groups batches_out batches_in turns sleeps);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
             reclaimed get_expired expired_unfetched free_pages uploads_bytes pins);

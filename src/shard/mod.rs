@@ -6,9 +6,11 @@
 mod counters;
 mod execute;
 mod hasher;
+mod latency;
 mod order;
 
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
+pub use latency::{Latencies, Part};
 pub use order::{Order, Outcome, Report, Subject};

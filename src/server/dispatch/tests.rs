@@ -48,8 +48,8 @@ impl World {
         let mut routers = routers(SHARDS, &hasher).into_iter();
         let own = routers.next().expect("the first shard");
         let peers = routers.collect();
-        let now = Clock::start().now();
-        let dispatch = Dispatch::new(own, Parser::new(1 << 20), hasher.clone(), Arc::new(Silent), now);
+        let clock = Clock::start();
+        let dispatch = Dispatch::new(own, Parser::new(1 << 20), hasher.clone(), Arc::new(Silent), clock);
         World { dispatch, peers, hasher }
     }
 
