@@ -90,7 +90,7 @@ pub fn main(flags: Flags) -> ExitCode {
 
 fn run(flags: Flags) -> Result<(), LaunchError> {
     let print_config = flags.print_config;
-    let (config, notices) = Config::load(flags, &Host::observe()?)?;
+    let (mut config, notices) = Config::load(flags, &Host::observe()?)?;
     if print_config {
         print!("{}", config.to_toml());
         return Ok(());
@@ -98,7 +98,7 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
     let set_verbosity = start_log(u32::from(config.verbosity));
     notices.iter().for_each(|notice| warn!("{notice}"));
     check_host(&config)?;
-    let (listeners, unix_file) = listen(&config)?;
+    let (listeners, unix_file) = listen(&mut config)?;
     let pidfile = config.pidfile.as_deref().map(PidFile::write).transpose()?;
     if let Some(user) = &config.user {
         drop_privileges(user)?;
@@ -131,16 +131,18 @@ fn level(verbosity: u32) -> LevelFilter {
 }
 
 /// Opens every listening socket: by shard, in the order of the addresses. Also returns the unix socket's file.
-fn listen(config: &Config) -> Result<(Vec<Vec<OwnedFd>>, Option<PathBuf>), LaunchError> {
+fn listen(config: &mut Config) -> Result<(Vec<Vec<OwnedFd>>, Option<PathBuf>), LaunchError> {
     let shards = config.shards.len();
     let mut by_shard: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
-    for address in &config.listen {
+    for address in &mut config.listen {
         let (sockets, bound) = listener::listen_tcp(*address, shards, config.listen_backlog)
             .map_err(|cause| bind_error(&address.to_string(), &cause))?;
         steering::steer(&sockets, &config.shards, config.steering)
             .map_err(|cause| LaunchError::Steering { steering: format!("{:?}", config.steering), cause })?;
         by_shard.iter_mut().zip(sockets).for_each(|(of_shard, socket)| of_shard.push(socket.into()));
         info!("listening on {bound}");
+        // With the port that the kernel chose, for `stats settings`.
+        *address = bound;
     }
     if let Some(path) = &config.unix_socket {
         let sockets = listener::listen_unix(path, config.unix_mask, shards, config.listen_backlog)
@@ -296,7 +298,7 @@ impl Control for AdminControl {
         AdminControl::stats_order(self, args)
     }
 
-    fn stats(&self, args: &[u8], reports: &[(usize, Report)]) -> StatsAnswer {
+    fn stats(&self, args: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer {
         AdminControl::stats(self, args, reports)
     }
 

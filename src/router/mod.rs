@@ -20,4 +20,6 @@ pub use doorbell::Doorbell;
 pub use facade::{Router, owner_of};
 pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 
-pub use crate::shard::{KeyHasher, Latencies, Order, Outcome, Part, Report, Shard, ShardStats, Subject};
+pub use crate::shard::{
+    ClassStats, ConnectionReport, KeyHasher, Latencies, Order, Outcome, Part, Report, Shard, ShardStats, Subject,
+};

@@ -64,7 +64,7 @@ impl Dispatch {
             }
             (Ticket::Gather(id), answer) => {
                 if let Answer::Outcome(outcome) = answer {
-                    self.gathers.at(id, |gather| gather.add(owner, (*outcome).clone()));
+                    self.gathers.add(id, owner, (*outcome).clone());
                 }
                 self.finish_gather(id);
             }

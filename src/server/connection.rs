@@ -6,6 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use super::intake::Upload;
 use super::replies::ReplyQueue;
+use crate::clock::Seconds;
 use crate::protocol::memcache::{Need, Resume};
 
 /// A connection's state. Idle, it owns no buffer.
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     /// What the incomplete command in the tail waits for.
     pub(super) need: Option<Need>,
     pub(super) intake: Intake,
+    /// When it last brought something, or was accepted.
+    pub(super) last_command: Seconds,
     /// This turn's input number plus one; 0 for none.
     pub(super) input: u32,
     pub(super) tail: Tail,
@@ -87,6 +90,7 @@ impl Connection {
             resume: Resume::default(),
             need: None,
             intake: Intake::Commands,
+            last_command: Seconds::default(),
             input: 0,
             tail: Tail::default(),
             out: Vec::new(),

@@ -1,12 +1,15 @@
 //! Commands that concern the whole server: carried out by every shard, answered once.
 
+use super::connections::Connections;
+use super::conns::{self, Listening};
 use super::dispatch::{Dispatch, block_on_output};
-use super::gather::{Gather, GatherKind};
+use super::gather::{Continuation, Gather, GatherKind};
+use super::latency::Stopwatch;
 use super::worker::Ticket;
 use crate::clock::Now;
 use crate::command::StatsAnswer;
 use crate::protocol::memcache::{self, Admin};
-use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard};
+use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
@@ -15,7 +18,7 @@ pub trait Control: Send + Sync {
     /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.
     fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer>;
     /// The answer to `stats` with these arguments, from every shard's reports, by the number of the shard.
-    fn stats(&self, args: &[u8], reports: &[(usize, Report)]) -> StatsAnswer;
+    fn stats(&self, args: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer;
     /// Sets the log level.
     fn set_verbosity(&self, level: u32);
     /// Whether `flush_all` is allowed.
@@ -23,11 +26,26 @@ pub trait Control: Send + Sync {
 }
 
 /// What a shard's worker has to say to an order itself.
-pub(super) struct Local;
+pub(super) struct Local<'a> {
+    connections: &'a mut Connections,
+    listening: &'a [Listening],
+    stopwatch: &'a mut Stopwatch,
+}
 
-impl Host for Local {
-    fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
-        None
+impl Host for Local<'_> {
+    fn carry_out(&mut self, order: Order, _: &mut Shard, now: Now) -> Option<Outcome> {
+        let report = match order {
+            Order::Report(Subject::Latency) => Report::Latency(self.stopwatch.latencies.clone()),
+            Order::Report(Subject::Connections(from)) => {
+                conns::report(self.connections, self.listening, from, now.seconds)
+            }
+            Order::StatsReset => {
+                self.stopwatch.reset();
+                return None;
+            }
+            _ => return None,
+        };
+        Some(Outcome::Report(Box::new(report)))
     }
 }
 
@@ -38,13 +56,15 @@ impl Dispatch {
             return;
         }
         let begun_nanos = self.stopwatch.read();
-        self.router.serve(&mut Local, self.now);
+        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
+        router.serve(&mut Local { connections, listening, stopwatch }, *now);
         let served = self.router.take_served();
         self.stopwatch.served(begun_nanos, &served);
     }
 
     fn carry_out(&mut self, order: Order) -> Outcome {
-        self.router.carry_out(order, &mut Local, self.now)
+        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
+        router.carry_out(order, &mut Local { connections, listening, stopwatch }, *now)
     }
 
     pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>) -> Result<(), Full> {
@@ -85,16 +105,39 @@ impl Dispatch {
         let connection = self.connections.at(number);
         let generation = connection.generation;
         let sequence = connection.queue.get_or_insert_default().push_waiting();
-        let mut gather = Gather::new(number, generation, sequence, kind);
         let own = self.router.own();
-        gather.add(own, self.carry_out(order));
-        let id = self.gathers.insert(gather);
+        let id = self.gathers.insert(Gather::new(number, generation, sequence, kind));
+        let outcome = self.carry_out(order);
+        self.gathers.add(id, own, outcome);
         for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
             self.router.forward(shard, Ticket::Gather(id), &Errand::Order(order)).expect("there is room everywhere");
         }
         self.finish_gather(id);
         block_on_output(self.connections.at(number));
         Ok(())
+    }
+
+    /// Asks for the next pieces of the reports under way, one of each.
+    pub(super) fn go_on_gathering(&mut self) {
+        for _ in 0..self.gathers.continuing.len() {
+            let Some(continuation) = self.gathers.continuing.pop_front() else { break };
+            let Continuation { gather, shard, subject } = continuation;
+            let asker = self.gathers.connection(gather);
+            if asker.is_none_or(|(number, generation)| self.connections.find(number, generation).is_none()) {
+                self.gathers.cut_short(gather);
+                self.finish_gather(gather);
+            } else if shard == self.router.own() {
+                let outcome = self.carry_out(Order::Report(subject));
+                self.gathers.add(gather, shard, outcome);
+                self.finish_gather(gather);
+            } else if self
+                .router
+                .forward(shard, Ticket::Gather(gather), &Errand::Order(Order::Report(subject)))
+                .is_err()
+            {
+                self.gathers.continuing.push_back(continuation);
+            }
+        }
     }
 
     /// Replies to a gather that every shard has answered.
@@ -107,7 +150,7 @@ impl Dispatch {
             GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
             GatherKind::Stats(args) => {
                 let mut reply = Vec::new();
-                memcache::stats_text(&self.control.stats(args, &reports), &mut reply);
+                memcache::stats_text(&self.control.stats(args, reports), &mut reply);
                 reply
             }
         };

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::connection::{Blocked, Closing, Connection, Intake};
 use super::connections::Connections;
+use super::conns::Listening;
 use super::control::Control;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
@@ -56,6 +57,7 @@ pub(super) struct Dispatch {
     pub(super) pool: OutputPool,
     pub(super) now: Now,
     pub(super) stopwatch: Stopwatch,
+    pub(super) listening: Vec<Listening>,
     /// Connections whose input can go on without more arriving.
     pub(super) ready: Vec<u32>,
     /// Connections with output to look at.
@@ -87,6 +89,7 @@ impl Dispatch {
             pool: OutputPool::default(),
             now: clock.now(),
             stopwatch: Stopwatch::new(clock),
+            listening: Vec::new(),
             ready: Vec::new(),
             touched: Vec::new(),
             mesh_blocked: Vec::new(),
@@ -104,6 +107,7 @@ impl Dispatch {
     pub(super) fn run_input<'a>(&mut self, input: usize, number: u32, bytes: &'a [u8], group: &mut Vec<Pending<'a>>) {
         let connection = self.connections.at(number);
         connection.need = None;
+        connection.last_command = self.now.seconds;
         let mut resume = connection.resume;
         if !connection.detected
             && let Some(first) = bytes.first()
@@ -244,6 +248,7 @@ impl Dispatch {
             let traffic = self.router.traffic_mut();
             traffic.groups += 1;
             traffic.requests += u64::from(count);
+            traffic.grouped_requests += u64::from(count);
         }
     }
 

@@ -7,6 +7,7 @@
 mod answers;
 mod connection;
 mod connections;
+mod conns;
 mod control;
 mod dispatch;
 pub mod executor;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::connection::{Blocked, Closing};
+use super::conns::Listening;
 use super::control::Control;
 use super::dispatch::{Dispatch, touch};
 use super::input::Input;
@@ -126,6 +127,9 @@ impl Worker {
         for (index, listener) in (0u32..).zip(&worker.listeners) {
             worker.ring.accept(index, listener.as_fd());
         }
+        let since = worker.dispatch.now.seconds;
+        let listening = worker.listeners.iter().map(|listener| Listening::new(listener.as_fd(), since)).collect();
+        worker.dispatch.listening = listening;
         worker
     }
 
@@ -152,6 +156,7 @@ impl Worker {
         self.dispatch.serve();
         self.dispatch.take_replies();
         self.collect_ready();
+        self.dispatch.go_on_gathering();
         self.execute();
         self.send();
         // Last, as each step before may have forwarded something, pieces of LARGE values included.
@@ -177,7 +182,12 @@ impl Worker {
     /// Whether anything but a completion waits to be done.
     pub(super) fn has_work(&self) -> bool {
         let Dispatch { router, ready, touched, .. } = &self.dispatch;
-        router.has_arrivals() || !ready.is_empty() || !touched.is_empty() || self.dispatch.owes()
+        let gathers = &self.dispatch.gathers;
+        router.has_arrivals()
+            || !ready.is_empty()
+            || !touched.is_empty()
+            || !gathers.continuing.is_empty()
+            || self.dispatch.owes()
     }
 
     /// Whether answers of other shards are outstanding.
@@ -257,6 +267,7 @@ impl Worker {
         traffic.total_connections += 1;
         traffic.curr_connections += 1;
         let number = self.dispatch.connections.insert(socket);
+        self.dispatch.connections.at(number).last_command = self.dispatch.now.seconds;
         self.rearm.push(number);
     }
 

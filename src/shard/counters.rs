@@ -51,6 +51,8 @@ pub struct Traffic {
     pub requests: u64,
     /// Groups in which the requests of its own connections were run.
     pub groups: u64,
+    /// Requests run in them.
+    pub grouped_requests: u64,
     /// Batches of errands that came back from other shards.
     pub batches_out: u64,
     /// Batches of errands run for other shards.
@@ -111,7 +113,7 @@ impl ShardStats {
             store_too_large store_no_memory);
         add_fields!(self.traffic, other.traffic,
             curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
-            forwarded_out forwarded_in requests groups batches_out batches_in turns sleeps);
+            forwarded_out forwarded_in requests groups grouped_requests batches_out batches_in turns sleeps);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
             reclaimed get_expired expired_unfetched free_pages uploads_bytes pins);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
+use super::latency::Latencies;
 use super::order::{Order, Outcome, Report, Subject};
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{
@@ -383,9 +384,19 @@ impl Shard {
                 self.flush_all(delay, now);
             }
             Order::StatsReset => self.reset_stats(),
-            Order::Report(Subject::General) => return Outcome::Report(Box::new(Report::General(self.stats()))),
+            Order::Report(subject) => return Outcome::Report(Box::new(self.report(subject))),
         }
         Outcome::Done
+    }
+
+    /// Reports. On what only the server around it knows, it has nothing to say.
+    fn report(&self, subject: Subject) -> Report {
+        match subject {
+            Subject::General => Report::General(self.stats()),
+            Subject::Classes => Report::Classes(self.store.class_stats().collect()),
+            Subject::Latency => Report::Latency(Latencies::default()),
+            Subject::Connections(_) => Report::Connections(Vec::new(), None),
+        }
     }
 
     /// All its numbers.

@@ -9,8 +9,9 @@ mod hasher;
 mod latency;
 mod order;
 
+pub use crate::storage::ClassStats;
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
 pub use latency::{Latencies, Part};
-pub use order::{Order, Outcome, Report, Subject};
+pub use order::{ConnectionReport, Order, Outcome, Report, Subject};

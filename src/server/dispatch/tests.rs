@@ -22,7 +22,7 @@ impl Control for Silent {
         Ok(Order::Report(Subject::General))
     }
 
-    fn stats(&self, _: &[u8], reports: &[(usize, Report)]) -> StatsAnswer {
+    fn stats(&self, _: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer {
         let mut lines = StatLines::default();
         reports.iter().for_each(|(shard, _)| lines.push("shard", shard));
         StatsAnswer::Lines(lines)

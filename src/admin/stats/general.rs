@@ -1,7 +1,4 @@
-//! The general `stats`, under memcached's names and with our truth in them.
-//!
-//! Names that memcached has and that mean nothing here (its LRU segments, its crawler, its proxy) are left out
-//! rather than shown as zero.
+//! The general `stats`.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
@@ -12,15 +9,15 @@ use crate::config::Config;
 use crate::router::ShardStats;
 
 /// What is said of the process rather than of the cache.
-pub(super) struct Process<'a> {
-    pub(super) version: &'a str,
-    pub(super) now: Now,
+pub(in crate::admin) struct Process<'a> {
+    pub(in crate::admin) version: &'a str,
+    pub(in crate::admin) now: Now,
     /// Seconds since the start.
-    pub(super) uptime: u64,
+    pub(in crate::admin) uptime: u64,
 }
 
 /// The lines of `stats`.
-pub(super) fn general(sum: &ShardStats, shards: usize, config: &Config, process: &Process<'_>) -> StatLines {
+pub(in crate::admin) fn general(sum: &ShardStats, shards: usize, config: &Config, process: &Process<'_>) -> StatLines {
     let mut lines = StatLines::default();
     lines.push("pid", std::process::id());
     lines.push("uptime", process.uptime);
@@ -65,7 +62,7 @@ pub(super) fn general(sum: &ShardStats, shards: usize, config: &Config, process:
     lines.push("auth_errors", 0);
     lines.push("bytes_read", traffic.bytes_read);
     lines.push("bytes_written", traffic.bytes_written);
-    lines.push("limit_maxbytes", config.memory_limit_bytes);
+    lines.push("limit_maxbytes", sum.limit_bytes);
     lines.push("accepting_conns", 1);
     lines.push("listen_disabled_num", traffic.accept_failures);
     lines.push("threads", shards);
