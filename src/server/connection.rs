@@ -24,6 +24,8 @@ pub(super) struct Connection {
     pub(super) touched: bool,
     /// The peer will send no more.
     pub(super) ended: bool,
+    /// When it last sent something; at first, when it came.
+    pub(super) last_input: Seconds,
     /// Its first byte was seen, and told its protocol.
     pub(super) detected: bool,
     pub(super) closing: Closing,
@@ -33,8 +35,6 @@ pub(super) struct Connection {
     /// What the incomplete command in the tail waits for.
     pub(super) need: Option<Need>,
     pub(super) intake: Intake,
-    /// When it last brought something, or was accepted.
-    pub(super) last_command: Seconds,
     /// This turn's input number plus one; 0 for none.
     pub(super) input: u32,
     pub(super) tail: Tail,
@@ -84,13 +84,13 @@ impl Connection {
             ready: false,
             touched: false,
             ended: false,
+            last_input: Seconds(0),
             detected: false,
             closing: Closing::No,
             blocked: Blocked::No,
             resume: Resume::default(),
             need: None,
             intake: Intake::Commands,
-            last_command: Seconds::default(),
             input: 0,
             tail: Tail::default(),
             out: Vec::new(),

@@ -59,7 +59,7 @@ fn of(connection: &Connection, now: Seconds) -> ConnectionReport {
         address: text(socket.peer_addr().ok().as_ref()),
         listen_address: Some(text(socket.local_addr().ok().as_ref())),
         state: state(connection),
-        idle_seconds: now.0.saturating_sub(connection.last_command.0),
+        idle_seconds: now.0.saturating_sub(connection.last_input.0),
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
             others.push(other);
             descriptors.push(socket.as_raw_fd());
             let number = connections.insert(socket.into());
-            connections.at(number).last_command = Seconds(5 + n as u32 % 2);
+            connections.at(number).last_input = Seconds(5 + n as u32 % 2);
         }
         let (mut told, mut from, mut pieces) = (Vec::new(), Some(Subject::Connections(0)), 0);
         while let Some(Subject::Connections(number)) = from {

@@ -19,9 +19,10 @@ use super::control::Control;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
 use super::latency::Stopwatch;
-use super::limits::{COMMANDS_PER_CONNECTION, GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
+use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
 use super::replies::Stream;
+use super::rules::Rules;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::{Clock, Now};
 use crate::command::{Hit, Reply, Request, UploadId, Value};
@@ -70,6 +71,7 @@ pub(super) struct Dispatch {
     pub(super) marks: Vec<Mark>,
     pub(super) gathers: Gathers,
     pub(super) parser: Parser,
+    pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
     pub(super) control: Arc<dyn Control>,
 }
@@ -97,6 +99,7 @@ impl Dispatch {
             marks: Vec::new(),
             gathers: Gathers::default(),
             parser,
+            rules: Rules::default(),
             hasher,
             control,
         }
@@ -107,22 +110,23 @@ impl Dispatch {
     pub(super) fn run_input<'a>(&mut self, input: usize, number: u32, bytes: &'a [u8], group: &mut Vec<Pending<'a>>) {
         let connection = self.connections.at(number);
         connection.need = None;
-        connection.last_command = self.now.seconds;
+        connection.last_input = self.now.seconds;
         let mut resume = connection.resume;
         if !connection.detected
             && let Some(first) = bytes.first()
         {
             connection.detected = true;
-            match Protocol::detect(*first) {
-                Protocol::Memcache => {}
-                Protocol::Binary => {
+            match self.rules.protocol(*first) {
+                Some(Protocol::Memcache) => {}
+                None => self.close_after_replies(number),
+                Some(Protocol::Binary) => {
                     self.reply(number, detect::BINARY_REFUSED);
                     self.close_after_replies(number);
                 }
             }
         }
         let mut at = 0;
-        let mut budget = COMMANDS_PER_CONNECTION;
+        let mut budget = self.rules.requests_per_turn;
         loop {
             let connection = self.connections.at(number);
             if !matches!(connection.intake, Intake::Commands) {

@@ -67,6 +67,9 @@ pub(in crate::admin) fn general(sum: &ShardStats, shards: usize, config: &Config
     lines.push("listen_disabled_num", traffic.accept_failures);
     lines.push("threads", shards);
     lines.push("conn_yields", traffic.conn_yields);
+    if config.idle_timeout_seconds > 0 {
+        lines.push("idle_kicks", traffic.idle_kicks);
+    }
     lines.push("hash_bytes", sum.index_bytes);
     lines.push("slab_global_page_pool", sum.free_pages);
     lines.push("bytes", sum.bytes);
