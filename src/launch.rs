@@ -294,7 +294,10 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         first_cas: StoreConfig::first_cas_of(clock.started_unix_ms(), mesh.own()),
         cas_step: mesh.shards() as u64,
     };
-    let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
+    let mut shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
+    if config.detail_from_start {
+        shard.count_prefixes(Some(config.detail_delimiter));
+    }
     let parser = Parser::new(config.item_size_max_bytes as u64);
     let router = Router::new(shard, mesh);
     let rules = Rules {

@@ -21,5 +21,6 @@ pub use facade::{Router, owner_of};
 pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 
 pub use crate::shard::{
-    ClassStats, ConnectionReport, KeyHasher, Latencies, Order, Outcome, Part, Report, Shard, ShardStats, Subject,
+    ClassCommands, ClassListing, ClassReport, ClassStats, ConnectionReport, KeyHasher, Latencies, ListedItem, Order,
+    Outcome, Part, PrefixCounts, Prefixes, Report, Shard, ShardStats, SizeHistogram, Subject, Upkeep, Walk,
 };

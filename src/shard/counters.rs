@@ -1,5 +1,6 @@
 //! What a shard counts. Plain numbers of one core; merging is addition.
 
+use super::report::Upkeep;
 use crate::storage::ClassCommands;
 
 /// Counts of executed requests, under memcached's names.
@@ -121,6 +122,8 @@ pub struct ShardStats {
     pub uploads_bytes: u64,
     /// LARGE values held for replies on their way out.
     pub pins: u64,
+    /// What the store does by itself.
+    pub upkeep: Upkeep,
 }
 
 macro_rules! add_fields {
@@ -138,6 +141,7 @@ impl ShardStats {
             curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
             idle_kicks
             forwarded_out forwarded_in requests groups grouped_requests batches_out batches_in turns sleeps);
+        self.upkeep.merge(&other.upkeep);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
             reclaimed get_expired expired_unfetched free_pages uploads_bytes pins);

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
-use super::latency::Latencies;
 use super::observe::Observer;
-use super::order::{Order, Outcome, Report, Subject};
+use super::order::{Order, Outcome};
 use super::prefixes::PrefixCounter;
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{self, CasCheck, Hit, Op, Payload, Reply, Request, StoreMode, UploadId, Value};
@@ -280,19 +279,10 @@ impl Shard {
                 self.flush_all(delay, now);
             }
             Order::StatsReset => self.reset_stats(),
-            Order::Report(subject) => return Outcome::Report(Box::new(self.report(subject))),
+            Order::CountPrefixes(delimiter) => self.count_prefixes(delimiter),
+            Order::Report(subject) => return Outcome::Report(Box::new(self.report(subject, now))),
         }
         Outcome::Done
-    }
-
-    /// Reports. On what only the server around it knows, it has nothing to say.
-    fn report(&self, subject: Subject) -> Report {
-        match subject {
-            Subject::General => Report::General(self.stats()),
-            Subject::Classes => Report::Classes(self.store.class_stats().collect()),
-            Subject::Latency => Report::Latency(Latencies::default()),
-            Subject::Connections(_) => Report::Connections(Vec::new(), None),
-        }
     }
 
     /// All its numbers.
@@ -315,6 +305,7 @@ impl Shard {
             get_expired: store.expired,
             uploads_bytes: store.uploads_bytes,
             pins: self.store.pins_held() as u64,
+            upkeep: self.upkeep(),
         }
     }
 

@@ -2,8 +2,10 @@
 
 use super::counters::ShardStats;
 use super::latency::Latencies;
+use super::prefixes::Prefixes;
+use super::report::{ClassListing, ClassReport, ListedItem};
 use crate::clock::Exptime;
-use crate::storage::ClassStats;
+use crate::storage::{SizeHistogram, Walk};
 
 /// Something that every shard carries out or reports on. Small, since it crosses cores by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub enum Order {
     FlushAll(Exptime),
     /// Set the counters to zero.
     StatsReset,
+    /// Count by key prefix with this delimiter, or no longer.
+    CountPrefixes(Option<u8>),
     /// Report.
     Report(Subject),
 }
@@ -23,6 +27,12 @@ pub enum Subject {
     General,
     /// The slab classes.
     Classes,
+    /// The counts by key prefix.
+    Prefixes,
+    /// How many items there are of which size, from where the walk stands.
+    Sizes(Walk),
+    /// The items of a slab class.
+    Items(ClassListing),
     /// How long requests take.
     Latency,
     /// The connections, from this number on.
@@ -44,7 +54,13 @@ pub enum Report {
     /// The counters.
     General(ShardStats),
     /// The slab classes that have pages or ever had, by rising number.
-    Classes(Vec<ClassStats>),
+    Classes(Vec<ClassReport>),
+    /// The counts by key prefix.
+    Prefixes(Prefixes),
+    /// How many items there are of which size.
+    Sizes(SizeHistogram, Option<Subject>),
+    /// Some items of a slab class.
+    Items(Vec<ListedItem>, Option<Subject>),
     /// How long requests take.
     Latency(Latencies),
     /// Some connections.
@@ -70,8 +86,8 @@ impl Report {
     /// What to ask for next, if this is not all.
     pub fn next(&self) -> Option<Subject> {
         match self {
-            Report::Connections(_, next) => *next,
-            Report::General(_) | Report::Classes(_) | Report::Latency(_) => None,
+            Report::Connections(_, next) | Report::Sizes(_, next) | Report::Items(_, next) => *next,
+            Report::General(_) | Report::Classes(_) | Report::Prefixes(_) | Report::Latency(_) => None,
         }
     }
 
@@ -79,6 +95,8 @@ impl Report {
     pub fn append(&mut self, piece: Report) {
         match (self, piece) {
             (Report::Connections(all, _), Report::Connections(more, _)) => all.extend(more),
+            (Report::Sizes(all, _), Report::Sizes(more, _)) => all.merge(&more),
+            (Report::Items(all, _), Report::Items(more, _)) => all.extend(more),
             (whole, piece) => *whole = piece,
         }
     }

@@ -80,6 +80,15 @@ pub(in crate::admin) fn general(sum: &ShardStats, shards: usize, config: &Config
     lines.push("evicted_unfetched", sum.evicted_unfetched);
     lines.push("evictions", sum.evictions);
     lines.push("reclaimed", sum.reclaimed);
+    let upkeep = &sum.upkeep;
+    lines.push("crawler_reclaimed", upkeep.crawler_reclaimed);
+    lines.push("crawler_items_checked", upkeep.crawler_items_checked);
+    lines.push("lru_crawler_running", u8::from(upkeep.crawlers_running > 0));
+    lines.push("lru_crawler_starts", upkeep.crawler_starts);
+    lines.push("direct_reclaims", upkeep.direct_reclaims);
+    // A page moves at once, within one request.
+    lines.push("slab_reassign_running", 0);
+    lines.push("slabs_moved", upkeep.pages_moved);
     lines.push("large_uploads_bytes", sum.uploads_bytes);
     lines.push("large_pins", sum.pins);
     lines.push("forwarded_requests", traffic.forwarded_out);

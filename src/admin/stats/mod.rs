@@ -7,6 +7,7 @@ mod classes;
 mod conns;
 mod general;
 mod latency;
+mod listings;
 mod settings;
 mod shards;
 
@@ -14,5 +15,6 @@ pub(super) use classes::{items, slabs};
 pub(super) use conns::conns;
 pub(super) use general::{Process, general};
 pub(super) use latency::latency;
+pub(super) use listings::{CACHEDUMP_BYTES_MAX, cachedump, prefixes, sizes, sizes_status};
 pub(super) use settings::{Current, settings};
 pub(super) use shards::shards;
