@@ -20,11 +20,59 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
+/// What the man page says beyond the flags.
+const MAN_TAIL: &str = r#".SH FILES
+.TP
+\fI/etc/default/ringcached\fR
+Flags of the systemd service, in the variable OPTIONS.
+.TP
+\fI/usr/share/doc/ringcached/\fR
+What differs from memcached (COMPATIBILITY.md), what can be done for a host (TUNING.md), and what a container has to
+allow (CONTAINERS.md).
+.SH ENVIRONMENT
+.TP
+\fBLISTEN_PID\fR, \fBLISTEN_FDS\fR
+Listening TCP and unix sockets that the service manager hands over, as sd_listen_fds(3) tells. If there are any, they
+are the only ones, every shard accepts from each of them, and \-p, \-l, \-s, \-a, \-b and a \-\-steering other than
+hash are refused.
+.TP
+\fBNOTIFY_SOCKET\fR
+Where the service manager is told that every shard serves, and that the end has begun, as sd_notify(3) tells.
+.SH SIGNALS
+.TP
+\fBSIGTERM\fR, \fBSIGINT\fR
+Accept no more, answer what has arrived, and end, within two seconds.
+.SH EXIT STATUS
+0 after an orderly end; 2 if the command line is malformed; 1 if the server cannot start as configured or fails. Standard
+error tells why, and how to mend it.
+.SH SEE ALSO
+memcached(1), memccapable(1), systemd.socket(5)
+"#;
+
+/// The man page: title to flags, the options of `-o`, and the rest.
+fn man_page() -> String {
+    let man = clap_mangen::Man::new(config::command());
+    let mut page = Vec::new();
+    man.render_title(&mut page).expect("a title");
+    man.render_name_section(&mut page).expect("a name");
+    man.render_synopsis_section(&mut page).expect("a synopsis");
+    man.render_description_section(&mut page).expect("a description");
+    man.render_options_section(&mut page).expect("options");
+    let mut page = String::from_utf8(page).expect("text");
+    page += ".SH EXTENDED OPTIONS\nOf \\-o; the ones that memcached has and that are missing here are refused with the reason.\n";
+    for row in config::EXTENDED.iter().filter(|row| row.verdict == config::Verdict::Honoured) {
+        let value = match row.takes {
+            config::Takes::Nothing => "",
+            config::Takes::Value => "=\\fINUM\\fR",
+            config::Takes::Either => "[=\\fINUM\\fR]",
+        };
+        page += &format!(".TP\n\\fB{}\\fR{value}\n{}\n", row.name, row.note.replace('`', ""));
+    }
+    page + MAN_TAIL
+}
+
 /// A file that is made, and what it has to hold.
 fn made() -> Vec<(&'static str, String)> {
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    let mut man = Vec::new();
-    clap_mangen::Man::new(config::command()).render(&mut man).expect("a man page");
     let completion = |shell: Shell| {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut config::command(), "ringcached", &mut script);
@@ -34,7 +82,7 @@ fn made() -> Vec<(&'static str, String)> {
     let (head, rest) = compatibility.split_once(BEGIN).expect("the mark before the tables");
     let (_, tail) = rest.split_once(END).expect("the mark behind the tables");
     vec![
-        ("packaging/ringcached.1", text(man)),
+        ("packaging/ringcached.1", man_page()),
         ("packaging/ringcached.bash", completion(Shell::Bash)),
         ("packaging/_ringcached", completion(Shell::Zsh)),
         ("packaging/ringcached.fish", completion(Shell::Fish)),

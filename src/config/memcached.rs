@@ -77,13 +77,7 @@ const OWN_MOVES: &str = "a page moves when a class needs one, by no ratio or win
 pub const FLAGS: &[Row] = &[
     flag('A', "enable-shutdown", Nothing, Honoured, "allows the `shutdown` command"),
     flag('B', "protocol", Value, Honoured, "`auto`, `ascii` (meta included) or `binary`"),
-    flag(
-        'C',
-        "disable-cas",
-        Nothing,
-        Refused,
-        "CAS numbers cost no memory of their own and are always kept; leave it away",
-    ),
+    flag('C', "disable-cas", Nothing, Refused, "every item carries its CAS number; leave it away"),
     flag('D', "delimiter", Value, Honoured, "one byte; turns `stats detail` on from the start"),
     flag('F', "disable-flush-all", Nothing, Honoured, "`CLIENT_ERROR flush_all not allowed`"),
     flag(
@@ -108,7 +102,7 @@ pub const FLAGS: &[Row] = &[
         "`SERVER_ERROR out of memory storing object` instead of evicting",
     ),
     flag('N', "napi-ids", Value, Refused, "connections are spread by --steering instead; try --steering incoming-cpu"),
-    flag('P', "pidfile", Value, Honoured, "written in any case; memcached needs `-d` beside it"),
+    flag('P', "pidfile", Value, Honoured, "written at the start, removed at the end"),
     flag(
         'R',
         "max-reqs-per-event",
@@ -231,16 +225,31 @@ pub const EXTENDED: &[Row] = &[
     ),
     option("hot_lru_pct", Value, Refused, NO_SEGMENTS),
     option("hot_max_factor", Value, Refused, NO_SEGMENTS),
-    option("idle_timeout", Value, Honoured, "seconds, looked at once a second; 0, the default, is never"),
+    option(
+        "idle_timeout",
+        Value,
+        Honoured,
+        "seconds after which a connection that waits for a command is closed; 0, the default, is never",
+    ),
     option(
         "inline_ascii_resp",
         Nothing,
         Refused,
         "reply headers are not stored with items, nor are they in memcached 1.6; leave it away",
     ),
-    option("lru_crawler", Nothing, Honoured, "the default"),
-    option("lru_crawler_sleep", Value, Honoured, "microseconds, 0 to 1000000; default 100"),
-    option("lru_crawler_tocrawl", Value, Honoured, "items per class and run; 0, the default, is all"),
+    option("lru_crawler", Nothing, Honoured, "the crawler frees expired items by itself; the default"),
+    option(
+        "lru_crawler_sleep",
+        Value,
+        Honoured,
+        "microseconds that the crawler pauses between items, 0 to 1000000; default 100",
+    ),
+    option(
+        "lru_crawler_tocrawl",
+        Value,
+        Honoured,
+        "items that the crawler looks at per class and run; 0, the default, is all",
+    ),
     option(
         "lru_maintainer",
         Nothing,
@@ -253,7 +262,7 @@ pub const EXTENDED: &[Row] = &[
     option("no_drop_privileges", Nothing, AlwaysSo, "the server filters no system calls itself"),
     option("no_hashexpand", Nothing, Refused, "the index grows with the items; leave it away"),
     option("no_inline_ascii_resp", Nothing, AlwaysSo, "reply headers are not stored with items"),
-    option("no_lru_crawler", Nothing, Honoured, "as `lru_crawler disable`"),
+    option("no_lru_crawler", Nothing, Honoured, "the crawler rests until `lru_crawler enable`"),
     option(
         "no_lru_maintainer",
         Nothing,
@@ -267,7 +276,7 @@ pub const EXTENDED: &[Row] = &[
         "a connection over -c is always answered and closed, none is left waiting; raise -c",
     ),
     option("no_modern", Nothing, Refused, "memcached 1.4's eviction and slab classes are not built; leave it away"),
-    option("no_slab_automove", Nothing, Honoured, "as `slab_automove=0`"),
+    option("no_slab_automove", Nothing, Honoured, "as `slab_automove=0`: a class that is full evicts its own items"),
     option(
         "no_slab_reassign",
         Nothing,
@@ -276,6 +285,7 @@ pub const EXTENDED: &[Row] = &[
     ),
     option("proxy_arg", Value, Refused, NO_PROXY),
     option("proxy_config", Value, Refused, NO_PROXY),
+    option("proxy_memprofile", Nothing, Refused, NO_PROXY),
     option("proxy_uring", Nothing, Refused, NO_PROXY),
     option(
         "read_buf_mem_limit",
@@ -284,7 +294,12 @@ pub const EXTENDED: &[Row] = &[
         "receive buffers are a fixed pool of each shard, whatever the number of connections; leave it away",
     ),
     option("resp_obj_mem_limit", Value, Refused, "waiting replies are bounded for each connection; leave it away"),
-    option("slab_automove", Either, Honoured, "0 or 1, the default; 2 is refused, there is no more eager way"),
+    option(
+        "slab_automove",
+        Either,
+        Honoured,
+        "1, the default: pages move to the class that needs one; 0: not by themselves; 2 is refused, there is no more eager way",
+    ),
     option("slab_automove_freeratio", Value, Refused, NO_DISK),
     option("slab_automove_ratio", Value, Refused, OWN_MOVES),
     option("slab_automove_window", Value, Refused, OWN_MOVES),
@@ -317,7 +332,7 @@ pub const EXTENDED: &[Row] = &[
     option("track_sizes", Nothing, Honoured, "`stats sizes` counts from the start"),
     option("warm_lru_pct", Value, Refused, NO_SEGMENTS),
     option("warm_max_factor", Value, Refused, NO_SEGMENTS),
-    option("watcher_logbuf_size", Value, Honoured, "KiB for each watcher; default 256"),
+    option("watcher_logbuf_size", Value, Honoured, "KiB of lines that may wait for each watcher; default 256"),
     option(
         "worker_logbuf_size",
         Value,

@@ -23,3 +23,6 @@ pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Obser
 pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
+
+#[cfg(test)]
+mod tests;
