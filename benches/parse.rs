@@ -111,7 +111,7 @@ fn encoding(criterion: &mut Criterion) {
             Form::text(FormTag::Binary { opcode: 0x01, opaque: 1 }),
             Reply::Stored { cas: 1, value_len: 32 },
         ),
-        ("mg-hit", FormTag::MetaGet { quiet: false, value: true }.with(b"v f c"), hit),
+        ("mg-hit", FormTag::MetaGet { quiet: false, value: true, conditional: false }.with(b"v f c"), hit),
     ];
     let mut group = criterion.benchmark_group("encode");
     let mut out = Vec::with_capacity(64 << 10);

@@ -6,7 +6,7 @@ use super::connection::Intake;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Op, Payload, Request, Store, UploadId};
-use crate::protocol::memcache::{FormTag, UploadHead};
+use crate::protocol::memcache::{FormTag, KeyRoom, UploadHead};
 use crate::router::{Errand, Full, PIECE_MAX};
 
 /// Bytes that end a value.
@@ -45,11 +45,13 @@ impl Upload {
     pub(super) fn new(head: &UploadHead<'_>, id: UploadId, owner: usize) -> Self {
         let store = head.store(Payload::Upload(id));
         let (form, meta) = head.form.parts();
+        let mut room = KeyRoom::new();
+        let key = if head.binary_key { room.decode(head.key) } else { head.key };
         Upload {
             id,
             owner,
             hash: head.hash,
-            key: head.key.into(),
+            key: key.into(),
             store,
             form,
             meta: meta.into(),

@@ -36,10 +36,15 @@ pub fn encode(form: Form<'_>, key: &[u8], reply: &Reply<'_>, out: &mut Vec<u8>) 
             }
             Encoded::Done
         }
+        (
+            FormTag::MetaGet { .. }
+            | FormTag::MetaStore { .. }
+            | FormTag::MetaDelete { .. }
+            | FormTag::MetaArithmetic { .. }
+            | FormTag::MetaDebug,
+            _,
+        ) => encode_meta::encode(form, key, reply, out),
         (FormTag::Binary { opcode, opaque }, reply) => binary::encode(opcode, opaque, key, reply, out),
-        (FormTag::MetaGet { .. } | FormTag::MetaStore { .. } | FormTag::MetaDelete { .. }, _) => {
-            encode_meta::encode(form, key, reply, out)
-        }
         (FormTag::Store { noreply }, reply) => {
             if !noreply {
                 out.extend_from_slice(store_line(reply));

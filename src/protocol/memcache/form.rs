@@ -48,11 +48,15 @@ pub enum FormTag {
         quiet: bool,
         /// Show the value.
         value: bool,
+        /// But not to one who has it: the flag `C` names the item's CAS number.
+        conditional: bool,
     },
     /// `ms`.
     MetaStore {
         /// Answer no success.
         quiet: bool,
+        /// Length of the value in bytes, for the flag `s` where it is not stored.
+        value_len: u32,
     },
     /// `md`.
     MetaDelete {
