@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::config::Protocols;
-use crate::protocol::memcache::HEADER_LEN;
+
+/// Length of a packet's head.
+const HEADER_LEN: usize = 24;
 
 const SET: u8 = 0x01;
 const SETQ: u8 = 0x11;
