@@ -27,10 +27,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::admin::AdminControl;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges};
+use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges, settle};
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Report, Router, mesh};
-use crate::server::{Control, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
+use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
 use crate::shard::Shard;
 use crate::storage::StoreConfig;
 
@@ -38,6 +38,8 @@ use crate::storage::StoreConfig;
 /// tasks (the thread was kept off its core that long), glommio 0.9 goes to sleep with tasks that could run, until
 /// something else wakes it. Workers yield by themselves, so nothing needs the timer.
 const PREEMPT_TIMER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// What `-i` prints.
+const LICENSE: &str = include_str!("../LICENSE");
 /// Memory that each executor sets aside for file I/O of its own, in bytes; it only reads an event descriptor.
 const EXECUTOR_IO_MEMORY_BYTES: usize = 128 << 10;
 
@@ -88,6 +90,10 @@ pub fn main(flags: Flags) -> ExitCode {
 }
 
 fn run(flags: Flags) -> Result<(), LaunchError> {
+    if flags.license {
+        print!("{LICENSE}");
+        return Ok(());
+    }
     let print_config = flags.print_config;
     let (config, notices) = Config::load(flags, &Host::observe()?)?;
     if print_config {
@@ -102,6 +108,7 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
     if let Some(user) = &config.user {
         drop_privileges(user)?;
     }
+    settle(&config)?;
     let outcome = serve(config, listeners, set_verbosity);
     unix_file.into_iter().for_each(|path| {
         let _ = std::fs::remove_file(path);
@@ -283,7 +290,12 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     let parser = Parser::new(config.item_size_max_bytes as u64);
     let router = Router::new(shard, mesh);
-    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared }))
+    let rules = Rules {
+        requests_per_turn: config.requests_per_turn,
+        idle_timeout_seconds: config.idle_timeout_seconds,
+        protocols: config.protocols,
+    };
+    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules }))
 }
 
 impl Control for AdminControl {

@@ -4,7 +4,7 @@
 //! Each check is a function of plain data; [`check_host`] reads the data and calls them.
 
 use super::host::number;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, process};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 use std::path::Path;
@@ -22,6 +22,8 @@ pub const FDS_PER_SHARD: u64 = 24;
 /// Files that the process keeps open beside its shards: the standard ones, logs, the control thread.
 pub const FDS_PROCESS: u64 = 32;
 
+/// The kernel's switch of large pages.
+const LARGE_PAGES_SWITCH: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 /// Entries of the ring that is set up to see whether io_uring works.
 const PROBE_ENTRIES: u32 = 8;
 
@@ -31,6 +33,11 @@ pub fn check_host(config: &Config) -> Result<(), ConfigError> {
     let release = nix::sys::utsname::uname().map(|u| u.release().to_string_lossy().into_owned());
     check_kernel(&release.unwrap_or_default())?;
     raise_limit("on locked memory (RLIMIT_MEMLOCK)", Resource::RLIMIT_MEMLOCK, MEMLOCK_MIN_BYTES, check_memlock)?;
+    process::raise_limits(config)?;
+    if config.large_pages_required {
+        let state = std::fs::read_to_string(LARGE_PAGES_SWITCH).unwrap_or_default();
+        check_large_pages(state.trim())?;
+    }
     let needed = open_files_needed(config);
     raise_limit("on open files (RLIMIT_NOFILE)", Resource::RLIMIT_NOFILE, needed, |limit| {
         check_open_files(limit, needed, config.conn_limit)
@@ -62,7 +69,7 @@ fn check_kernel(release: &str) -> Result<(), ConfigError> {
 
 /// Raises the soft limit to `needed` if it is below, and the hard one with it where the process may. `check`
 /// judges the limit that results.
-fn raise_limit(
+pub(super) fn raise_limit(
     name: &'static str,
     resource: Resource,
     needed: u64,
@@ -88,6 +95,14 @@ fn check_memlock(limit: u64) -> Result<(), ConfigError> {
         return Err(ConfigError::Memlock { limit_kib: limit >> 10, needed_kib: MEMLOCK_MIN_BYTES >> 10 });
     }
     Ok(())
+}
+
+/// The kernel marks the state it is in by brackets: `always [madvise] never`. Without the file it has none.
+fn check_large_pages(state: &str) -> Result<(), ConfigError> {
+    if state.contains("[always]") || state.contains("[madvise]") {
+        return Ok(());
+    }
+    Err(ConfigError::NoLargePages { path: LARGE_PAGES_SWITCH.to_owned(), state: state.to_owned() })
 }
 
 /// Files that are open at most: connections, one listener per shard and address, and the server's own.
@@ -161,6 +176,16 @@ mod tests {
         check_memlock(512 << 10).unwrap();
         let error = check_memlock(64 << 10).unwrap_err().to_string();
         assert!(error.contains("64 KiB") && error.contains("ulimit -l 512"), "{error}");
+    }
+
+    #[test]
+    fn large_pages_must_be_had() {
+        check_large_pages("always [madvise] never").unwrap();
+        check_large_pages("[always] madvise never").unwrap();
+        for off in ["always madvise [never]", ""] {
+            let error = check_large_pages(off).unwrap_err().to_string();
+            assert!(error.contains("echo madvise") && error.contains("leave -L away"), "{error}");
+        }
     }
 
     #[test]

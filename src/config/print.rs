@@ -1,5 +1,6 @@
 //! `--print-config`: the effective configuration as TOML that `--config` reads back to the same [`Config`].
 
+use super::extended::Extended;
 use super::flags::Options;
 use super::{Config, cores, size};
 use std::net::SocketAddr;
@@ -27,12 +28,37 @@ impl Config {
             max_item_size: Some(size::format(self.item_size_max_bytes as u64)),
             disable_evictions: Some(!self.evictions),
             disable_flush_all: Some(!self.flush_all_enabled),
+            protocol: Some(self.protocols),
+            max_reqs_per_event: Some(self.requests_per_turn),
+            enable_largepages: Some(self.large_pages_required),
+            lock_memory: Some(self.lock_memory),
+            enable_shutdown: Some(self.enable_shutdown),
+            disable_watch: Some(!self.watch_enabled),
+            disable_dumping: Some(!self.dumping_enabled),
+            // Given, it turns the statistics on.
+            delimiter: self.detail_from_start.then(|| char::from(self.detail_delimiter).to_string()),
+            enable_coredumps: Some(self.core_files),
+            extended: Some(self.extended().to_list()),
             threads: None,
             cores: Some(cores::format(&self.shards)),
             steering: Some(self.steering),
             verbose: self.verbosity,
             pidfile: self.pidfile.clone(),
             user: self.user.as_ref().map(|user| user.name().to_owned()),
+        }
+    }
+}
+
+impl Config {
+    fn extended(&self) -> Extended {
+        Extended {
+            idle_timeout_seconds: self.idle_timeout_seconds,
+            track_sizes: self.track_sizes,
+            crawler_enabled: self.crawler_enabled,
+            crawler_sleep_us: self.crawler_sleep_us,
+            crawler_tocrawl: self.crawler_tocrawl,
+            slab_automove: self.slab_automove,
+            watcher_logbuf_bytes: self.watcher_logbuf_bytes,
         }
     }
 }
@@ -66,6 +92,7 @@ mod tests {
             "-l ::1,10.0.0.1:6,127.0.0.1:0",
             "-m 8200k -I 1025 -t 1",
             "-m 3g -c 7 -b 8 -M -F -U 0 -vvv --cores 6,0-1 --steering cpu -P /run/p -u root",
+            "-A -W -X -D / -B ascii -R 20 -L -k -r -o idle_timeout=9,no_lru_crawler -o track_sizes,slab_automove=0",
         ] {
             let flags = Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap();
             let (config, _) = Config::load(flags, &host()).unwrap();

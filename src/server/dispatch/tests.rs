@@ -287,7 +287,7 @@ fn unread_replies_of_every_kind_stop_a_connection() {
         }
         world.exchange();
         world.dispatch.advance(number);
-        let commands = command.repeat(COMMANDS_PER_CONNECTION);
+        let commands = command.repeat(world.dispatch.rules.requests_per_turn);
         let mut rounds = 0;
         while world.dispatch.connections.at(number).blocked == Blocked::No {
             world.feed(number, commands.as_bytes());
