@@ -13,6 +13,8 @@
 //! - Meta flags that the cache does not serve yet are refused as invalid, never ignored.
 
 mod admin;
+mod admin_text;
+mod dump;
 mod encode;
 mod encode_meta;
 pub mod errors;
@@ -31,7 +33,8 @@ mod store;
 mod tests;
 mod text;
 
-pub use admin::{Admin, AdminForm};
+pub use admin::{Admin, AdminForm, Classes, CrawlerCommand, DumpKind, Streams};
+pub use dump::{DumpedItem, dump_end, dump_line, encode_key_as_uri};
 pub use encode::{Encoded, encode, encode_tail};
 pub use form::{Form, FormTag};
 pub use limits::{
