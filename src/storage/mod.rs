@@ -26,7 +26,7 @@ pub use self::{
     large::VALUE_LEN_MAX,
     store::{
         Arithmetic, ClassStats, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES, ItemValue, ItemView, LargeRef, PINS_MAX,
-        PREFETCH_GROUP, SetArgs, SetMode, SetOutcome, Source, Store, StoreConfig, StoreStats,
+        PREFETCH_GROUP, SetArgs, SetMode, SetOutcome, Source, Store, StoreConfig, StoreStats, Walk, WalkedItem,
     },
 };
 

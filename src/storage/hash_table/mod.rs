@@ -25,6 +25,9 @@
 
 mod bucket;
 mod segment;
+mod walk;
+
+pub(super) use self::walk::{Cursor, PIECE_ITEMS_MAX};
 
 use self::{
     bucket::{Bucket, SLOTS},
@@ -64,6 +67,8 @@ pub(super) struct HashTable {
     /// Number of leading hash bits common to a segment's items, by segment.
     depths: Vec<u8>,
     len: usize,
+    /// Counts from 1 how often everything was forgotten.
+    generation: u32,
 }
 
 impl HashTable {
@@ -86,6 +91,7 @@ impl HashTable {
             // At its full size, so that it is never copied.
             depths: Vec::with_capacity(1 << directory_bits),
             len: 0,
+            generation: 1,
         };
         while table.buckets.committed_bytes() < size_of::<Segment>() << base_bits {
             table.buckets.commit_extent()?;
@@ -107,6 +113,7 @@ impl HashTable {
     pub(super) fn clear(&mut self) {
         self.buckets.reset(size_of::<Segment>() << self.base_bits);
         self.assign_initial_segments();
+        self.generation = self.generation.wrapping_add(1).max(1);
     }
 
     /// Number of items.

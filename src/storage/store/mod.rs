@@ -15,6 +15,7 @@ mod pins;
 mod stats;
 mod uploads;
 mod view;
+mod walk;
 mod write;
 
 pub use self::{
@@ -23,6 +24,7 @@ pub use self::{
     pins::PINS_MAX,
     stats::{ClassStats, StoreStats},
     view::{ItemValue, ItemView, LargeRef},
+    walk::{Walk, WalkedItem},
     write::ITEM_OVERHEAD_BYTES,
 };
 
@@ -74,6 +76,8 @@ pub struct Store {
     pins: Pins,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
+    /// Where the items are that a walk reads next. At most one group and one piece.
+    gathered: Vec<Location>,
 }
 
 impl Store {
@@ -125,6 +129,7 @@ impl Store {
             uploads_bytes: 0,
             pins: Pins::default(),
             scratch: Vec::new(),
+            gathered: Vec::new(),
         })
     }
 
@@ -240,3 +245,5 @@ impl Store {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;
