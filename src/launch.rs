@@ -294,6 +294,10 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         requests_per_turn: config.requests_per_turn,
         idle_timeout_seconds: config.idle_timeout_seconds,
         protocols: config.protocols,
+        dumping_enabled: config.dumping_enabled,
+        watch_enabled: config.watch_enabled,
+        shutdown_enabled: config.enable_shutdown,
+        watcher_buffer_bytes: config.watcher_logbuf_bytes,
     };
     Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules }))
 }
@@ -317,5 +321,10 @@ impl Control for AdminControl {
 
     fn flush_all_enabled(&self) -> bool {
         AdminControl::flush_all_enabled(self)
+    }
+
+    fn shut_down(&self) {
+        // In order, by the same way as from outside.
+        let _ = kill(Pid::this(), Signal::SIGTERM);
     }
 }

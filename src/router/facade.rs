@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::batch::{Batch, Errand, Host, carry_out};
+use super::batch::{Batch, Errand, Host, carry_out, list};
 use super::doorbell::Doorbell;
 use super::mesh::{Full, Mesh};
 use crate::clock::Now;
 use crate::command::{Reply, Request, UploadId};
-use crate::shard::{OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, Traffic};
+use crate::shard::{Listing, OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, Traffic};
 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
 const BATCHES_SERVED_PER_TURN: usize = 32;
@@ -144,6 +144,21 @@ impl<T: Copy> Router<T> {
     /// Carries out an order on the own shard or its host.
     pub fn carry_out(&mut self, order: Order, host: &mut impl Host, now: Now) -> Outcome {
         carry_out(order, &mut self.shard, host, now)
+    }
+
+    /// Writes the next piece of a listing of the own shard. Returns whether there is more.
+    pub fn list(&mut self, listing: &mut Listing, host: &mut impl Host, now: Now, out: &mut Vec<u8>) -> bool {
+        list(listing, &mut self.shard, host, now, out)
+    }
+
+    /// Whether the crawler is on.
+    pub fn crawler_is_enabled(&self) -> bool {
+        true
+    }
+
+    /// How many slab classes a shard has; they are numbered from 1.
+    pub fn classes(&self) -> u32 {
+        self.shard.classes()
     }
 
     /// The own shard's counters.

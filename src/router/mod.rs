@@ -20,4 +20,6 @@ pub use doorbell::Doorbell;
 pub use facade::{Router, owner_of};
 pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 
-pub use crate::shard::{KeyHasher, Order, Outcome, Report, Shard, ShardStats, Subject};
+pub use crate::shard::{
+    Change, ClassSet, KeyHasher, Listing, Order, Outcome, Refusal, Report, Shard, ShardStats, Subject, Walk, WalkedItem,
+};

@@ -1,11 +1,13 @@
 //! Commands that concern the whole server: carried out by every shard, answered once.
 
 use super::dispatch::{Dispatch, block_on_output};
+use super::dump;
 use super::gather::{Gather, GatherKind};
+use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
 use crate::protocol::memcache::{self, Admin};
-use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject};
+use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
@@ -19,6 +21,8 @@ pub trait Control: Send + Sync {
     fn set_verbosity(&self, level: u32);
     /// Whether `flush_all` is allowed.
     fn flush_all_enabled(&self) -> bool;
+    /// Begins to end the server, as SIGTERM does.
+    fn shut_down(&self);
 }
 
 /// What a shard's worker has to say to an order itself.
@@ -28,12 +32,16 @@ impl Host for Local {
     fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
         None
     }
+
+    fn write_item(&mut self, style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>) {
+        dump::write_item(style, item, now, out);
+    }
 }
 
 fn report(outcome: Outcome) -> Option<Report> {
     match outcome {
         Outcome::Report(report) => Some(*report),
-        Outcome::Done => None,
+        Outcome::Done | Outcome::Refused(_) => None,
     }
 }
 
@@ -59,6 +67,21 @@ impl Dispatch {
             }
             Admin::MetaNoop => self.reply(number, b"MN\r\n"),
             Admin::Quit => self.close_after_replies(number),
+            Admin::CacheMemlimit { .. }
+            | Admin::SlabsReassign { .. }
+            | Admin::SlabsAutomove { .. }
+            | Admin::Crawler(_) => return self.run_change(number, admin),
+            Admin::Watch(streams) => self.watch(number, streams),
+            Admin::Shutdown { .. } if !self.rules.shutdown_enabled => {
+                self.reply(number, memcache::errors::SHUTDOWN_DISABLED);
+            }
+            Admin::Shutdown { is_known: false } => self.reply(number, memcache::errors::SHUTDOWN_MODE),
+            Admin::Shutdown { is_known: true } => {
+                // Without a word, as in memcached.
+                self.close_after_replies(number);
+                self.control.shut_down();
+            }
+            Admin::Dump(kind, classes) => self.begin_dump(number, kind, classes),
             Admin::FlushAll { .. } if !self.control.flush_all_enabled() => {
                 self.reply(number, b"CLIENT_ERROR flush_all not allowed\r\n");
             }
@@ -102,6 +125,8 @@ impl Dispatch {
         let reply = match &gather.kind {
             GatherKind::FlushAll { noreply: true } => Vec::new(),
             GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
+            GatherKind::Change { noreply: true, .. } => Vec::new(),
+            GatherKind::Change { change, noreply: false } => runtime::answer(*change, &gather.outcomes).to_vec(),
             GatherKind::StatsReset => b"RESET\r\n".to_vec(),
             GatherKind::Stats(args) => {
                 let reports: Vec<Report> = gather.outcomes.into_iter().filter_map(report).collect();

@@ -15,13 +15,14 @@ use std::sync::Arc;
 use super::connection::{Blocked, Closing, Connection, Intake};
 use super::connections::Connections;
 use super::control::Control;
+use super::dump::Dumps;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
 use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
-use super::replies::Stream;
+use super::replies::{Left, Stream};
 use super::rules::Rules;
-use super::worker::{Ticket, WorkerRouter};
+use super::worker::{Shared, Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
 use crate::protocol::detect::{self, Protocol};
@@ -66,10 +67,12 @@ pub(super) struct Dispatch {
     pub(super) owed: Vec<VecDeque<Errand<'static>>>,
     pub(super) marks: Vec<Mark>,
     pub(super) gathers: Gathers,
+    pub(super) dumps: Dumps,
     pub(super) parser: Parser,
     pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
     pub(super) control: Arc<dyn Control>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Dispatch {
@@ -92,10 +95,12 @@ impl Dispatch {
             owed,
             marks: Vec::new(),
             gathers: Gathers::default(),
+            dumps: Dumps::default(),
             parser,
             rules: Rules::default(),
             hasher,
             control,
+            shared: Arc::default(),
         }
     }
 
@@ -396,8 +401,11 @@ impl Dispatch {
         if let Intake::Upload(upload) = std::mem::replace(&mut connection.intake, Intake::Commands) {
             self.abort_upload(&upload);
         }
-        for stream in queue.into_iter().flat_map(|queue| queue.into_streams()) {
-            self.owe(stream.owner, Errand::Unpin(stream.pin));
+        for left in queue.into_iter().flat_map(|queue| queue.into_left()) {
+            match left {
+                Left::Stream(stream) => self.owe(stream.owner, Errand::Unpin(stream.pin)),
+                Left::Dump(id) => self.dumps.remove(id, &self.shared),
+            }
         }
     }
 }

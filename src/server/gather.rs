@@ -1,12 +1,13 @@
 //! Commands that every shard must answer before the client is.
 
 use super::replies::Sequence;
-use crate::router::Outcome;
+use crate::router::{Change, Outcome};
 
 /// What is gathered.
 pub(super) enum GatherKind {
     FlushAll { noreply: bool },
     StatsReset,
+    Change { change: Change, noreply: bool },
     Stats(Box<[u8]>),
 }
 

@@ -11,6 +11,8 @@ pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;
 pub(super) const INPUT_HIGH_BYTES: usize = 64 << 10;
 /// Completions taken in one turn.
 pub(super) const COMPLETIONS_PER_TURN: usize = 512;
+/// Dumps under way over all shards' connections: each takes one piece of a turn of the shard that it lists.
+pub(super) const DUMPS_MAX: usize = 4;
 /// Commands that are prefetched together and then executed.
 pub(super) const GROUP: usize = 32;
 /// Connections that are looked at in one tick for having been silent too long; the next ones in the next tick. Some

@@ -48,6 +48,13 @@ pub enum Ticket {
         /// Its generation.
         generation: u32,
     },
+    /// To the dump at the front of a connection's queue.
+    Dump {
+        /// The connection's number.
+        connection: u32,
+        /// Its generation.
+        generation: u32,
+    },
     /// To a command that all shards answer.
     Gather(u32),
     /// Nowhere.
@@ -65,6 +72,8 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// Workers that have answered all they had received.
     pub drained: AtomicUsize,
+    /// Dumps under way.
+    pub dumps: AtomicUsize,
 }
 
 /// Sent to a connection over the limit, which is then closed.
@@ -130,6 +139,7 @@ impl Worker {
             sends: Vec::new(),
         };
         worker.dispatch.rules = rules;
+        worker.dispatch.shared = worker.shared.clone();
         for (index, listener) in (0u32..).zip(&worker.listeners) {
             worker.ring.accept(index, listener.as_fd());
         }

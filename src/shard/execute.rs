@@ -25,10 +25,10 @@ const _: () = assert!(command::INLINE_VALUE_MAX == storage::INLINE_VALUE_MAX, "b
 
 /// A store with its counters, on one core.
 pub struct Shard {
-    store: Store,
+    pub(super) store: Store,
     counters: Counters,
     traffic: Traffic,
-    limit_bytes: u64,
+    pub(super) limit_bytes: u64,
     /// Why there is no room for a LARGE value that is being received. At most one per connection.
     failed_uploads: HashMap<u64, StoreError>,
     /// When `flush_all` with a delay is to take effect.
@@ -383,6 +383,11 @@ impl Shard {
                 self.flush_all(delay, now);
             }
             Order::StatsReset => self.reset_stats(),
+            Order::Change(change) => {
+                if let Err(refusal) = self.change(change, now) {
+                    return Outcome::Refused(refusal);
+                }
+            }
             Order::Report(Subject::General) => return Outcome::Report(Box::new(Report::General(self.stats()))),
         }
         Outcome::Done

@@ -3,12 +3,18 @@
 //! It sees requests and replies, the store, and the time it is given. It knows no protocol, no socket and no
 //! other shard: whose keys it is asked for is the router's business.
 
+mod change;
 mod counters;
 mod execute;
 mod hasher;
+mod listing;
 mod order;
 
+pub use change::{Change, Refusal};
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
+pub use listing::{ClassSet, Listing};
 pub use order::{Order, Outcome, Report, Subject};
+
+pub use crate::storage::{Walk, WalkedItem};

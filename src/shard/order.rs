@@ -1,5 +1,6 @@
 //! What the server asks of every shard, beside requests for keys.
 
+use super::change::{Change, Refusal};
 use super::counters::ShardStats;
 use crate::clock::Exptime;
 
@@ -10,6 +11,8 @@ pub enum Order {
     FlushAll(Exptime),
     /// Set the counters to zero.
     StatsReset,
+    /// Change a setting.
+    Change(Change),
     /// Report.
     Report(Subject),
 }
@@ -26,6 +29,8 @@ pub enum Subject {
 pub enum Outcome {
     /// Done; there is nothing to say.
     Done,
+    /// Not done.
+    Refused(Refusal),
     /// The report asked for.
     Report(Box<Report>),
 }

@@ -98,6 +98,8 @@ pub const UNEXPECTED_REPLY: &[u8] = b"SERVER_ERROR unexpected reply\r\n";
 
 /// The end of a read's answer.
 pub const END: &[u8] = b"END\r\n";
+/// The end of an `mgdump`, and what `mg` says of a miss.
+pub const META_END: &[u8] = b"EN\r\n";
 /// An administrative command is done.
 pub const OK: &[u8] = b"OK\r\n";
 /// Statistics are reset.

@@ -30,6 +30,8 @@ impl Control for Silent {
     fn flush_all_enabled(&self) -> bool {
         true
     }
+
+    fn shut_down(&self) {}
 }
 
 /// The shard under test is number 0; the others only serve.
