@@ -162,6 +162,7 @@ impl World {
             evictions: memory != Memory::LittleWithoutEvictions,
             huge_pages: false,
             first_cas: 1,
+            cas_step: 1,
         };
         let store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
         World { store, model: BTreeMap::new(), now: 100, last_cas: 0, pins: Vec::new(), memory }

@@ -8,13 +8,19 @@ mod counters;
 mod execute;
 mod hasher;
 mod listing;
+mod observe;
 mod order;
+mod prefixes;
+mod rare;
+mod watched;
 
 pub use change::{Change, Refusal};
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
 pub use listing::{ClassSet, Listing};
+pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Observations, StoreStatus, Streams};
 pub use order::{Order, Outcome, Report, Subject};
+pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 
 pub use crate::storage::{Walk, WalkedItem};

@@ -25,8 +25,9 @@ pub use self::{
     item::{INLINE_VALUE_MAX, KEY_LEN_MAX},
     large::VALUE_LEN_MAX,
     store::{
-        Arithmetic, ClassStats, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES, ItemValue, ItemView, LargeRef, PINS_MAX,
-        PREFETCH_GROUP, SetArgs, SetMode, SetOutcome, Source, Store, StoreConfig, StoreStats, Walk, WalkedItem,
+        Arithmetic, ArithmeticArgs, ClassCommands, ClassStats, DeleteArgs, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES,
+        ItemDetails, ItemValue, ItemView, LargeRef, Look, PINS_MAX, PREFETCH_GROUP, SetArgs, SetMode, SetOutcome,
+        Source, Store, StoreConfig, StoreStats, Walk, WalkedItem,
     },
 };
 

@@ -1,26 +1,31 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
-//! This file has the type, reading and removing; `write` storing, `combine` append and prepend, `arithmetic`
-//! incr and decr, `memory` allocation and eviction, `uploads` and `pins` LARGE values, `flush`, `stats`, `check`.
+//! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
+//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
+//! LARGE values, `commands` what is counted by class, `flush`, `stats`, `check`.
 
 mod args;
 mod arithmetic;
 #[cfg(any(test, debug_assertions))]
 mod check;
 mod combine;
+mod commands;
+mod delete;
 mod flush;
 mod found;
 mod memory;
 mod pins;
 mod stats;
+mod touch;
 mod uploads;
 mod view;
 mod walk;
 mod write;
 
 pub use self::{
-    args::{Arithmetic, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
-    found::Found,
+    args::{Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    commands::ClassCommands,
+    found::{Found, ItemDetails, Look},
     pins::PINS_MAX,
     stats::{ClassStats, StoreStats},
     view::{ItemValue, ItemView, LargeRef},
@@ -30,7 +35,7 @@ pub use self::{
 
 use self::{pins::Pins, stats::Counters};
 use super::{
-    error::StorageError,
+    error::{StorageError, StoreError},
     eviction::Eviction,
     hash_table::{Candidate, HashTable},
     item::{self, Header},
@@ -71,6 +76,8 @@ pub struct Store {
     /// The item whose successor is being allocated; eviction passes it over.
     protected: Location,
     counters: Counters,
+    /// By class.
+    commands: Vec<ClassCommands>,
     uploads: HashMap<u64, Upload, RandomState>,
     uploads_bytes: u64,
     pins: Pins,
@@ -126,6 +133,7 @@ impl Store {
             config,
             protected: Location::NONE,
             counters: Counters::new(classes),
+            commands: vec![ClassCommands::default(); classes],
             uploads_bytes: 0,
             pins: Pins::default(),
             scratch: Vec::new(),
@@ -184,27 +192,20 @@ impl Store {
     }
 
     /// Sets an item's deadline, marks it as read and reads it. Its CAS number stays.
-    pub fn touch(&mut self, hash: u64, key: &[u8], deadline: Deadline, now: Seconds) -> Option<ItemView<'_>> {
-        let found = self.find_to_touch(hash, key, deadline, now)?;
+    ///
+    /// # Errors
+    /// As [`Store::find_to_touch`].
+    pub fn touch(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        deadline: Deadline,
+        now: Seconds,
+    ) -> Result<Option<ItemView<'_>>, StoreError> {
+        let Some(found) = self.find_to_touch(hash, key, deadline, now)? else { return Ok(None) };
+        self.bump(found, now);
         // The view has the new deadline and the old fetched mark.
-        Some(self.found_view(found))
-    }
-
-    /// Removes an item, if `compare_cas` is absent or its CAS number.
-    pub fn delete(&mut self, hash: u64, key: &[u8], compare_cas: Option<u64>, now: Seconds) -> DeleteOutcome {
-        let Some((location, header)) = self.find_live(hash, key, now) else { return DeleteOutcome::NotFound };
-        if compare_cas.is_some_and(|cas| cas != item::cas(header, self.slab.chunk(location))) {
-            return DeleteOutcome::Exists;
-        }
-        self.unlink(hash, location);
-        DeleteOutcome::Deleted
-    }
-
-    /// Removes an item if there is one: for a write that was refused before it came here.
-    pub fn remove_any(&mut self, hash: u64, key: &[u8]) {
-        if let Some(location) = self.find(hash, key) {
-            self.unlink(hash, location);
-        }
+        Ok(Some(self.found_view(found)))
     }
 
     #[inline(always)]
@@ -236,9 +237,14 @@ impl Store {
         self.unlink(hash, location);
     }
 
-    fn take_cas(&mut self) -> u64 {
+    /// The CAS number of what is written: the one that was asked for, or the next, which that does not move.
+    #[inline(always)]
+    fn cas_for(&mut self, asked: Option<u64>) -> u64 {
+        if let Some(cas) = asked {
+            return cas;
+        }
         let cas = self.next_cas;
-        self.next_cas += 1;
+        self.next_cas = cas.wrapping_add(self.config.cas_step);
         cas
     }
 }
