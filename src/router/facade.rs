@@ -153,7 +153,7 @@ impl<T: Copy> Router<T> {
 
     /// Whether the crawler is on.
     pub fn crawler_is_enabled(&self) -> bool {
-        true
+        self.shard.crawler_is_enabled()
     }
 
     /// How many slab classes a shard has; they are numbered from 1.

@@ -125,10 +125,13 @@ impl Dispatch {
             return self.reply(number, errors::CRAWLER_DISABLED);
         }
         if !self.rules.dumping_enabled {
-            return self.reply(number, match kind {
-                DumpKind::Meta => errors::METADUMP_DISABLED,
-                DumpKind::Mg => errors::MGDUMP_DISABLED,
-            });
+            return self.reply(
+                number,
+                match kind {
+                    DumpKind::Meta => errors::METADUMP_DISABLED,
+                    DumpKind::Mg => errors::MGDUMP_DISABLED,
+                },
+            );
         }
         let Some(classes) = class_set(classes, self.router.classes()) else {
             return self.reply(number, errors::CRAWLER_BAD_CLASS);
@@ -182,9 +185,9 @@ pub(super) fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut V
     let unix = |second: u32| now.epoch_unix + i64::from(second);
     let dumped = DumpedItem {
         key: item.key,
-        binary_key: false,
+        binary_key: item.binary_key,
         expires_unix: (item.deadline != Deadline::NEVER).then(|| unix(item.deadline.raw())),
-        accessed_unix: now.unix(),
+        accessed_unix: unix(item.accessed.0),
         cas: item.cas,
         fetched: item.was_fetched,
         class: item.class,

@@ -2,6 +2,7 @@
 
 use super::{ClassSet, Shard};
 use crate::clock::Now;
+use crate::storage::{CRAWL_PACE_ITEMS_MAX, CrawlStart, Reassigned};
 
 /// A change that every shard makes. Small, since it crosses cores by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

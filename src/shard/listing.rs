@@ -2,30 +2,7 @@
 
 use super::Shard;
 use crate::clock::Now;
-use crate::storage::{Walk, WalkedItem};
-
-/// Slab classes by number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClassSet([u64; 4]);
-
-impl ClassSet {
-    /// Every class.
-    pub const ALL: ClassSet = ClassSet([u64::MAX; 4]);
-
-    /// Adds a class. False, and nothing is added, if the number is above 255.
-    pub fn insert(&mut self, class: u32) -> bool {
-        let fits = class < u64::BITS * 4;
-        if fits {
-            self.0[(class / u64::BITS) as usize] |= 1 << (class % u64::BITS);
-        }
-        fits
-    }
-
-    /// Whether a class is in it.
-    pub fn contains(&self, class: u32) -> bool {
-        self.0.get((class / u64::BITS) as usize).is_some_and(|word| word >> (class % u64::BITS) & 1 != 0)
-    }
-}
+use crate::storage::{ClassSet, Walk, WalkedItem};
 
 /// Which items are to be listed, and where the listing of a shard stands. Small, since it crosses cores by value.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +35,6 @@ impl Shard {
 
     /// How many slab classes there are; they are numbered from 1.
     pub fn classes(&self) -> u32 {
-        255
+        self.store.classes()
     }
 }

@@ -18,9 +18,9 @@ pub use change::{Change, Refusal};
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
-pub use listing::{ClassSet, Listing};
+pub use listing::Listing;
 pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Observations, StoreStatus, Streams};
 pub use order::{Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 
-pub use crate::storage::{Walk, WalkedItem};
+pub use crate::storage::{ClassSet, Removal, Walk, WalkedItem};

@@ -139,7 +139,9 @@ mod tests {
     fn an_mgdump_line_is_a_command_for_the_item() {
         let mg = |key: &[u8], binary_key| line(DumpKind::Mg, &DumpedItem { binary_key, ..item(key) });
         assert_eq!(mg(b"plain", false), "mg plain\r\n");
-        for (key, encoded) in [(&b"f"[..], "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"\xff\xfe\x00\x3e", "//4APg==")] {
+        for (key, encoded) in
+            [(&b"f"[..], "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"\xff\xfe\x00\x3e", "//4APg==")]
+        {
             assert_eq!(mg(key, true), format!("mg {encoded} b\r\n"));
         }
     }

@@ -2,7 +2,9 @@
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
 //! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
-//! LARGE values, `commands` what is counted by class, `flush`, `stats`, `check`.
+//! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
+//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
+//! `sizes` count.
 
 mod args;
 mod arithmetic;
@@ -10,11 +12,17 @@ mod arithmetic;
 mod check;
 mod combine;
 mod commands;
+mod counters;
+mod crawl;
 mod delete;
 mod flush;
 mod found;
+mod limit;
 mod memory;
 mod pins;
+mod reassign;
+mod removals;
+mod sizes;
 mod stats;
 mod touch;
 mod uploads;
@@ -25,15 +33,20 @@ mod write;
 pub use self::{
     args::{Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
     commands::ClassCommands,
+    crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
+    limit::LimitError,
     pins::PINS_MAX,
+    reassign::Reassigned,
+    removals::{REMOVALS_BYTES_MAX, Reason, Removal},
+    sizes::SizeHistogram,
     stats::{ClassStats, StoreStats},
     view::{ItemValue, ItemView, LargeRef},
     walk::{Walk, WalkedItem},
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{pins::Pins, stats::Counters};
+use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
 use super::{
     error::{StorageError, StoreError},
     eviction::Eviction,
@@ -78,6 +91,13 @@ pub struct Store {
     counters: Counters,
     /// By class.
     commands: Vec<ClassCommands>,
+    crawl: Crawl,
+    removals: Removals,
+    /// Whether a class may take pages from others when it has some of its own.
+    automove: bool,
+    shrinking: Option<Shrinking>,
+    /// The highest memory limit that addresses were reserved for.
+    limit_bytes_max: usize,
     uploads: HashMap<u64, Upload, RandomState>,
     uploads_bytes: u64,
     pins: Pins,
@@ -119,8 +139,13 @@ impl Store {
         // The last unit of the address range must stay unused: it is `Location::NONE`.
         let capacity_bytes = limit_bytes.next_multiple_of(extent_bytes).min(ADDRESSABLE_BYTES - PAGE_BYTES);
         let refused = |source| StorageError::Reserve { bytes: capacity_bytes, source };
-        let slab = Slab::new(capacity_bytes / extent_bytes * extent_bytes, extent_bytes, big && config.huge_pages)
+        let huge_pages = big && config.huge_pages;
+        // Room to raise the limit later, if the kernel grants it: it costs nothing but addresses.
+        let roomy_bytes = capacity_bytes.max(limit::reserve_bytes(limit_bytes)) / extent_bytes * extent_bytes;
+        let slab = Slab::new(roomy_bytes, extent_bytes, huge_pages)
+            .or_else(|_| Slab::new(capacity_bytes / extent_bytes * extent_bytes, extent_bytes, huge_pages))
             .map_err(refused)?;
+        let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
         Ok(Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
@@ -134,6 +159,11 @@ impl Store {
             protected: Location::NONE,
             counters: Counters::new(classes),
             commands: vec![ClassCommands::default(); classes],
+            crawl: Crawl::new(),
+            removals: Removals::default(),
+            automove: true,
+            shrinking: None,
+            limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
             scratch: Vec::new(),
@@ -232,8 +262,7 @@ impl Store {
 
     #[cold]
     fn expire(&mut self, hash: u64, location: Location, header: Header) {
-        self.counters.expired += 1;
-        self.counters.expired_unfetched += u64::from(!header.is_fetched());
+        self.counters.expired_on_access(self.slab.class_at(location), header);
         self.unlink(hash, location);
     }
 
@@ -249,6 +278,8 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod manage_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Listing a store piece by piece while it is in use: for dumps, histograms, and copies of what is there.
 
-use super::{ITEM_OVERHEAD_BYTES, Store};
+use super::{ITEM_OVERHEAD_BYTES, Store, counters::Counters};
 use crate::{
     clock::{Deadline, Seconds},
     storage::{
         hash_table::{Cursor, PIECE_ITEMS_MAX},
         item::{self, Header},
         location::Location,
-        slab::ClassId,
+        slab::{ClassId, Slab},
     },
 };
 
@@ -31,6 +31,10 @@ pub struct WalkedItem<'a> {
     pub deadline: Deadline,
     /// Whether it has been read.
     pub was_fetched: bool,
+    /// When it was last accessed, noted once a minute.
+    pub accessed: Seconds,
+    /// Whether its key was sent in base64 when it was stored.
+    pub binary_key: bool,
     /// The number of its slab class, from 1; of a LARGE one the class of its record.
     pub class: u32,
     /// Bytes of the value.
@@ -59,7 +63,7 @@ impl Store {
     ) -> bool {
         let mut budget = budget.max(1);
         loop {
-            let more = self.gather(&mut walk.0, &mut budget);
+            let more = self.gather(&mut walk.0, &mut budget, |_, _, _| true);
             for &location in &self.gathered {
                 let header = self.slab.header(location);
                 if !header.deadline().is_past(now) {
@@ -72,21 +76,31 @@ impl Store {
         }
     }
 
-    /// Collects the next items' locations, and starts loading them. False if the walk has ended.
-    pub(super) fn gather(&mut self, cursor: &mut Cursor, budget: &mut usize) -> bool {
-        let Store { table, slab, gathered, .. } = self;
+    /// Collects the next items' locations, of those that are wanted, and starts loading them. False if the walk has
+    /// ended.
+    #[inline]
+    pub(super) fn gather(
+        &mut self,
+        cursor: &mut Cursor,
+        budget: &mut usize,
+        mut is_wanted: impl FnMut(&Slab, &mut Counters, Location) -> bool,
+    ) -> bool {
+        let Store { table, slab, counters, gathered, .. } = self;
         gathered.clear();
         gathered.reserve(WALK_GROUP + PIECE_ITEMS_MAX);
         while *budget > 0 && gathered.len() < WALK_GROUP {
-            let before = gathered.len();
+            let mut passed = 1;
             let more = table.walk_piece(cursor, |location| {
-                slab.prefetch(location);
-                gathered.push(location);
+                passed += 1;
+                if is_wanted(slab, counters, location) {
+                    slab.prefetch(location);
+                    gathered.push(location);
+                }
             });
             if !more {
                 return false;
             }
-            *budget = budget.saturating_sub(1 + gathered.len() - before);
+            *budget = budget.saturating_sub(passed);
         }
         true
     }
@@ -102,17 +116,12 @@ impl Store {
             cas: item::cas(header, chunk),
             deadline: header.deadline(),
             was_fetched: header.is_fetched(),
+            accessed: item::access(header, chunk),
+            binary_key: header.has_binary_key(),
             class: self.class_of_item(location, header).number(),
             value_len,
             size_bytes: item_size(key.len(), value_len, flags),
         }
-    }
-
-    #[inline(always)]
-    pub(super) fn class_of_item(&self, location: Location, header: Header) -> ClassId {
-        // An inline item always lies in the class of its length: no need to look at the page's metadata.
-        let by_length = self.slab.classes.class_of(header.item_len()).filter(|_| !header.is_large());
-        by_length.unwrap_or_else(|| self.slab.class_at(location))
     }
 }
 
