@@ -85,6 +85,11 @@ pub(super) fn general(sum: &ShardStats, shards: usize, config: &Config, process:
     lines.add("evicted_unfetched", sum.evicted_unfetched);
     lines.add("evictions", sum.evictions);
     lines.add("reclaimed", sum.reclaimed);
+    lines.add("log_worker_dropped", traffic.log_worker_dropped);
+    lines.add("log_worker_written", traffic.log_worker_written);
+    lines.add("log_watcher_skipped", traffic.log_watcher_skipped);
+    lines.add("log_watcher_sent", traffic.log_watcher_sent);
+    lines.add("log_watchers", traffic.log_watchers);
     lines.add("large_uploads_bytes", sum.uploads_bytes);
     lines.add("large_pins", sum.pins);
     lines.add("forwarded_requests", traffic.forwarded_out);

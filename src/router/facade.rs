@@ -156,6 +156,11 @@ impl<T: Copy> Router<T> {
         self.shard.crawler_is_enabled()
     }
 
+    /// The own shard, to ask what it has observed.
+    pub fn shard_mut(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+
     /// How many slab classes a shard has; they are numbered from 1.
     pub fn classes(&self) -> u32 {
         self.shard.classes()

@@ -21,5 +21,6 @@ pub use facade::{Router, owner_of};
 pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 
 pub use crate::shard::{
-    Change, ClassSet, KeyHasher, Listing, Order, Outcome, Refusal, Report, Shard, ShardStats, Subject, Walk, WalkedItem,
+    Change, ClassSet, Event as Observed, KeyHasher, Listing, Observation, Order, Outcome, Reason, Refusal, Removal,
+    Report, Shard, ShardStats, Streams as ObservedStreams, Subject, Walk, WalkedItem,
 };

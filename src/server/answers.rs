@@ -91,6 +91,9 @@ impl Dispatch {
     pub(super) fn advance(&mut self, number: u32) {
         let Dispatch { connections, pool, router, dumps, touched, .. } = self;
         let connection = connections.at(number);
+        if let Some(watcher) = connection.watcher.clone() {
+            watcher.drain(output(connection, pool));
+        }
         while let Some(queue) = &mut connection.queue {
             if connection.out.capacity() == 0 && !queue.is_empty() {
                 connection.out = pool.take();

@@ -48,6 +48,10 @@ fn report(outcome: Outcome) -> Option<Report> {
 impl Dispatch {
     /// Serves what other shards have sent.
     pub(super) fn serve(&mut self) {
+        if self.watch.is_on() {
+            // Their connections are not known here.
+            self.router.shard_mut().observe_for(0);
+        }
         self.router.serve(&mut Local, self.now);
     }
 

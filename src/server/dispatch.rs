@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use super::connection::{Blocked, Closing, Connection, Intake};
@@ -22,6 +23,7 @@ use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
 use super::replies::{Left, Stream};
 use super::rules::Rules;
+use super::watch::Watch;
 use super::worker::{Shared, Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
@@ -68,6 +70,7 @@ pub(super) struct Dispatch {
     pub(super) marks: Vec<Mark>,
     pub(super) gathers: Gathers,
     pub(super) dumps: Dumps,
+    pub(super) watch: Watch,
     pub(super) parser: Parser,
     pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
@@ -83,6 +86,7 @@ impl Dispatch {
         control: Arc<dyn Control>,
         now: Now,
     ) -> Self {
+        let watch = Watch::new(router.bell().clone());
         let owed = (0..router.shards()).map(|_| VecDeque::new()).collect();
         Dispatch {
             connections: Connections::default(),
@@ -96,6 +100,7 @@ impl Dispatch {
             marks: Vec::new(),
             gathers: Gathers::default(),
             dumps: Dumps::default(),
+            watch,
             parser,
             rules: Rules::default(),
             hasher,
@@ -251,7 +256,7 @@ impl Dispatch {
     /// Executes or forwards one request of an open connection.
     #[inline]
     pub(super) fn run(&mut self, number: u32, request: &Request<'_>, form: Form<'_>, owner: usize) -> Result<(), Full> {
-        let Dispatch { connections, router, pool, now, touched, .. } = self;
+        let Dispatch { connections, router, pool, now, touched, watch, .. } = self;
         let connection = connections.at(number);
         if owner != router.own() {
             let queue = connection.queue.get_or_insert_default();
@@ -265,6 +270,9 @@ impl Dispatch {
             queue.push_waiting();
             block_on_output(connection);
             return Ok(());
+        }
+        if watch.is_on() {
+            router.shard_mut().observe_for(connection.socket().as_raw_fd());
         }
         let reply = router.execute(request, *now);
         touch(connection, touched, number);
@@ -397,6 +405,7 @@ impl Dispatch {
         connection.tail = Default::default();
         connection.need = None;
         self.pool.give(std::mem::take(&mut connection.out));
+        let watched = connection.watcher.is_some();
         let queue = connection.queue.take();
         if let Intake::Upload(upload) = std::mem::replace(&mut connection.intake, Intake::Commands) {
             self.abort_upload(&upload);
@@ -406,6 +415,9 @@ impl Dispatch {
                 Left::Stream(stream) => self.owe(stream.owner, Errand::Unpin(stream.pin)),
                 Left::Dump(id) => self.dumps.remove(id, &self.shared),
             }
+        }
+        if watched {
+            self.unwatch(number);
         }
     }
 }

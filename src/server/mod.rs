@@ -17,6 +17,7 @@ mod input;
 mod intake;
 mod limits;
 pub mod listener;
+mod peer;
 mod pool;
 mod replies;
 pub mod ring;
@@ -24,6 +25,7 @@ mod rules;
 mod runtime;
 pub mod steering;
 mod stop;
+mod watch;
 mod worker;
 
 pub use control::Control;

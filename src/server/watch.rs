@@ -17,8 +17,9 @@ use super::connection::{Connection, Intake};
 use super::dispatch::{Dispatch, touch};
 use super::limits::{CONNECTION_EVENTS_MAX, OUTPUT_HIGH_BYTES, WATCHERS_MAX};
 use super::peer::PeerName;
-use crate::protocol::memcache::{Event, Stamp, Streams, errors, event_line, skipped_line};
-use crate::router::Doorbell;
+use crate::clock::Seconds;
+use crate::protocol::memcache::{Event, EventItem, Stamp, Streams, errors, event_line, skipped_line};
+use crate::router::{Doorbell, Observation, Observed, ObservedStreams, Reason, Removal};
 
 /// Everybody who watches, over all shards.
 #[derive(Debug, Default)]
@@ -184,9 +185,9 @@ impl Watch {
     }
 
     /// Adds an event to the lines of this turn.
-    fn write(&mut self, stamp: &mut Stamp, event: &Event<'_>) {
-        stamp.gid += 1;
-        event_line(*stamp, event, &mut self.lines);
+    fn write(&mut self, unix: Duration, gids: &AtomicU64, event: &Event<'_>) {
+        let gid = gids.fetch_add(1, Ordering::Relaxed) + 1;
+        event_line(Stamp { unix, gid }, event, &mut self.lines);
         self.ends.push((self.lines.len(), event.stream()));
     }
 
@@ -270,7 +271,16 @@ impl Dispatch {
         watch.version = version;
         watch.watchers.clone_from(&self.shared.watchers.lock());
         watch.streams = watch.watchers.iter().fold(Streams::default(), |all, watcher| all | watcher.streams);
-        self.router.observe(watch.streams.bits());
+        let streams = watch.streams;
+        let shard = self.router.shard_mut();
+        let observed = [
+            (Streams::FETCHERS, ObservedStreams::FETCHERS),
+            (Streams::MUTATIONS, ObservedStreams::MUTATIONS),
+            (Streams::DELETIONS, ObservedStreams::DELETIONS),
+        ];
+        let wanted = observed.into_iter().filter(|(stream, _)| streams.intersects(*stream));
+        shard.observe(wanted.fold(ObservedStreams::NONE, |all, (_, stream)| all.and(stream)));
+        shard.observe_removals(streams.intersects(Streams::EVICTIONS));
     }
 
     /// Brings lines that have come to the own connections that watch.
@@ -285,26 +295,62 @@ impl Dispatch {
 
     /// Tells the watchers what has happened in this turn.
     pub(super) fn tell_watchers(&mut self, unix: Duration) {
-        let Dispatch { watch, router, shared, rules, .. } = self;
-        let mut stamp = Stamp { unix, gid: 0 };
-        watch.lines.clear();
-        watch.ends.clear();
+        let Dispatch { watch, router, shared, rules, now, .. } = self;
+        let seconds = now.seconds;
+        let gids = &shared.watchers.events;
         let connections = std::mem::take(&mut watch.connections);
         for event in connections.iter().filter(|event| event.closed.is_none()) {
-            watch.write(&mut stamp, &Event::ConnNew(event.peer.peer(event.fd)));
+            watch.write(unix, gids, &Event::ConnNew(event.peer.peer(event.fd)));
         }
+        let shard = router.shard_mut();
+        let mut dropped = shard.take_removals(|removal| {
+            if removal.reason == Reason::Evicted {
+                watch.write(unix, gids, &evicted(&removal, seconds));
+            }
+        });
+        let observations = shard.take_observations();
+        for observation in observations.iter() {
+            watch.write(unix, gids, &observed(&observation));
+        }
+        dropped += observations.dropped;
         for event in &connections {
             if let Some(reason) = event.closed {
-                watch.write(&mut stamp, &Event::ConnClose { peer: event.peer.peer(event.fd), reason });
+                watch.write(unix, gids, &Event::ConnClose { peer: event.peer.peer(event.fd), reason });
             }
         }
-        if watch.ends.is_empty() {
+        if watch.ends.is_empty() && dropped == 0 {
             return;
         }
-        let _ = shared;
+        let written = watch.ends.len() as u64;
         let (sent, skipped) = watch.hand_over(router.own(), rules.watcher_buffer_bytes);
         let traffic = router.traffic_mut();
+        traffic.log_worker_written += written;
+        traffic.log_worker_dropped += dropped;
         traffic.log_watcher_sent += sent;
         traffic.log_watcher_skipped += skipped;
+    }
+}
+
+/// What is said of an eviction.
+fn evicted<'a>(removal: &Removal<'a>, now: Seconds) -> Event<'a> {
+    let &Removal { key, was_fetched, deadline, class, value_len, accessed, .. } = removal;
+    Event::Eviction {
+        fetched: was_fetched,
+        ttl_seconds: deadline.remaining(now).map_or(-1, i64::from),
+        idle_seconds: now.0.saturating_sub(accessed.0),
+        item: EventItem { key, class, fd: 0, value_len },
+    }
+}
+
+/// What is said of what a shard has observed.
+fn observed<'a>(observation: &Observation<'a>) -> Event<'a> {
+    let &Observation { event, key, class, value_len, origin, .. } = observation;
+    let item = EventItem { key, class: class.into(), fd: origin, value_len };
+    match event {
+        Observed::Fetched(status) => Event::Get { status: status.name(), item },
+        Observed::Stored { status, command, ttl_seconds } => {
+            Event::Store { status: status.name(), command, ttl_seconds, item }
+        }
+        Observed::Deleted { command } => Event::Deleted { command, item },
     }
 }

@@ -20,8 +20,9 @@ use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
 use super::ring::{BufferId, Completion, Ring};
 use super::rules::Rules;
 use super::stop::Stopping;
+use super::watch::Watchers;
 use crate::clock::Clock;
-use crate::protocol::memcache::{FormTag, Parser};
+use crate::protocol::memcache::{FormTag, Parser, Streams};
 use crate::router::{KeyHasher, Router};
 
 /// The router, with what a worker attaches to what it forwards.
@@ -74,6 +75,8 @@ pub struct Shared {
     pub drained: AtomicUsize,
     /// Dumps under way.
     pub dumps: AtomicUsize,
+    /// Connections that watch.
+    pub watchers: Watchers,
 }
 
 /// Sent to a connection over the limit, which is then closed.
@@ -160,6 +163,7 @@ impl Worker {
         }
         self.dispatch.now = self.clock.now();
         self.dispatch.router.traffic_mut().turns += 1;
+        self.dispatch.see_watchers();
         for completion in completions.drain(..) {
             self.complete(completion);
         }
@@ -167,6 +171,7 @@ impl Worker {
 
         self.dispatch.serve();
         self.dispatch.take_replies();
+        self.dispatch.take_mail();
         self.collect_ready();
         self.execute();
         self.send();
@@ -176,6 +181,7 @@ impl Worker {
         self.ring.publish_buffers();
         self.rearm();
         self.dispatch.router.maintain(self.dispatch.now);
+        self.tell_watchers();
         Ok(true)
     }
 
@@ -191,10 +197,21 @@ impl Worker {
         }
     }
 
+    /// Tells the watchers, if there are any, what has happened.
+    fn tell_watchers(&mut self) {
+        if self.dispatch.watch.is_on() {
+            self.dispatch.tell_watchers(self.clock.unix());
+        }
+    }
+
     /// Whether anything but a completion waits to be done.
     pub(super) fn has_work(&self) -> bool {
         let Dispatch { router, ready, touched, .. } = &self.dispatch;
-        router.has_arrivals() || !ready.is_empty() || !touched.is_empty() || self.dispatch.owes()
+        router.has_arrivals()
+            || !ready.is_empty()
+            || !touched.is_empty()
+            || self.dispatch.owes()
+            || self.dispatch.watch.has_mail()
     }
 
     /// Whether answers of other shards are outstanding.
@@ -276,6 +293,10 @@ impl Worker {
         let number = self.dispatch.connections.insert(socket);
         self.dispatch.connections.at(number).last_input = self.dispatch.now.seconds;
         self.rearm.push(number);
+        if self.dispatch.watch.wants(Streams::CONNEVENTS) {
+            let connection = self.dispatch.connections.at(number);
+            self.dispatch.watch.note_connection(connection, None);
+        }
     }
 
     fn received(&mut self, number: u32, result: io::Result<usize>, buffer: Option<BufferId>) {
@@ -354,6 +375,7 @@ impl Worker {
             self.close(number);
         } else if !connection.out.is_empty()
             || connection.queue.is_some()
+            || connection.watcher.is_some()
             || connection.closing != Closing::No
             || connection.blocked == Blocked::Replies
         {
@@ -388,6 +410,15 @@ impl Worker {
     pub(super) fn close(&mut self, number: u32) {
         if self.dispatch.connections.at(number).closing == Closing::Now {
             return;
+        }
+        if self.dispatch.watch.wants(Streams::CONNEVENTS) {
+            let connection = self.dispatch.connections.at(number);
+            let reason = match connection.closing {
+                _ if self.stopping.is_some() => "shutdown",
+                Closing::AfterReplies => "normal",
+                Closing::No | Closing::Now => "error",
+            };
+            self.dispatch.watch.note_connection(connection, Some(reason));
         }
         self.dispatch.abandon(number);
         let connection = self.dispatch.connections.at(number);

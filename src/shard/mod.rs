@@ -23,4 +23,4 @@ pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Obser
 pub use order::{Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 
-pub use crate::storage::{ClassSet, Removal, Walk, WalkedItem};
+pub use crate::storage::{ClassSet, Reason, Removal, Walk, WalkedItem};

@@ -149,16 +149,6 @@ impl Streams {
     /// Items deleted by command.
     pub const DELETIONS: Streams = Streams(1 << 4);
 
-    /// The set as bits, and [`from_bits`](Self::from_bits) back.
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// The set of these bits.
-    pub const fn from_bits(bits: u8) -> Streams {
-        Streams(bits)
-    }
-
     /// Whether it holds one of `other`'s.
     pub const fn intersects(self, other: Streams) -> bool {
         self.0 & other.0 != 0

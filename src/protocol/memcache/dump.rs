@@ -47,7 +47,7 @@ pub fn dump_end(kind: DumpKind) -> &'static [u8] {
 /// `key=<uri> exp=<unix|-1> la=<unix> cas=<n> fetch=<yes|no> cls=<n> size=<bytes> flags=<n>`, and a newline alone.
 fn metadump_line(item: &DumpedItem<'_>, out: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();
-    let mut number = |name: &[u8], text: &str, out: &mut Vec<u8>| {
+    let number = |name: &[u8], text: &str, out: &mut Vec<u8>| {
         out.extend_from_slice(name);
         out.extend_from_slice(text.as_bytes());
     };

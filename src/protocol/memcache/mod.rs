@@ -18,6 +18,7 @@ mod dump;
 mod encode;
 mod encode_meta;
 pub mod errors;
+mod event_line;
 mod fast;
 mod form;
 mod limits;
@@ -36,6 +37,7 @@ mod text;
 pub use admin::{Admin, AdminForm, Classes, CrawlerCommand, DumpKind, Streams};
 pub use dump::{DumpedItem, dump_end, dump_line, encode_key_as_uri};
 pub use encode::{Encoded, encode, encode_tail};
+pub use event_line::{Event, EventItem, Peer, Stamp, event_line, skipped_line};
 pub use form::{Form, FormTag};
 pub use limits::{
     LINE_LEN_MAX, META_TOKENS_MAX, MULTIGET_LINE_LEN_MAX, OPAQUE_TOKEN_LEN_MAX, REQUEST_LEN_MAX, VALUE_LEN_WIRE_MAX,

@@ -430,6 +430,8 @@ fn removals_are_told_in_order_and_within_a_bound() {
             was_fetched: true,
             class: removal.class,
             size_bytes: 59 + 3 + 5 + 4,
+            value_len: 5,
+            accessed: NOW,
         };
         assert_eq!(removal, expected);
         told.push((removal.key.to_vec(), removal.reason));

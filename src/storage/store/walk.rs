@@ -7,7 +7,7 @@ use crate::{
         hash_table::{Cursor, PIECE_ITEMS_MAX},
         item::{self, Header},
         location::Location,
-        slab::{ClassId, Slab},
+        slab::Slab,
     },
 };
 
