@@ -454,4 +454,6 @@ pub(super) fn block_on_output(connection: &mut Connection) {
 }
 
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
