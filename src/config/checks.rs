@@ -69,7 +69,7 @@ fn check_kernel(release: &str) -> Result<(), ConfigError> {
 
 /// Raises the soft limit to `needed` if it is below, and the hard one with it where the process may. `check`
 /// judges the limit that results.
-pub(super) fn raise_limit(
+fn raise_limit(
     name: &'static str,
     resource: Resource,
     needed: u64,
@@ -107,7 +107,7 @@ fn check_large_pages(state: &str) -> Result<(), ConfigError> {
 
 /// Files that are open at most: connections, one listener per shard and address, and the server's own.
 fn open_files_needed(config: &Config) -> u64 {
-    let listeners = config.listen.len() + usize::from(config.unix_socket.is_some());
+    let listeners = config.inherited_sockets + config.listen.len() + usize::from(config.unix_socket.is_some());
     let per_shard = FDS_PER_SHARD + listeners as u64;
     FDS_PROCESS + config.shards.len() as u64 * per_shard + config.conn_limit as u64
 }
@@ -145,7 +145,8 @@ mod tests {
     use crate::config::{Host, Options};
 
     fn config(options: Options) -> Config {
-        let host = Host { allowed_cores: vec![0, 1], memory: None, is_root: false, somaxconn: None };
+        let host =
+            Host { allowed_cores: vec![0, 1], memory: None, is_root: false, somaxconn: None, inherited_sockets: 0 };
         Config::resolve(options, &host).unwrap().0
     }
 

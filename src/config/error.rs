@@ -105,6 +105,15 @@ pub enum ConfigError {
         /// What the resolver said.
         cause: String,
     },
+    /// A service manager listens already, and a flag says where or how to.
+    #[error(
+        "{flag} and sockets of the service manager (LISTEN_FDS) exclude each other; say it in the socket unit \
+         (ListenStream=, SocketMode=, Backlog=) and leave the flag away, or disable the socket unit"
+    )]
+    Activated {
+        /// The flag.
+        flag: &'static str,
+    },
     /// The same address is given twice.
     #[error("-l/--listen: {address} is given twice; give it once, every shard listens on it anyway")]
     AddressTwice {

@@ -39,8 +39,9 @@ impl Extended {
     /// Reads the values of every `-o`, in order.
     pub(super) fn parse(lists: &[String]) -> Result<Extended, ConfigError> {
         let mut extended = Extended::default();
-        for text in lists.iter().flat_map(|list| list.split(',')) {
-            extended.read(text.trim())?;
+        // A comma at the end is none, nor is an empty list, as in memcached.
+        for list in lists.iter().map(|list| list.strip_suffix(',').unwrap_or(list)).filter(|list| !list.is_empty()) {
+            list.split(',').try_for_each(|text| extended.read(text.trim()))?;
         }
         Ok(extended)
     }
@@ -149,6 +150,7 @@ mod tests {
         };
         assert_eq!(extended, expected);
         assert_eq!(Extended::parse(&extended.to_list()).unwrap(), extended);
+        assert_eq!(parse(&["", "modern,"]).unwrap(), Extended::default());
         assert!(parse(&["slab_automove=0,slab_automove"]).unwrap().slab_automove);
         assert!(!parse(&["slab_automove,no_slab_automove"]).unwrap().slab_automove);
     }
@@ -171,7 +173,14 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_named() {
-        for bad in ["", "no_such", "idle_timeout", "idle_timeout=", "idle_timeout=-1", "idle_timeout=4294967296"] {
+        for bad in [
+            "modern,,track_sizes",
+            "no_such",
+            "idle_timeout",
+            "idle_timeout=",
+            "idle_timeout=-1",
+            "idle_timeout=4294967296",
+        ] {
             assert!(parse(&[bad]).is_err(), "{bad:?}");
         }
         for (bad, words) in [

@@ -14,15 +14,17 @@ impl Config {
     }
 
     fn to_options(&self) -> Options {
-        let (port, listen) = listen(&self.listen);
+        // Where a service manager listens, nothing here may say so too.
+        let own = self.inherited_sockets == 0;
+        let (port, listen) = if own { listen(&self.listen) } else { (None, None) };
         Options {
             port,
             listen,
             unix_socket: self.unix_socket.clone(),
-            unix_mask: Some(format!("{:o}", self.unix_mask)),
+            unix_mask: own.then(|| format!("{:o}", self.unix_mask)),
             udp_port: Some(0),
             conn_limit: Some(self.conn_limit),
-            listen_backlog: Some(self.listen_backlog),
+            listen_backlog: own.then_some(self.listen_backlog),
             // Whole KiB by its grammar, so always with a suffix: a bare number would count MiB.
             memory_limit: Some(size::format(self.memory_limit_bytes)),
             max_item_size: Some(size::format(self.item_size_max_bytes as u64)),
@@ -79,7 +81,7 @@ mod tests {
     use crate::config::{Flags, Host, file};
 
     fn host() -> Host {
-        Host { allowed_cores: vec![0, 1, 2, 6], memory: None, is_root: true, somaxconn: None }
+        Host { allowed_cores: vec![0, 1, 2, 6], memory: None, is_root: true, somaxconn: None, inherited_sockets: 0 }
     }
 
     #[test]
@@ -100,6 +102,14 @@ mod tests {
             let (again, _) = Config::resolve(file::parse(&printed).unwrap(), &host()).unwrap();
             assert_eq!(config, again, "{args}:\n{printed}");
         }
+    }
+
+    #[test]
+    fn what_is_printed_with_inherited_sockets_reads_back_with_them() {
+        let host = Host { inherited_sockets: 2, ..host() };
+        let (config, _) = Config::resolve(Options::default(), &host).unwrap();
+        let (again, _) = Config::resolve(file::parse(&config.to_toml()).unwrap(), &host).unwrap();
+        assert_eq!(config, again);
     }
 
     #[test]

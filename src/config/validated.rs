@@ -26,8 +26,11 @@ pub struct Config {
     /// TCP addresses that every shard listens on; empty if TCP is off. Port 0 lets the kernel choose: the first
     /// shard's listener then decides the port for all.
     pub listen: Vec<SocketAddr>,
-    /// Path of a unix socket to listen on beside TCP. Never `None` when `listen` is empty.
+    /// Path of a unix socket to listen on beside TCP. Never `None` when `listen` is empty, unless sockets are inherited.
     pub unix_socket: Option<PathBuf>,
+    /// Listening sockets that a service manager has handed over; if there are any, they are the only ones, and
+    /// `listen` and `unix_socket` are empty.
+    pub inherited_sockets: usize,
     /// Permissions of the unix socket, at most `0o777`.
     pub unix_mask: u32,
     /// Memory of all shards together, in bytes; between [`SHARD_MEMORY_MIN_BYTES`] and
@@ -107,8 +110,12 @@ impl Config {
         if options.udp_port.unwrap_or(0) != 0 {
             return Err(ConfigError::Udp);
         }
-        let listen = listen(&options, &mut notices)?;
-        if listen.is_empty() && options.unix_socket.is_none() {
+        let inherited = host.inherited_sockets > 0;
+        if inherited && let Some(flag) = listens(&options) {
+            return Err(ConfigError::Activated { flag });
+        }
+        let listen = if inherited { Vec::new() } else { listen(&options, &mut notices)? };
+        if !inherited && listen.is_empty() && options.unix_socket.is_none() {
             return Err(ConfigError::NoListener);
         }
         let mut shards = cores::choose(options.cores.as_deref(), options.threads, &host.allowed_cores)?;
@@ -130,6 +137,7 @@ impl Config {
             Config {
                 listen,
                 unix_socket: options.unix_socket,
+                inherited_sockets: host.inherited_sockets,
                 unix_mask: options.unix_mask.as_deref().map_or(Ok(defaults::UNIX_MASK), unix_mask)?,
                 memory_limit_bytes,
                 shards,
@@ -173,6 +181,19 @@ impl Config {
     pub fn shard_memory_bytes(&self) -> u64 {
         self.memory_limit_bytes / self.shards.len() as u64
     }
+}
+
+/// The first setting that says where or how to listen, which a service manager has already done.
+fn listens(options: &Options) -> Option<&'static str> {
+    let given = [
+        ("-p/--port", options.port.is_some()),
+        ("-l/--listen", options.listen.is_some()),
+        ("-s/--unix-socket", options.unix_socket.is_some()),
+        ("-a/--unix-mask", options.unix_mask.is_some()),
+        ("-b/--listen-backlog", options.listen_backlog.is_some()),
+        ("--steering", options.steering.is_some_and(|steering| steering != Steering::Hash)),
+    ];
+    given.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
 }
 
 fn listen(options: &Options, notices: &mut Vec<Notice>) -> Result<Vec<SocketAddr>, ConfigError> {

@@ -7,6 +7,7 @@ fn host() -> Host {
         memory: Some(Memory { bytes: 16 << 30, source: "a test".to_owned() }),
         is_root: false,
         somaxconn: Some(4096),
+        inherited_sockets: 0,
     }
 }
 
@@ -30,6 +31,7 @@ fn defaults_are_memcacheds_on_loopback() {
     let expected = Config {
         listen: vec!["127.0.0.1:11211".parse().unwrap()],
         unix_socket: None,
+        inherited_sockets: 0,
         unix_mask: 0o700,
         memory_limit_bytes: 256 << 20,
         shards: vec![0, 1, 4, 5],
@@ -175,4 +177,24 @@ fn extended_options_reach_the_configuration() {
     assert_eq!((config.idle_timeout_seconds, config.track_sizes, config.crawler_sleep_us), (4, true, 5));
     assert!(!config.slab_automove);
     assert!(matches!(resolve("-o hashpower=20"), Err(ConfigError::ExtendedRefused { .. })));
+}
+
+#[test]
+fn inherited_sockets_are_the_only_ones() {
+    let activated = Host { inherited_sockets: 2, ..host() };
+    let resolve = |options: Options| Config::resolve(options, &activated);
+    let (config, notices) = resolve(Options::default()).unwrap();
+    assert_eq!((config.inherited_sockets, config.listen, config.unix_socket), (2, vec![], None));
+    assert_eq!(notices, []);
+    for (options, flag) in [
+        (Options { port: Some(0), ..Options::default() }, "-p"),
+        (Options { listen: Some(vec!["::1".to_owned()]), ..Options::default() }, "-l"),
+        (Options { unix_socket: Some("/s".into()), ..Options::default() }, "-s"),
+        (Options { unix_mask: Some("700".to_owned()), ..Options::default() }, "-a"),
+        (Options { listen_backlog: Some(5), ..Options::default() }, "-b"),
+        (Options { steering: Some(Steering::Cpu), ..Options::default() }, "--steering"),
+    ] {
+        let error = resolve(options).unwrap_err().to_string();
+        assert!(error.starts_with(flag) && error.contains("socket unit"), "{error}");
+    }
 }

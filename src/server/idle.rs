@@ -4,6 +4,7 @@ use super::connection::{Blocked, Connection, Intake};
 use super::limits::IDLE_LOOKS_PER_TICK;
 use super::worker::Worker;
 use crate::clock::Seconds;
+use crate::protocol::memcache::Need;
 
 impl Worker {
     /// Closes the connections whose time is over. Looks at a bounded number of them, those next in turn.
@@ -34,6 +35,7 @@ fn is_idle(connection: &Connection, now: Seconds, timeout: u32) -> bool {
         && connection.out.is_empty()
         && !connection.has_queue()
         && matches!(connection.intake, Intake::Commands)
+        && !matches!(connection.need, Some(Need::Bytes(_)))
         && now.0.saturating_sub(connection.last_input.0) > timeout
 }
 
@@ -52,6 +54,10 @@ mod tests {
         connection.intake = Intake::Discard(5);
         assert!(!is_idle(&connection, Seconds(200), 3), "half a value was sent");
         connection.intake = Intake::Commands;
+        connection.need = Some(Need::Bytes(50));
+        assert!(!is_idle(&connection, Seconds(200), 3), "as is half of a small one");
+        connection.need = Some(Need::Newline);
+        assert!(is_idle(&connection, Seconds(200), 3), "half a line is none");
         connection.sending = true;
         assert!(!is_idle(&connection, Seconds(200), 3), "it waits for us");
         connection.sending = false;
