@@ -35,7 +35,7 @@ use crate::config::{Config, ConfigError, Flags, Host, PidFile, check_host, drop_
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Report, Router, mesh};
 use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
-use crate::shard::Shard;
+use crate::shard::{Change, Shard};
 use crate::storage::StoreConfig;
 
 /// glommio's preemption timer: longer than a process lives. If it fires before the executor has begun to run its
@@ -279,6 +279,22 @@ impl Drop for EndOfShard {
     }
 }
 
+/// Settings of a shard that may be changed while it runs.
+fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
+    let mut changes = vec![
+        Change::CrawlerSleepUs(config.crawler_sleep_us),
+        Change::CrawlerLimit(config.crawler_tocrawl),
+        Change::Automove(config.slab_automove),
+    ];
+    if !config.crawler_enabled {
+        changes.push(Change::CrawlerEnabled(false));
+    }
+    for change in changes {
+        let done = shard.change(change, clock.now());
+        debug_assert_eq!(done, Ok(()));
+    }
+}
+
 fn worker(start: ShardStart) -> Result<Worker, String> {
     let ShardStart { config, clock, control, hasher, shared, mesh, listeners, .. } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
@@ -290,7 +306,8 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         first_cas: StoreConfig::first_cas_of(clock.started_unix_ms(), mesh.own()),
         cas_step: mesh.shards() as u64,
     };
-    let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
+    let mut shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
+    set_up(&mut shard, &config, clock);
     let parser = Parser::new(config.item_size_max_bytes as u64);
     let router = Router::new(shard, mesh);
     let rules = Rules {

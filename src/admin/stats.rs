@@ -67,7 +67,7 @@ pub(super) fn general(sum: &ShardStats, shards: usize, config: &Config, process:
     lines.add("auth_errors", 0);
     lines.add("bytes_read", traffic.bytes_read);
     lines.add("bytes_written", traffic.bytes_written);
-    lines.add("limit_maxbytes", config.memory_limit_bytes);
+    lines.add("limit_maxbytes", sum.limit_bytes);
     lines.add("accepting_conns", 1);
     lines.add("listen_disabled_num", traffic.accept_failures);
     lines.add("threads", shards);
