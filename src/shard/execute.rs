@@ -274,10 +274,7 @@ impl Shard {
     /// Carries out an order.
     pub fn carry_out(&mut self, order: Order, now: Now) -> Outcome {
         match order {
-            Order::FlushAll(delay) => {
-                self.count_flush();
-                self.flush_all(delay, now);
-            }
+            Order::FlushAll(delay) => self.flush_all(delay, now),
             Order::StatsReset => self.reset_stats(),
             Order::Change(change) => {
                 if let Err(refusal) = self.change(change, now) {

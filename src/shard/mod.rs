@@ -24,3 +24,6 @@ pub use order::{Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 
 pub use crate::storage::{ClassSet, Reason, Removal, Walk, WalkedItem};
+
+#[cfg(test)]
+mod tests;

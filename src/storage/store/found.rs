@@ -91,7 +91,7 @@ impl Store {
         Ok(Some(Found { location, header: self.slab.header(location), ..found }))
     }
 
-    /// Creates an empty item, won by its reader, for a key that has none.
+    /// Creates an empty item, won by its reader, in place of one that is there.
     ///
     /// # Errors
     /// `OutOfMemory`; `TooLarge` if the maximum item size is below that of an empty one.
@@ -109,7 +109,8 @@ impl Store {
         if !self.fits(key.len(), 0) {
             return Err(StoreError::TooLarge);
         }
-        self.store_inline(new, Old::Absent, b"", now)?;
+        let old = self.find(hash, key).map_or(Old::Absent, Old::DropFirst);
+        self.store_inline(new, old, b"", now)?;
         let location = self.find(hash, key).ok_or(StoreError::OutOfMemory)?;
         let found = self.found(location, self.slab.header(location));
         Ok(Found { deadline_before: Deadline::NEVER, ..found })

@@ -50,7 +50,7 @@ impl Store {
         }
         self.scratch = item;
         let location = allocated?;
-        self.link_successor(hash, old, location)?;
+        self.link_successor(hash, old, location, now)?;
         Ok(location)
     }
 }

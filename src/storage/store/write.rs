@@ -195,7 +195,7 @@ impl Store {
         let location = self.allocate_successor(new.hash, old, class, now)?;
         let cas = self.write_inline(location, header.with_frequency(frequency), new, value, now);
         self.counters.item_added(class, header.item_len() as u64);
-        self.link_successor(new.hash, old, location)?;
+        self.link_successor(new.hash, old, location, now)?;
         Ok(cas)
     }
 
@@ -217,7 +217,13 @@ impl Store {
     }
 
     /// A written item takes the old one's place in the hash table, or a new one. It must be counted already.
-    pub(super) fn link_successor(&mut self, hash: u64, old: Old, location: Location) -> Result<(), StoreError> {
+    pub(super) fn link_successor(
+        &mut self,
+        hash: u64,
+        old: Old,
+        location: Location,
+        now: Seconds,
+    ) -> Result<(), StoreError> {
         if let Old::KeepOnFailure(old) = old {
             let replaced = self.table.replace(hash, old, location);
             debug_assert!(replaced);
@@ -226,13 +232,13 @@ impl Store {
         }
         match self.table.insert(hash, location, false) {
             Ok(()) => Ok(()),
-            Err(Full) => self.link_slowly(hash, location),
+            Err(Full) => self.link_slowly(hash, location, now),
         }
     }
 
     /// The index must grow. If it may not, or growing does not help, somebody must leave the bucket.
     #[cold]
-    fn link_slowly(&mut self, hash: u64, location: Location) -> Result<(), StoreError> {
+    fn link_slowly(&mut self, hash: u64, location: Location, now: Seconds) -> Result<(), StoreError> {
         if self.may_grow_index() && self.table.insert(hash, location, true).is_ok() {
             return Ok(());
         }
@@ -240,7 +246,7 @@ impl Store {
             let neighbours = self.table.neighbours(hash);
             let coldest = neighbours.into_iter().min_by_key(|&neighbour| self.slab.header(neighbour).frequency());
             if let Some(neighbour) = coldest
-                && self.evict(neighbour, false)
+                && self.evict(neighbour, now)
                 && self.table.insert(hash, location, false).is_ok()
             {
                 return Ok(());
