@@ -9,7 +9,7 @@
 //! home then reads all four together, clears them and uses the same memory for the next batch.
 
 use crate::clock::Now;
-use crate::command::{Hit, Op, Payload, Reply, Request, Store, UploadId, Value};
+use crate::command::{Hit, KindCounts, Op, Payload, Reply, Request, Store, UploadId, Value};
 use crate::shard::{Listing, Order, Outcome, PREFETCH_GROUP, Shard, Walk, WalkedItem};
 
 /// Errands in one batch.
@@ -52,7 +52,7 @@ pub trait Host {
     fn carry_out(&mut self, order: Order, shard: &mut Shard, now: Now) -> Option<Outcome>;
 
     /// Appends an item to a listing of this style.
-    fn write_item(&mut self, style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>);
+    fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>);
 }
 
 /// A shard without a server: every order is the shard's.
@@ -61,21 +61,15 @@ impl Host for () {
         None
     }
 
-    fn write_item(&mut self, _: u8, item: &WalkedItem<'_>, _: Now, out: &mut Vec<u8>) {
+    fn write_item(_: u8, item: &WalkedItem<'_>, _: Now, out: &mut Vec<u8>) {
         out.extend_from_slice(item.key);
     }
 }
 
 /// Writes the next piece of a listing and moves it behind that. Returns whether there is more.
-pub(super) fn list(
-    listing: &mut Listing,
-    shard: &mut Shard,
-    host: &mut impl Host,
-    now: Now,
-    out: &mut Vec<u8>,
-) -> bool {
+pub(super) fn list<H: Host>(listing: &mut Listing, shard: &mut Shard, now: Now, out: &mut Vec<u8>) -> bool {
     let style = listing.style;
-    shard.list(listing, LISTED_PER_PIECE, now, |item| host.write_item(style, item, now, out))
+    shard.list(listing, LISTED_PER_PIECE, now, |item| H::write_item(style, item, now, out))
 }
 
 /// Carries out an order by whom it concerns.
@@ -132,6 +126,15 @@ enum Captured {
     Done,
 }
 
+/// When what a batch carries was under way, in nanoseconds of the home's clock, for whoever measures latency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// The turn that received it began.
+    pub turn_nanos: u64,
+    /// The group of requests to which its first errand belongs began.
+    pub begun_nanos: u64,
+}
+
 /// Errands for one owner, later with their answers. `T` is what the home attaches to each.
 #[derive(Debug)]
 pub struct Batch<T> {
@@ -139,11 +142,20 @@ pub struct Batch<T> {
     arena: Vec<u8>,
     captured: Vec<Captured>,
     out: Vec<u8>,
+    kinds: KindCounts,
+    stamp: Stamp,
 }
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
-        Batch { entries: Vec::new(), arena: Vec::new(), captured: Vec::new(), out: Vec::new() }
+        Batch {
+            entries: Vec::new(),
+            arena: Vec::new(),
+            captured: Vec::new(),
+            out: Vec::new(),
+            kinds: KindCounts::default(),
+            stamp: Stamp::default(),
+        }
     }
 }
 
@@ -163,10 +175,26 @@ impl<T: Copy> Batch<T> {
         self.entries.is_empty()
     }
 
+    /// The requests in it.
+    pub fn kinds(&self) -> &KindCounts {
+        &self.kinds
+    }
+
+    /// When it was begun.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Says when it is begun.
+    pub(super) fn set_stamp(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
+    }
+
     /// Adds an errand. The caller has seen that the batch is not full.
     pub fn push(&mut self, ticket: T, errand: &Errand<'_>) {
         let packed = match *errand {
             Errand::Request(Request { hash, key, op }, note) => {
+                self.kinds.add(op.kind());
                 let key = self.keep(key);
                 let (op, value) = self.detach(op);
                 let note = self.keep(note);
@@ -185,7 +213,7 @@ impl<T: Copy> Batch<T> {
 
     /// Runs the errands on their owner, in order, and captures the answers. The host has the first word on orders.
     pub fn run(&mut self, shard: &mut Shard, host: &mut impl Host, now: Now) {
-        let Batch { entries, arena, captured, out } = self;
+        let Batch { entries, arena, captured, out, .. } = self;
         for group in entries.chunks(PREFETCH_GROUP) {
             let mut hashes = [0; PREFETCH_GROUP];
             let mut n = 0;
@@ -223,6 +251,7 @@ impl<T: Copy> Batch<T> {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.captured.clear();
+        self.kinds = KindCounts::default();
         for buffer in [&mut self.arena, &mut self.out] {
             buffer.clear();
             if buffer.capacity() > KEPT_BYTES_MAX {
@@ -248,12 +277,12 @@ impl<T: Copy> Batch<T> {
     }
 }
 
-fn run_one(
+fn run_one<H: Host>(
     packed: &Packed,
     arena: &[u8],
     out: &mut Vec<u8>,
     shard: &mut Shard,
-    host: &mut impl Host,
+    host: &mut H,
     now: Now,
 ) -> Captured {
     match *packed {
@@ -265,7 +294,7 @@ fn run_one(
         Packed::Order(order) => return Captured::Outcome(carry_out(order, shard, host, now)),
         Packed::List(mut listing) => {
             let start = out.len();
-            let more = list(&mut listing, shard, host, now, out);
+            let more = list::<H>(&mut listing, shard, now, out);
             let lines = Span { start: start as u32, len: (out.len() - start) as u32 };
             return Captured::Listed(lines, listing.walk, more);
         }

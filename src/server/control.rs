@@ -1,11 +1,15 @@
 //! Commands that concern the whole server: carried out by every shard, answered once.
 
+use super::connections::Connections;
+use super::conns::{self, Listening};
 use super::dispatch::{Dispatch, block_on_output};
 use super::dump;
-use super::gather::{Gather, GatherKind};
+use super::gather::{Continuation, Gather, GatherKind};
+use super::latency::Stopwatch;
 use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
+use crate::command::StatsAnswer;
 use crate::protocol::memcache::{self, Admin};
 use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
 
@@ -13,10 +17,10 @@ use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject, 
 pub trait Control: Send + Sync {
     /// The reply to `version`, a whole line.
     fn version(&self) -> &[u8];
-    /// The reply to `stats` with these arguments, from every shard's counters; `None` if there is no such form.
-    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>>;
-    /// Whether [`stats`](Self::stats) knows these arguments.
-    fn has_stats(&self, args: &[u8]) -> bool;
+    /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.
+    fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer>;
+    /// The answer to `stats` with these arguments, from every shard's reports, by the number of the shard.
+    fn stats(&self, args: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer;
     /// Sets the log level.
     fn set_verbosity(&self, level: u32);
     /// Whether `flush_all` is allowed.
@@ -26,37 +30,53 @@ pub trait Control: Send + Sync {
 }
 
 /// What a shard's worker has to say to an order itself.
-pub(super) struct Local;
-
-impl Host for Local {
-    fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
-        None
-    }
-
-    fn write_item(&mut self, style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>) {
-        dump::write_item(style, item, now, out);
-    }
+pub(super) struct Local<'a> {
+    connections: &'a mut Connections,
+    listening: &'a [Listening],
+    stopwatch: &'a mut Stopwatch,
 }
 
-fn report(outcome: Outcome) -> Option<Report> {
-    match outcome {
-        Outcome::Report(report) => Some(*report),
-        Outcome::Done | Outcome::Refused(_) => None,
+impl Host for Local<'_> {
+    fn carry_out(&mut self, order: Order, _: &mut Shard, now: Now) -> Option<Outcome> {
+        let report = match order {
+            Order::Report(Subject::Latency) => Report::Latency(self.stopwatch.latencies.clone()),
+            Order::Report(Subject::Connections(from)) => {
+                conns::report(self.connections, self.listening, from, now.seconds)
+            }
+            Order::StatsReset => {
+                self.stopwatch.reset();
+                return None;
+            }
+            _ => return None,
+        };
+        Some(Outcome::Report(Box::new(report)))
+    }
+
+    fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>) {
+        dump::write_item(style, item, now, out);
     }
 }
 
 impl Dispatch {
     /// Serves what other shards have sent.
     pub(super) fn serve(&mut self) {
+        if !self.router.has_arrivals() {
+            return;
+        }
         if self.watch.is_on() {
             // Their connections are not known here.
             self.router.shard_mut().observe_for(0);
         }
-        self.router.serve(&mut Local, self.now);
+        let begun_nanos = self.stopwatch.read();
+        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
+        router.serve(&mut Local { connections, listening, stopwatch }, *now);
+        let served = self.router.take_served();
+        self.stopwatch.served(begun_nanos, &served);
     }
 
     fn carry_out(&mut self, order: Order) -> Outcome {
-        self.router.carry_out(order, &mut Local, self.now)
+        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
+        router.carry_out(order, &mut Local { connections, listening, stopwatch }, *now)
     }
 
     pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>) -> Result<(), Full> {
@@ -92,13 +112,14 @@ impl Dispatch {
             Admin::FlushAll { delay, noreply } => {
                 self.gather(number, GatherKind::FlushAll { noreply }, Order::FlushAll(delay))?;
             }
-            Admin::Stats { args: b"reset" } => {
-                self.gather(number, GatherKind::StatsReset, Order::StatsReset)?;
-            }
-            Admin::Stats { args } if !self.control.has_stats(args) => self.reply(number, memcache::errors::ERROR),
-            Admin::Stats { args } => {
-                self.gather(number, GatherKind::Stats(args.into()), Order::Report(Subject::General))?;
-            }
+            Admin::Stats { args } => match self.control.stats_order(args) {
+                Ok(order) => self.gather(number, GatherKind::Stats(args.into()), order)?,
+                Err(answer) => {
+                    let mut reply = Vec::new();
+                    memcache::stats_text(&answer, &mut reply);
+                    self.reply(number, &reply);
+                }
+            },
         }
         Ok(())
     }
@@ -111,10 +132,10 @@ impl Dispatch {
         let connection = self.connections.at(number);
         let generation = connection.generation;
         let sequence = connection.queue.get_or_insert_default().push_waiting();
-        let mut gather = Gather::new(number, generation, sequence, kind);
-        gather.add(self.carry_out(order));
-        let id = self.gathers.insert(gather);
         let own = self.router.own();
+        let id = self.gathers.insert(Gather::new(number, generation, sequence, kind));
+        let outcome = self.carry_out(order);
+        self.gathers.add(id, own, outcome);
         for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
             self.router.forward(shard, Ticket::Gather(id), &Errand::Order(order)).expect("there is room everywhere");
         }
@@ -123,20 +144,45 @@ impl Dispatch {
         Ok(())
     }
 
+    /// Asks for the next pieces of the reports under way, one of each.
+    pub(super) fn go_on_gathering(&mut self) {
+        for _ in 0..self.gathers.continuing.len() {
+            let Some(continuation) = self.gathers.continuing.pop_front() else { break };
+            let Continuation { gather, shard, subject } = continuation;
+            let asker = self.gathers.connection(gather);
+            if asker.is_none_or(|(number, generation)| self.connections.find(number, generation).is_none()) {
+                self.gathers.cut_short(gather);
+                self.finish_gather(gather);
+            } else if shard == self.router.own() {
+                let outcome = self.carry_out(Order::Report(subject));
+                self.gathers.add(gather, shard, outcome);
+                self.finish_gather(gather);
+            } else if self
+                .router
+                .forward(shard, Ticket::Gather(gather), &Errand::Order(Order::Report(subject)))
+                .is_err()
+            {
+                self.gathers.continuing.push_back(continuation);
+            }
+        }
+    }
+
     /// Replies to a gather that every shard has answered.
     pub(super) fn finish_gather(&mut self, id: u32) {
-        let Some(gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
+        let Some(mut gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
+        let (connection, generation, sequence) = (gather.connection, gather.generation, gather.sequence);
         let reply = match &gather.kind {
             GatherKind::FlushAll { noreply: true } => Vec::new(),
             GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
             GatherKind::Change { noreply: true, .. } => Vec::new(),
-            GatherKind::Change { change, noreply: false } => runtime::answer(*change, &gather.outcomes).to_vec(),
-            GatherKind::StatsReset => b"RESET\r\n".to_vec(),
+            GatherKind::Change { change, noreply: false } => runtime::answer(*change, gather.outcomes()).to_vec(),
             GatherKind::Stats(args) => {
-                let reports: Vec<Report> = gather.outcomes.into_iter().filter_map(report).collect();
-                self.control.stats(args, &reports).unwrap_or_default()
+                let args = args.clone();
+                let mut reply = Vec::new();
+                memcache::stats_text(&self.control.stats(&args, gather.reports()), &mut reply);
+                reply
             }
         };
-        self.fill(gather.connection, gather.generation, gather.sequence, |out| out.extend_from_slice(&reply));
+        self.fill(connection, generation, sequence, |out| out.extend_from_slice(&reply));
     }
 }

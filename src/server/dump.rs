@@ -94,7 +94,7 @@ impl Dumps {
             dump.asked = router.forward(dump.shard, ticket, &Errand::List(dump.listing)).is_ok();
             return if dump.asked { Progress::Waiting } else { Progress::Full };
         }
-        let more = router.list(&mut dump.listing, &mut Local, now, &mut connection.out);
+        let more = router.list::<Local<'_>>(&mut dump.listing, now, &mut connection.out);
         dump.move_on(more);
         Progress::GoesOn
     }

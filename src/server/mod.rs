@@ -7,6 +7,7 @@
 mod answers;
 mod connection;
 mod connections;
+mod conns;
 mod control;
 mod dispatch;
 mod dump;
@@ -15,6 +16,7 @@ mod gather;
 mod idle;
 mod input;
 mod intake;
+mod latency;
 mod limits;
 pub mod listener;
 mod peer;

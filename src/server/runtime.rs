@@ -59,13 +59,15 @@ impl Dispatch {
 
 /// The answer to a change that every shard was asked to make. A page is moved, and a crawl begun, where one shard
 /// could; everything else is done by all shards or refused by all of them.
-pub(super) fn answer(change: Change, outcomes: &[Outcome]) -> &'static [u8] {
-    let refusal = outcomes.iter().find_map(|outcome| match outcome {
-        Outcome::Refused(refusal) => Some(*refusal),
-        _ => None,
-    });
-    let by_one = matches!(change, Change::Reassign { .. } | Change::Crawl(_));
-    let done_by_one = by_one && outcomes.iter().any(|outcome| matches!(outcome, Outcome::Done));
+pub(super) fn answer<'o>(change: Change, outcomes: impl Iterator<Item = &'o Outcome>) -> &'static [u8] {
+    let (mut refusal, mut done) = (None, false);
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Refused(refused) => refusal = Some(*refused),
+            Outcome::Done | Outcome::Report(_) => done = true,
+        }
+    }
+    let done_by_one = done && matches!(change, Change::Reassign { .. } | Change::Crawl(_));
     match refusal {
         Some(refusal) if !done_by_one => refused(change, refusal),
         _ => errors::OK,

@@ -17,6 +17,7 @@ mod admin_text;
 mod dump;
 mod encode;
 mod encode_meta;
+mod encode_stats;
 pub mod errors;
 mod event_line;
 mod fast;
@@ -37,6 +38,7 @@ mod text;
 pub use admin::{Admin, AdminForm, Classes, CrawlerCommand, DumpKind, Streams};
 pub use dump::{DumpedItem, dump_end, dump_line, encode_key_as_uri};
 pub use encode::{Encoded, encode, encode_tail};
+pub use encode_stats::stats_text;
 pub use event_line::{Event, EventItem, Peer, Stamp, event_line, skipped_line};
 pub use form::{Form, FormTag};
 pub use limits::{
