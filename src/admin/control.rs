@@ -24,7 +24,6 @@ const NO_CACHEDUMP: &str = "CLIENT_ERROR stats cachedump not allowed";
 /// Answers for the whole server. One, shared by all shards; it only reads.
 pub struct AdminControl {
     version: String,
-    version_line: Vec<u8>,
     clock: Clock,
     config: Arc<Config>,
     set_verbosity: Box<Verbosity>,
@@ -39,16 +38,15 @@ impl AdminControl {
     /// The control of a server of this configuration.
     pub fn new(config: Arc<Config>, clock: Clock, set_verbosity: Box<Verbosity>) -> Self {
         let version = format!("{PROTOCOL_VERSION}-ringcached-{}", env!("CARGO_PKG_VERSION"));
-        let version_line = format!("VERSION {version}\r\n").into_bytes();
         let verbosity = AtomicU32::new(u32::from(config.verbosity));
         let track_sizes = AtomicBool::new(config.track_sizes);
         let detail_enabled = AtomicBool::new(config.detail_from_start);
-        AdminControl { version, version_line, clock, config, set_verbosity, verbosity, track_sizes, detail_enabled }
+        AdminControl { version, clock, config, set_verbosity, verbosity, track_sizes, detail_enabled }
     }
 
-    /// The reply to `version`.
+    /// What `version` tells.
     pub fn version(&self) -> &[u8] {
-        &self.version_line
+        self.version.as_bytes()
     }
 
     /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.

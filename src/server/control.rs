@@ -10,12 +10,12 @@ use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
 use crate::command::StatsAnswer;
-use crate::protocol::memcache::{self, Admin};
+use crate::protocol::memcache::{self, Admin, AdminForm, AdminReply};
 use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
-    /// The reply to `version`, a whole line.
+    /// The version, as `version` tells it.
     fn version(&self) -> &[u8];
     /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.
     fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer>;
@@ -79,18 +79,23 @@ impl Dispatch {
         router.carry_out(order, &mut Local { connections, listening, stopwatch }, *now)
     }
 
-    pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>) -> Result<(), Full> {
+    pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>, form: AdminForm) -> Result<(), Full> {
         match admin {
             Admin::Version => {
                 let control = self.control.clone();
-                self.reply(number, control.version());
+                self.answer(number, form, AdminReply::Version(control.version()));
             }
             Admin::Verbosity { level, noreply } => {
                 self.control.set_verbosity(level);
-                self.reply(number, if noreply { b"" } else { b"OK\r\n" });
+                if !noreply {
+                    self.answer(number, form, AdminReply::Done);
+                }
             }
-            Admin::MetaNoop => self.reply(number, b"MN\r\n"),
-            Admin::Quit => self.close_after_replies(number),
+            Admin::MetaNoop => self.answer(number, form, AdminReply::Noop),
+            Admin::Quit => {
+                self.answer(number, form, AdminReply::Closing);
+                self.close_after_replies(number);
+            }
             Admin::CacheMemlimit { .. }
             | Admin::SlabsReassign { .. }
             | Admin::SlabsAutomove { .. }
@@ -107,25 +112,26 @@ impl Dispatch {
             }
             Admin::Dump(kind, classes) => self.begin_dump(number, kind, classes),
             Admin::FlushAll { .. } if !self.control.flush_all_enabled() => {
-                self.reply(number, b"CLIENT_ERROR flush_all not allowed\r\n");
+                self.answer(number, form, AdminReply::FlushNotAllowed);
             }
             Admin::FlushAll { delay, noreply } => {
-                self.gather(number, GatherKind::FlushAll { noreply }, Order::FlushAll(delay))?;
+                self.gather(number, form, GatherKind::FlushAll { noreply }, Order::FlushAll(delay))?;
             }
             Admin::Stats { args } => match self.control.stats_order(args) {
-                Ok(order) => self.gather(number, GatherKind::Stats(args.into()), order)?,
-                Err(answer) => {
-                    let mut reply = Vec::new();
-                    memcache::stats_text(&answer, &mut reply);
-                    self.reply(number, &reply);
-                }
+                Ok(order) => self.gather(number, form, GatherKind::Stats(args.into()), order)?,
+                Err(answer) => self.answer(number, form, AdminReply::Stats(&answer)),
             },
         }
         Ok(())
     }
 
+    /// Answers a command to the whole server at once.
+    pub(super) fn answer(&mut self, number: u32, form: AdminForm, reply: AdminReply<'_>) {
+        self.reply_with(number, |out| reply.encode(form, out));
+    }
+
     /// Asks every shard, and replies when all have answered.
-    pub(super) fn gather(&mut self, number: u32, kind: GatherKind, order: Order) -> Result<(), Full> {
+    pub(super) fn gather(&mut self, number: u32, form: AdminForm, kind: GatherKind, order: Order) -> Result<(), Full> {
         if !self.router.has_room_everywhere() {
             return Err(Full);
         }
@@ -133,7 +139,7 @@ impl Dispatch {
         let generation = connection.generation;
         let sequence = connection.queue.get_or_insert_default().push_waiting();
         let own = self.router.own();
-        let id = self.gathers.insert(Gather::new(number, generation, sequence, kind));
+        let id = self.gathers.insert(Gather::new(number, generation, sequence, form, kind));
         let outcome = self.carry_out(order);
         self.gathers.add(id, own, outcome);
         for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
@@ -170,19 +176,26 @@ impl Dispatch {
     /// Replies to a gather that every shard has answered.
     pub(super) fn finish_gather(&mut self, id: u32) {
         let Some(mut gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
-        let (connection, generation, sequence) = (gather.connection, gather.generation, gather.sequence);
-        let reply = match &gather.kind {
-            GatherKind::FlushAll { noreply: true } => Vec::new(),
-            GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
-            GatherKind::Change { noreply: true, .. } => Vec::new(),
-            GatherKind::Change { change, noreply: false } => runtime::answer(*change, gather.outcomes()).to_vec(),
+        let line = match &gather.kind {
+            GatherKind::Change { change, noreply } if !noreply => runtime::answer(*change, gather.outcomes()),
+            _ => b"",
+        };
+        let reports = gather.reports();
+        let Gather { connection, generation, sequence, form, kind, .. } = gather;
+        let answer;
+        let reply = match &kind {
+            GatherKind::FlushAll { noreply: true } | GatherKind::Change { .. } => None,
+            GatherKind::FlushAll { noreply: false } => Some(AdminReply::Done),
             GatherKind::Stats(args) => {
-                let args = args.clone();
-                let mut reply = Vec::new();
-                memcache::stats_text(&self.control.stats(&args, gather.reports()), &mut reply);
-                reply
+                answer = self.control.stats(args, reports);
+                Some(AdminReply::Stats(&answer))
             }
         };
-        self.fill(connection, generation, sequence, |out| out.extend_from_slice(&reply));
+        self.fill(connection, generation, sequence, |out| {
+            out.extend_from_slice(line);
+            if let Some(reply) = reply {
+                reply.encode(form, out);
+            }
+        });
     }
 }

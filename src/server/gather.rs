@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::replies::Sequence;
+use crate::protocol::memcache::AdminForm;
 use crate::router::{Change, Outcome, Report, Subject};
 
 /// What is gathered.
@@ -18,6 +19,7 @@ pub(super) struct Gather {
     pub(super) connection: u32,
     pub(super) generation: u32,
     pub(super) sequence: Sequence,
+    pub(super) form: AdminForm,
     pub(super) kind: GatherKind,
     /// What came of it so far, with the shard's number.
     outcomes: Vec<(usize, Outcome)>,
@@ -26,8 +28,8 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(connection: u32, generation: u32, sequence: Sequence, kind: GatherKind) -> Self {
-        Gather { connection, generation, sequence, kind, outcomes: Vec::new(), finished: 0 }
+    pub(super) fn new(connection: u32, generation: u32, sequence: Sequence, form: AdminForm, kind: GatherKind) -> Self {
+        Gather { connection, generation, sequence, form, kind, outcomes: Vec::new(), finished: 0 }
     }
 
     /// A shard has answered. Returns what it is to be asked next, if that was not all.
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     fn gather(number: u32) -> Gather {
-        Gather::new(number, 1, 0, GatherKind::FlushAll { noreply: false })
+        Gather::new(number, 1, 0, AdminForm::Text, GatherKind::FlushAll { noreply: false })
     }
 
     #[test]

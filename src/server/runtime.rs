@@ -3,7 +3,7 @@
 use super::dispatch::Dispatch;
 use super::dump::class_set;
 use super::gather::GatherKind;
-use crate::protocol::memcache::{Admin, Classes, CrawlerCommand, errors};
+use crate::protocol::memcache::{Admin, AdminForm, Classes, CrawlerCommand, errors};
 use crate::router::{Change, Full, Order, Outcome, Refusal};
 
 /// What `slabs reassign` writes for the class that has most pages.
@@ -53,7 +53,7 @@ impl Dispatch {
     }
 
     fn change(&mut self, number: u32, change: Change, noreply: bool) -> Result<(), Full> {
-        self.gather(number, GatherKind::Change { change, noreply }, Order::Change(change))
+        self.gather(number, AdminForm::Text, GatherKind::Change { change, noreply }, Order::Change(change))
     }
 }
 

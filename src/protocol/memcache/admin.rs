@@ -2,7 +2,10 @@
 
 use std::ops::{BitOr, BitOrAssign};
 
-use crate::command::Exptime;
+use crate::command::{Exptime, StatsAnswer};
+use crate::protocol::memcache::binary;
+use crate::protocol::memcache::encode_stats::stats_text;
+use crate::protocol::memcache::errors;
 use crate::protocol::memcache::number;
 
 /// In which words a command to the whole server wants its answer.
@@ -171,5 +174,48 @@ impl BitOr for Streams {
 impl BitOrAssign for Streams {
     fn bitor_assign(&mut self, other: Streams) {
         *self = *self | other;
+    }
+}
+
+/// The answer to a command that both protocols have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminReply<'a> {
+    /// Carried out.
+    Done,
+    /// Everything before it is answered.
+    Noop,
+    /// The connection is about to close.
+    Closing,
+    /// The version, without words around it.
+    Version(&'a [u8]),
+    /// Statistics.
+    Stats(&'a StatsAnswer),
+    /// `flush_all` is switched off.
+    FlushNotAllowed,
+}
+
+impl AdminReply<'_> {
+    /// Appends the answer to `out`.
+    pub fn encode(&self, form: AdminForm, out: &mut Vec<u8>) {
+        match form {
+            AdminForm::Text => self.encode_text(out),
+            AdminForm::Binary { opcode, opaque } => binary::encode_admin(opcode, opaque, self, out),
+        }
+    }
+
+    fn encode_text(&self, out: &mut Vec<u8>) {
+        let line = match self {
+            AdminReply::Done => errors::OK,
+            AdminReply::Noop => errors::META_NOOP,
+            AdminReply::Closing => b"",
+            AdminReply::Version(version) => {
+                out.extend_from_slice(b"VERSION ");
+                out.extend_from_slice(version);
+                b"\r\n"
+            }
+            AdminReply::Stats(answer) => return stats_text(answer, out),
+            AdminReply::FlushNotAllowed => errors::FLUSH_NOT_ALLOWED,
+        };
+        out.extend_from_slice(line);
     }
 }

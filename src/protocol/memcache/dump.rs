@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::protocol::memcache::admin::DumpKind;
+use crate::protocol::memcache::base64;
 use crate::protocol::memcache::errors;
 
 /// An item as a dump shows it.
@@ -67,7 +68,7 @@ fn metadump_line(item: &DumpedItem<'_>, out: &mut Vec<u8>) {
 fn mgdump_line(item: &DumpedItem<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"mg ");
     if item.binary_key {
-        encode_base64(item.key, out);
+        base64::encode(item.key, out);
         out.extend_from_slice(b" b\r\n");
     } else {
         out.extend_from_slice(item.key);
@@ -83,19 +84,6 @@ pub fn encode_key_as_uri(key: &[u8], out: &mut Vec<u8>) {
         } else {
             // Writing to memory does not fail.
             let _ = write!(out, "%{byte:02X}");
-        }
-    }
-}
-
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn encode_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    for group in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(group.get(index).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let known = place <= group.len();
-            out.push(if known { BASE64[(bits >> (18 - 6 * place)) as usize & 63] } else { b'=' });
         }
     }
 }
