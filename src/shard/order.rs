@@ -54,6 +54,7 @@ pub enum Outcome {
 }
 
 /// A shard's report. One that would take long comes in pieces: each but the last names the subject of the next.
+#[allow(clippy::large_enum_variant)] // Always behind a pointer.
 #[derive(Clone, Debug)]
 pub enum Report {
     /// The counters.
