@@ -71,6 +71,19 @@ fn connections_are_seen_as_they_come_and_go() {
     });
 }
 
+/// A connection that was closed for its silence was told as one that failed.
+#[test]
+fn a_silent_connection_is_seen_to_go_for_its_silence() {
+    each_started("watching silent connections", &["-o", "idle_timeout=1"], |shape, server| {
+        let mut watcher = server.connect();
+        watcher.talk(b"watch connevents\r\n", b"OK\r\n");
+        let mut client = server.connect();
+        client.talk(b"mn\r\n", b"MN\r\n");
+        let went = line_with(&mut watcher, " type=conn_close ");
+        assert!(went.contains(" reason=idle_timeout cfd="), "[{}] {went}", shape.name());
+    });
+}
+
 #[test]
 fn evictions_are_seen() {
     each_started("watching evictions", &["-m", "16"], |shape, server| {

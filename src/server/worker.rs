@@ -194,8 +194,10 @@ impl Worker {
     /// Housekeeping, about once a second.
     pub fn tick(&mut self) {
         self.dispatch.now = self.clock.now();
+        self.dispatch.see_watchers();
         self.dispatch.router.maintain(self.dispatch.now);
         self.close_idle();
+        self.tell_watchers();
         if self.stopping.is_none() {
             for index in std::mem::take(&mut self.resting_listeners) {
                 self.ring.accept(index, self.listeners[index as usize].as_fd());
@@ -416,16 +418,21 @@ impl Worker {
 
     /// Ends a connection at once.
     pub(super) fn close(&mut self, number: u32) {
-        if self.dispatch.connections.at(number).closing == Closing::Now {
+        let reason = match self.dispatch.connections.at(number).closing {
+            _ if self.stopping.is_some() => "shutdown",
+            Closing::AfterReplies => "normal",
+            Closing::No | Closing::Now => "error",
+        };
+        self.close_because(number, reason);
+    }
+
+    /// Ends a connection at once, for this reason as watchers are told it.
+    pub(super) fn close_because(&mut self, number: u32, reason: &'static str) {
+        let connection = self.dispatch.connections.at(number);
+        if connection.closing == Closing::Now {
             return;
         }
         if self.dispatch.watch.wants(Streams::CONNEVENTS) {
-            let connection = self.dispatch.connections.at(number);
-            let reason = match connection.closing {
-                _ if self.stopping.is_some() => "shutdown",
-                Closing::AfterReplies => "normal",
-                Closing::No | Closing::Now => "error",
-            };
             self.dispatch.watch.note_connection(connection, Some(reason));
         }
         self.dispatch.abandon(number);
