@@ -24,10 +24,22 @@ pub struct Outcome {
     pub closed: bool,
 }
 
-/// Feeds the pieces one after the other.
+/// Feeds the pieces one after the other, as text.
+#[allow(dead_code, reason = "each user of this file feeds one protocol or both")]
 pub fn run<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
+    run_as(false, pieces)
+}
+
+/// Feeds the pieces one after the other, as packets of the binary protocol.
+#[allow(dead_code, reason = "each user of this file feeds one protocol or both")]
+pub fn run_binary<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
+    run_as(true, pieces)
+}
+
+fn run_as<'p>(binary: bool, pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
     let mut driver = Driver {
         parser: Parser::new(VALUE_LEN_MAX),
+        binary,
         resume: Resume::default(),
         buffer: Vec::new(),
         need: 0,
@@ -44,12 +56,13 @@ pub fn run<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
 
 struct Driver {
     parser: Parser,
+    binary: bool,
     resume: Resume,
     buffer: Vec<u8>,
     /// The parser is not asked before the buffer holds this much.
     need: usize,
     swallow: u64,
-    /// Bytes of an upload that are still to come, its CRLF included.
+    /// Bytes of an upload that are still to come, its CRLF, if it has one, included.
     upload: u64,
     outcome: Outcome,
 }
@@ -85,7 +98,10 @@ impl Driver {
     }
 
     fn step(&mut self, rest: &[u8]) -> Option<usize> {
-        let step = self.parser.next(rest, &mut self.resume, hash);
+        let step = match self.binary {
+            false => self.parser.next(rest, &mut self.resume, hash),
+            true => self.parser.next_binary(rest, hash),
+        };
         if !matches!(step, Step::Incomplete { .. }) {
             self.outcome.steps.push(format!("{step:?}"));
         }
@@ -116,11 +132,17 @@ impl Driver {
                 let mut room = KeyRoom::new();
                 let key = if head.binary_key { room.decode(head.key) } else { head.key };
                 assert!(!key.is_empty() && key.len() <= KEY_LEN_MAX && hash(key) == head.hash);
-                self.upload = head.value_len + 2;
+                self.upload = head.value_len + if head.form.tag.has_terminator() { 2 } else { 0 };
                 consumed
             }
             Step::Refused { reply, consumed, swallow, close } => {
                 assert!(reply.is_empty() || reply.ends_with(b"\r\n"));
+                assert!(!close || swallow == 0);
+                self.swallow = swallow;
+                self.outcome.closed = close;
+                consumed
+            }
+            Step::RefusedPacket { consumed, swallow, close, .. } => {
                 assert!(!close || swallow == 0);
                 self.swallow = swallow;
                 self.outcome.closed = close;

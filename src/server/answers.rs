@@ -2,6 +2,7 @@
 
 use super::connection::Blocked;
 use super::dispatch::{Dispatch, encode_whole, output, touch};
+use super::dump::Progress;
 use super::limits::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::replies::{Front, Stream};
 use super::worker::Ticket;
@@ -12,7 +13,10 @@ use crate::router::{Answer, Errand};
 impl Dispatch {
     /// Reads the batches that came back from other shards.
     pub(super) fn take_replies(&mut self) {
+        let mut nanos = None;
         while let Some((owner, batch)) = self.router.take_reply() {
+            let nanos = *nanos.get_or_insert_with(|| self.stopwatch.read());
+            self.stopwatch.answered(batch.stamp(), nanos, batch.kinds());
             for (ticket, answer) in batch.answers() {
                 self.take_answer(owner, ticket, &answer);
             }
@@ -59,9 +63,12 @@ impl Dispatch {
                     touch(found, &mut self.touched, connection);
                 }
             }
+            (Ticket::Dump { connection, generation }, Answer::Listed(lines, walk, more)) => {
+                self.take_dump_piece(connection, generation, lines, *walk, *more);
+            }
             (Ticket::Gather(id), answer) => {
                 if let Answer::Outcome(outcome) = answer {
-                    self.gathers.at(id, |gather| gather.add((*outcome).clone()));
+                    self.gathers.add(id, owner, (*outcome).clone());
                 }
                 self.finish_gather(id);
             }
@@ -85,8 +92,11 @@ impl Dispatch {
 
     /// Moves what is ready of a connection's queue to its output.
     pub(super) fn advance(&mut self, number: u32) {
-        let Dispatch { connections, pool, router, .. } = self;
+        let Dispatch { connections, pool, router, dumps, touched, .. } = self;
         let connection = connections.at(number);
+        if let Some(watcher) = connection.watcher.clone() {
+            watcher.drain(output(connection, pool));
+        }
         while let Some(queue) = &mut connection.queue {
             if connection.out.capacity() == 0 && !queue.is_empty() {
                 connection.out = pool.take();
@@ -98,6 +108,24 @@ impl Dispatch {
                 }
                 Front::Waiting => break,
                 Front::Stream(stream) => stream,
+                Front::Dump(id) => match dumps.go_on(id, number, connection, router, self.now) {
+                    Progress::Waiting => break,
+                    Progress::GoesOn => {
+                        touch(connection, touched, number);
+                        break;
+                    }
+                    Progress::Full => {
+                        self.block_on_mesh(number);
+                        return;
+                    }
+                    Progress::Over => {
+                        if let Some(queue) = &mut connection.queue {
+                            queue.pop_front();
+                        }
+                        dumps.remove(id, &self.shared);
+                        continue;
+                    }
+                },
             };
             let Stream { owner, pin, len, mut written, asked, form } = stream;
             if owner == router.own() {

@@ -4,9 +4,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bytes::{Buf, BytesMut};
 
+use std::sync::Arc;
+
 use super::intake::Upload;
 use super::replies::ReplyQueue;
+use super::watch::Watcher;
 use crate::clock::Seconds;
+use crate::protocol::detect::Protocol;
 use crate::protocol::memcache::{Need, Resume};
 
 /// A connection's state. Idle, it owns no buffer.
@@ -26,8 +30,8 @@ pub(super) struct Connection {
     pub(super) ended: bool,
     /// When it last sent something; at first, when it came.
     pub(super) last_input: Seconds,
-    /// Its first byte was seen, and told its protocol.
-    pub(super) detected: bool,
+    /// What its first byte told, once that was seen.
+    pub(super) protocol: Option<Protocol>,
     pub(super) closing: Closing,
     pub(super) blocked: Blocked,
     /// Where in the grammar the input stands.
@@ -40,6 +44,8 @@ pub(super) struct Connection {
     pub(super) tail: Tail,
     pub(super) out: Vec<u8>,
     pub(super) queue: Option<Box<ReplyQueue>>,
+    /// It watches.
+    pub(super) watcher: Option<Arc<Watcher>>,
 }
 
 /// How far a connection is from its end.
@@ -85,7 +91,7 @@ impl Connection {
             touched: false,
             ended: false,
             last_input: Seconds(0),
-            detected: false,
+            protocol: None,
             closing: Closing::No,
             blocked: Blocked::No,
             resume: Resume::default(),
@@ -95,6 +101,7 @@ impl Connection {
             tail: Tail::default(),
             out: Vec::new(),
             queue: None,
+            watcher: None,
         }
     }
 

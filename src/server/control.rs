@@ -1,93 +1,147 @@
 //! Commands that concern the whole server: carried out by every shard, answered once.
 
+use super::connections::Connections;
+use super::conns::{self, Listening};
 use super::dispatch::{Dispatch, block_on_output};
-use super::gather::{Gather, GatherKind};
+use super::dump;
+use super::gather::{Continuation, Gather, GatherKind};
+use super::latency::Stopwatch;
+use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
-use crate::protocol::memcache::{self, Admin};
-use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject};
+use crate::command::StatsAnswer;
+use crate::protocol::memcache::{self, Admin, AdminForm, AdminReply};
+use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
-    /// The reply to `version`, a whole line.
+    /// The version, as `version` tells it.
     fn version(&self) -> &[u8];
-    /// The reply to `stats` with these arguments, from every shard's counters; `None` if there is no such form.
-    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>>;
-    /// Whether [`stats`](Self::stats) knows these arguments.
-    fn has_stats(&self, args: &[u8]) -> bool;
+    /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.
+    fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer>;
+    /// The answer to `stats` with these arguments, from every shard's reports, by the number of the shard.
+    fn stats(&self, args: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer;
     /// Sets the log level.
     fn set_verbosity(&self, level: u32);
     /// Whether `flush_all` is allowed.
     fn flush_all_enabled(&self) -> bool;
+    /// Begins to end the server, as SIGTERM does.
+    fn shut_down(&self);
 }
 
 /// What a shard's worker has to say to an order itself.
-pub(super) struct Local;
-
-impl Host for Local {
-    fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
-        None
-    }
+pub(super) struct Local<'a> {
+    connections: &'a mut Connections,
+    listening: &'a [Listening],
+    stopwatch: &'a mut Stopwatch,
 }
 
-fn report(outcome: Outcome) -> Option<Report> {
-    match outcome {
-        Outcome::Report(report) => Some(*report),
-        Outcome::Done => None,
+impl Host for Local<'_> {
+    fn carry_out(&mut self, order: Order, _: &mut Shard, now: Now) -> Option<Outcome> {
+        let report = match order {
+            Order::Report(Subject::Latency) => Report::Latency(Box::new(self.stopwatch.latencies.clone())),
+            Order::Report(Subject::Connections(from)) => {
+                conns::report(self.connections, self.listening, from, now.seconds)
+            }
+            Order::StatsReset => {
+                self.stopwatch.reset();
+                return None;
+            }
+            _ => return None,
+        };
+        Some(Outcome::Report(Box::new(report)))
+    }
+
+    fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>) {
+        dump::write_item(style, item, now, out);
     }
 }
 
 impl Dispatch {
     /// Serves what other shards have sent.
     pub(super) fn serve(&mut self) {
-        self.router.serve(&mut Local, self.now);
+        if !self.router.has_arrivals() {
+            return;
+        }
+        if self.watch.is_on() {
+            // Their connections are not known here.
+            self.router.shard_mut().observe_for(0);
+        }
+        let begun_nanos = self.stopwatch.read();
+        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
+        router.serve(&mut Local { connections, listening, stopwatch }, *now);
+        let served = self.router.take_served();
+        self.stopwatch.served(begun_nanos, &served);
     }
 
     fn carry_out(&mut self, order: Order) -> Outcome {
-        self.router.carry_out(order, &mut Local, self.now)
+        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
+        router.carry_out(order, &mut Local { connections, listening, stopwatch }, *now)
     }
 
-    pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>) -> Result<(), Full> {
+    pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>, form: AdminForm) -> Result<(), Full> {
         match admin {
             Admin::Version => {
                 let control = self.control.clone();
-                self.reply(number, control.version());
+                self.answer(number, form, AdminReply::Version(control.version()));
             }
             Admin::Verbosity { level, noreply } => {
                 self.control.set_verbosity(level);
-                self.reply(number, if noreply { b"" } else { b"OK\r\n" });
+                if !noreply {
+                    self.answer(number, form, AdminReply::Done);
+                }
             }
-            Admin::MetaNoop => self.reply(number, b"MN\r\n"),
-            Admin::Quit => self.close_after_replies(number),
+            Admin::MetaNoop => self.answer(number, form, AdminReply::Noop),
+            Admin::Quit => {
+                self.answer(number, form, AdminReply::Closing);
+                self.close_after_replies(number);
+            }
+            Admin::CacheMemlimit { .. }
+            | Admin::SlabsReassign { .. }
+            | Admin::SlabsAutomove { .. }
+            | Admin::Crawler(_) => return self.run_change(number, admin),
+            Admin::Watch(streams) => self.watch(number, streams),
+            Admin::Shutdown { .. } if !self.rules.shutdown_enabled => {
+                self.reply(number, memcache::errors::SHUTDOWN_DISABLED);
+            }
+            Admin::Shutdown { is_known: false } => self.reply(number, memcache::errors::SHUTDOWN_MODE),
+            Admin::Shutdown { is_known: true } => {
+                // Without a word, as in memcached.
+                self.close_after_replies(number);
+                self.control.shut_down();
+            }
+            Admin::Dump(kind, classes) => self.begin_dump(number, kind, classes),
             Admin::FlushAll { .. } if !self.control.flush_all_enabled() => {
-                self.reply(number, b"CLIENT_ERROR flush_all not allowed\r\n");
+                self.answer(number, form, AdminReply::FlushNotAllowed);
             }
             Admin::FlushAll { delay, noreply } => {
-                self.gather(number, GatherKind::FlushAll { noreply }, Order::FlushAll(delay))?;
+                self.gather(number, form, GatherKind::FlushAll { noreply }, Order::FlushAll(delay))?;
             }
-            Admin::Stats { args: b"reset" } => {
-                self.gather(number, GatherKind::StatsReset, Order::StatsReset)?;
-            }
-            Admin::Stats { args } if !self.control.has_stats(args) => self.reply(number, memcache::errors::ERROR),
-            Admin::Stats { args } => {
-                self.gather(number, GatherKind::Stats(args.into()), Order::Report(Subject::General))?;
-            }
+            Admin::Stats { args } => match self.control.stats_order(args) {
+                Ok(order) => self.gather(number, form, GatherKind::Stats(args.into()), order)?,
+                Err(answer) => self.answer(number, form, AdminReply::Stats(&answer)),
+            },
         }
         Ok(())
     }
 
+    /// Answers a command to the whole server at once.
+    pub(super) fn answer(&mut self, number: u32, form: AdminForm, reply: AdminReply<'_>) {
+        self.reply_with(number, |out| reply.encode(form, out));
+    }
+
     /// Asks every shard, and replies when all have answered.
-    pub(super) fn gather(&mut self, number: u32, kind: GatherKind, order: Order) -> Result<(), Full> {
+    pub(super) fn gather(&mut self, number: u32, form: AdminForm, kind: GatherKind, order: Order) -> Result<(), Full> {
         if !self.router.has_room_everywhere() {
             return Err(Full);
         }
         let connection = self.connections.at(number);
         let generation = connection.generation;
         let sequence = connection.queue.get_or_insert_default().push_waiting();
-        let mut gather = Gather::new(number, generation, sequence, kind);
-        gather.add(self.carry_out(order));
-        let id = self.gathers.insert(gather);
         let own = self.router.own();
+        let id = self.gathers.insert(Gather::new(number, generation, sequence, form, kind));
+        let outcome = self.carry_out(order);
+        self.gathers.add(id, own, outcome);
         for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
             self.router.forward(shard, Ticket::Gather(id), &Errand::Order(order)).expect("there is room everywhere");
         }
@@ -96,18 +150,52 @@ impl Dispatch {
         Ok(())
     }
 
+    /// Asks for the next pieces of the reports under way, one of each.
+    pub(super) fn go_on_gathering(&mut self) {
+        for _ in 0..self.gathers.continuing.len() {
+            let Some(continuation) = self.gathers.continuing.pop_front() else { break };
+            let Continuation { gather, shard, subject } = continuation;
+            let asker = self.gathers.connection(gather);
+            if asker.is_none_or(|(number, generation)| self.connections.find(number, generation).is_none()) {
+                self.gathers.cut_short(gather);
+                self.finish_gather(gather);
+            } else if shard == self.router.own() {
+                let outcome = self.carry_out(Order::Report(subject));
+                self.gathers.add(gather, shard, outcome);
+                self.finish_gather(gather);
+            } else if self
+                .router
+                .forward(shard, Ticket::Gather(gather), &Errand::Order(Order::Report(subject)))
+                .is_err()
+            {
+                self.gathers.continuing.push_back(continuation);
+            }
+        }
+    }
+
     /// Replies to a gather that every shard has answered.
     pub(super) fn finish_gather(&mut self, id: u32) {
-        let Some(gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
-        let reply = match &gather.kind {
-            GatherKind::FlushAll { noreply: true } => Vec::new(),
-            GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
-            GatherKind::StatsReset => b"RESET\r\n".to_vec(),
+        let Some(mut gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
+        let line = match &gather.kind {
+            GatherKind::Change { change, noreply } if !noreply => runtime::answer(*change, gather.outcomes()),
+            _ => b"",
+        };
+        let reports = gather.reports();
+        let Gather { connection, generation, sequence, form, kind, .. } = gather;
+        let answer;
+        let reply = match &kind {
+            GatherKind::FlushAll { noreply: true } | GatherKind::Change { .. } => None,
+            GatherKind::FlushAll { noreply: false } => Some(AdminReply::Done),
             GatherKind::Stats(args) => {
-                let reports: Vec<Report> = gather.outcomes.into_iter().filter_map(report).collect();
-                self.control.stats(args, &reports).unwrap_or_default()
+                answer = self.control.stats(args, reports);
+                Some(AdminReply::Stats(&answer))
             }
         };
-        self.fill(gather.connection, gather.generation, gather.sequence, |out| out.extend_from_slice(&reply));
+        self.fill(connection, generation, sequence, |out| {
+            out.extend_from_slice(line);
+            if let Some(reply) = reply {
+                reply.encode(form, out);
+            }
+        });
     }
 }

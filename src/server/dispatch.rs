@@ -10,21 +10,26 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use super::connection::{Blocked, Closing, Connection, Intake};
 use super::connections::Connections;
+use super::conns::Listening;
 use super::control::Control;
+use super::dump::Dumps;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
+use super::latency::Stopwatch;
 use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
-use super::replies::Stream;
+use super::replies::{Left, Stream};
 use super::rules::Rules;
-use super::worker::{Ticket, WorkerRouter};
-use crate::clock::Now;
+use super::watch::Watch;
+use super::worker::{Shared, Ticket, WorkerRouter};
+use crate::clock::{Clock, Now};
 use crate::command::{Hit, Reply, Request, UploadId, Value};
-use crate::protocol::detect::{self, Protocol};
+use crate::protocol::detect::Protocol;
 use crate::protocol::memcache::{self, Encoded, Form, KeyRoom, Parser, Resume, Step};
 use crate::router::{Errand, Full, KeyHasher};
 
@@ -55,6 +60,8 @@ pub(super) struct Dispatch {
     pub(super) router: WorkerRouter,
     pub(super) pool: OutputPool,
     pub(super) now: Now,
+    pub(super) stopwatch: Stopwatch,
+    pub(super) listening: Vec<Listening>,
     /// Connections whose input can go on without more arriving.
     pub(super) ready: Vec<u32>,
     /// Connections with output to look at.
@@ -66,10 +73,13 @@ pub(super) struct Dispatch {
     pub(super) owed: Vec<VecDeque<Errand<'static>>>,
     pub(super) marks: Vec<Mark>,
     pub(super) gathers: Gathers,
+    pub(super) dumps: Dumps,
+    pub(super) watch: Watch,
     pub(super) parser: Parser,
     pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
     pub(super) control: Arc<dyn Control>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Dispatch {
@@ -78,24 +88,30 @@ impl Dispatch {
         parser: Parser,
         hasher: KeyHasher,
         control: Arc<dyn Control>,
-        now: Now,
+        clock: Clock,
     ) -> Self {
+        let watch = Watch::new(router.bell().clone());
         let owed = (0..router.shards()).map(|_| VecDeque::new()).collect();
         Dispatch {
             connections: Connections::default(),
             router,
             pool: OutputPool::default(),
-            now,
+            now: clock.now(),
+            stopwatch: Stopwatch::new(clock),
+            listening: Vec::new(),
             ready: Vec::new(),
             touched: Vec::new(),
             mesh_blocked: Vec::new(),
             owed,
             marks: Vec::new(),
             gathers: Gathers::default(),
+            dumps: Dumps::default(),
+            watch,
             parser,
             rules: Rules::default(),
             hasher,
             control,
+            shared: Arc::default(),
         }
     }
 
@@ -106,19 +122,15 @@ impl Dispatch {
         connection.need = None;
         connection.last_input = self.now.seconds;
         let mut resume = connection.resume;
-        if !connection.detected
+        if connection.protocol.is_none()
             && let Some(first) = bytes.first()
         {
-            connection.detected = true;
-            match self.rules.protocol(*first) {
-                Some(Protocol::Memcache) => {}
-                None => self.close_after_replies(number),
-                Some(Protocol::Binary) => {
-                    self.reply(number, detect::BINARY_REFUSED);
-                    self.close_after_replies(number);
-                }
+            connection.protocol = self.rules.protocol(*first);
+            if connection.protocol.is_none() {
+                self.close_after_replies(number);
             }
         }
+        let binary = self.connections.at(number).protocol == Some(Protocol::Binary);
         let mut at = 0;
         let mut budget = self.rules.requests_per_turn;
         loop {
@@ -151,7 +163,12 @@ impl Dispatch {
             }
             let before = resume;
             let hasher = &self.hasher;
-            if let Some(read) = self.parser.next_read(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
+            let rest = &bytes[at..];
+            let read = match binary {
+                false => self.parser.next_read(rest, &mut resume, |key| hasher.hash(key)),
+                true => self.parser.next_binary_read(rest, |key| hasher.hash(key)),
+            };
+            if let Some(read) = read {
                 let (request, form, owner) = (read.request(), read.form(), self.router.owner(read.hash));
                 let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
                 at += read.consumed;
@@ -161,7 +178,11 @@ impl Dispatch {
                 }
                 continue;
             }
-            match self.parser.next_other(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
+            let step = match binary {
+                false => self.parser.next_other(rest, &mut resume, |key| hasher.hash(key)),
+                true => self.parser.next_binary_other(rest, |key| hasher.hash(key)),
+            };
+            match step {
                 Step::Request { request, form, consumed, swallow: 0 } => {
                     let owner = self.router.owner(request.hash);
                     let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
@@ -241,12 +262,30 @@ impl Dispatch {
                 *mark = Mark { consumed: pending.at, resume: pending.resume, stopped: true };
             }
         }
+        if let Some((stamp, count)) = self.stopwatch.end_group() {
+            self.router.set_stamp(stamp);
+            let traffic = self.router.traffic_mut();
+            traffic.groups += 1;
+            traffic.requests += u64::from(count);
+            traffic.grouped_requests += u64::from(count);
+        }
+    }
+
+    /// A turn begins.
+    pub(super) fn begin_turn(&mut self, now: Now, nanos: u64) {
+        self.now = now;
+        self.router.set_stamp(self.stopwatch.begin_turn(nanos));
+    }
+
+    /// What connections have for this turn is about to be executed.
+    pub(super) fn begin_groups(&mut self) {
+        self.router.set_stamp(self.stopwatch.begin_groups());
     }
 
     /// Executes or forwards one request of an open connection.
     #[inline]
     pub(super) fn run(&mut self, number: u32, request: &Request<'_>, form: Form<'_>, owner: usize) -> Result<(), Full> {
-        let Dispatch { connections, router, pool, now, touched, .. } = self;
+        let Dispatch { connections, router, pool, now, touched, stopwatch, watch, .. } = self;
         let connection = connections.at(number);
         if owner != router.own() {
             let queue = connection.queue.get_or_insert_default();
@@ -261,6 +300,10 @@ impl Dispatch {
             block_on_output(connection);
             return Ok(());
         }
+        if watch.is_on() {
+            router.shard_mut().observe_for(connection.socket().as_raw_fd());
+        }
+        stopwatch.executed(request.op.kind());
         let reply = router.execute(request, *now);
         touch(connection, touched, number);
         if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = reply {
@@ -299,12 +342,20 @@ impl Dispatch {
                 self.connections.at(number).intake = Intake::Upload(Box::new(Upload::new(&head, id, owner)));
                 Ok(consumed)
             }
-            Step::Admin { admin, form: _, consumed } => {
-                self.run_admin(number, admin)?;
+            Step::Admin { admin, form, consumed } => {
+                self.run_admin(number, admin, form)?;
                 Ok(consumed)
             }
             Step::Refused { reply, consumed, swallow, close } => {
                 self.reply(number, reply);
+                self.discard(number, swallow);
+                if close {
+                    self.close_after_replies(number);
+                }
+                Ok(consumed)
+            }
+            Step::RefusedPacket { refusal, consumed, swallow, close } => {
+                self.reply_with(number, |out| refusal.encode(out));
                 self.discard(number, swallow);
                 if close {
                     self.close_after_replies(number);
@@ -373,12 +424,17 @@ impl Dispatch {
 
     /// Queues a reply that is known.
     pub(super) fn reply(&mut self, number: u32, bytes: &[u8]) {
+        self.reply_with(number, |out| out.extend_from_slice(bytes));
+    }
+
+    /// Queues a reply that is known and that `write` appends to the output.
+    pub(super) fn reply_with(&mut self, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let Dispatch { connections, pool, touched, .. } = self;
         let connection = connections.at(number);
         touch(connection, touched, number);
         match &mut connection.queue {
-            Some(queue) if !queue.is_empty() => queue.push_ready(|out| out.extend_from_slice(bytes)),
-            _ => output(connection, pool).extend_from_slice(bytes),
+            Some(queue) if !queue.is_empty() => queue.push_ready(write),
+            _ => write(output(connection, pool)),
         }
         block_on_output(connection);
     }
@@ -399,12 +455,19 @@ impl Dispatch {
         connection.tail = Default::default();
         connection.need = None;
         self.pool.give(std::mem::take(&mut connection.out));
+        let watched = connection.watcher.is_some();
         let queue = connection.queue.take();
         if let Intake::Upload(upload) = std::mem::replace(&mut connection.intake, Intake::Commands) {
             self.abort_upload(&upload);
         }
-        for stream in queue.into_iter().flat_map(|queue| queue.into_streams()) {
-            self.owe(stream.owner, Errand::Unpin(stream.pin));
+        for left in queue.into_iter().flat_map(|queue| queue.into_left()) {
+            match left {
+                Left::Stream(stream) => self.owe(stream.owner, Errand::Unpin(stream.pin)),
+                Left::Dump(id) => self.dumps.remove(id, &self.shared),
+            }
+        }
+        if watched {
+            self.unwatch(number);
         }
     }
 }
@@ -440,5 +503,7 @@ pub(super) fn block_on_output(connection: &mut Connection) {
     }
 }
 
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ pub(super) struct Upload {
     received: u64,
     /// The owner was told to expect it.
     begun: bool,
-    /// Bytes of the terminator seen, and whether they were the right ones.
+    /// Bytes of the terminator seen, all where there is none, and whether they were the right ones.
     terminator_len: usize,
     terminated: bool,
 }
@@ -58,7 +58,7 @@ impl Upload {
             value_len: head.value_len,
             received: 0,
             begun: false,
-            terminator_len: 0,
+            terminator_len: if form.has_terminator() { 0 } else { TERMINATOR.len() },
             terminated: true,
         }
     }

@@ -7,21 +7,27 @@
 mod answers;
 mod connection;
 mod connections;
+mod conns;
 mod control;
 mod dispatch;
+mod dump;
 pub mod executor;
 mod gather;
 mod idle;
 mod input;
 mod intake;
+mod latency;
 mod limits;
 pub mod listener;
+mod peer;
 mod pool;
 mod replies;
 pub mod ring;
 mod rules;
+mod runtime;
 pub mod steering;
 mod stop;
+mod watch;
 mod worker;
 
 pub use control::Control;

@@ -12,6 +12,14 @@ pub struct Rules {
     pub idle_timeout_seconds: u32,
     /// Which protocols a connection may speak.
     pub protocols: Protocols,
+    /// Whether clients may list keys.
+    pub dumping_enabled: bool,
+    /// Whether clients may use `watch`.
+    pub watch_enabled: bool,
+    /// Whether clients may use `shutdown`.
+    pub shutdown_enabled: bool,
+    /// Bytes of events that wait for one watcher.
+    pub watcher_buffer_bytes: usize,
 }
 
 impl Default for Rules {
@@ -20,6 +28,10 @@ impl Default for Rules {
             requests_per_turn: defaults::REQUESTS_PER_TURN,
             idle_timeout_seconds: defaults::IDLE_TIMEOUT_SECONDS,
             protocols: defaults::PROTOCOLS,
+            dumping_enabled: true,
+            watch_enabled: true,
+            shutdown_enabled: false,
+            watcher_buffer_bytes: defaults::WATCHER_LOGBUF_BYTES,
         }
     }
 }
@@ -30,9 +42,9 @@ impl Rules {
     pub(super) fn protocol(&self, first: u8) -> Option<Protocol> {
         match (self.protocols, Protocol::detect(first)) {
             (Protocols::Auto, detected) => Some(detected),
-            (Protocols::Ascii, _) => Some(Protocol::Memcache),
+            (Protocols::Ascii, _) => Some(Protocol::Text),
             (Protocols::Binary, Protocol::Binary) => Some(Protocol::Binary),
-            (Protocols::Binary, Protocol::Memcache) => None,
+            (Protocols::Binary, Protocol::Text) => None,
         }
     }
 }
@@ -45,8 +57,8 @@ mod tests {
     fn protocols_can_be_narrowed() {
         let of = |protocols, first| Rules { protocols, ..Rules::default() }.protocol(first);
         assert_eq!(of(Protocols::Auto, 0x80), Some(Protocol::Binary));
-        assert_eq!(of(Protocols::Auto, b'g'), Some(Protocol::Memcache));
-        assert_eq!(of(Protocols::Ascii, 0x80), Some(Protocol::Memcache));
+        assert_eq!(of(Protocols::Auto, b'g'), Some(Protocol::Text));
+        assert_eq!(of(Protocols::Ascii, 0x80), Some(Protocol::Text));
         assert_eq!(of(Protocols::Binary, 0x80), Some(Protocol::Binary));
         assert_eq!(of(Protocols::Binary, b'g'), None);
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
 use super::observe::Observer;
-use super::order::{Order, Outcome, Report, Subject};
+use super::order::{Order, Outcome};
 use super::prefixes::PrefixCounter;
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{self, CasCheck, Hit, Op, Payload, Reply, Request, StoreMode, UploadId, Value};
@@ -27,7 +27,7 @@ pub struct Shard {
     pub(super) store: Store,
     pub(super) counters: Counters,
     traffic: Traffic,
-    limit_bytes: u64,
+    pub(super) limit_bytes: u64,
     /// Why there is no room for a LARGE value that is being received. At most one per connection.
     failed_uploads: HashMap<u64, StoreError>,
     /// When `flush_all` with a delay is to take effect.
@@ -276,7 +276,13 @@ impl Shard {
         match order {
             Order::FlushAll(delay) => self.flush_all(delay, now),
             Order::StatsReset => self.reset_stats(),
-            Order::Report(Subject::General) => return Outcome::Report(Box::new(Report::General(self.stats()))),
+            Order::Change(change) => {
+                if let Err(refusal) = self.change(change, now) {
+                    return Outcome::Refused(refusal);
+                }
+            }
+            Order::CountPrefixes(delimiter) => self.count_prefixes(delimiter),
+            Order::Report(subject) => return Outcome::Report(Box::new(self.report(subject, now))),
         }
         Outcome::Done
     }
@@ -301,6 +307,7 @@ impl Shard {
             get_expired: store.expired,
             uploads_bytes: store.uploads_bytes,
             pins: self.store.pins_held() as u64,
+            upkeep: self.upkeep(),
         }
     }
 

@@ -103,6 +103,11 @@ impl FormTag {
         Form { tag: self, meta }
     }
 
+    /// Whether a value that is stored has a CRLF behind it.
+    pub const fn has_terminator(self) -> bool {
+        !matches!(self, FormTag::Binary { .. })
+    }
+
     /// The line for a value that does not end in CRLF; empty if its command wants no reply. Meta commands
     /// report errors even in quiet mode.
     pub const fn bad_data_chunk(self) -> &'static [u8] {

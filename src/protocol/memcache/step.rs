@@ -2,6 +2,7 @@
 
 use crate::command::{CasCheck, Exptime, Op, Payload, Request, Store, StoreMode};
 use crate::protocol::memcache::admin::{Admin, AdminForm};
+use crate::protocol::memcache::binary::Refusal;
 use crate::protocol::memcache::form::{Form, FormTag};
 
 /// The outcome of [`Parser::next`](super::Parser::next). `consumed` bytes of the input are done with.
@@ -39,7 +40,7 @@ pub enum Step<'a> {
         /// Bytes taken.
         consumed: usize,
     },
-    /// A store of a LARGE value. The value and its CRLF come behind the line.
+    /// A store of a LARGE value. The value, and in the text protocol its CRLF, come behind the line or head.
     Upload {
         /// The line.
         head: UploadHead<'a>,
@@ -50,6 +51,17 @@ pub enum Step<'a> {
     Refused {
         /// The answer, a whole line; empty where the command wants no reply.
         reply: &'static [u8],
+        /// Bytes taken.
+        consumed: usize,
+        /// Further bytes to discard unseen.
+        swallow: u64,
+        /// Close once the answer is sent: what follows cannot be told apart.
+        close: bool,
+    },
+    /// A packet of the binary protocol that is not carried out.
+    RefusedPacket {
+        /// The answer.
+        refusal: Refusal,
         /// Bytes taken.
         consumed: usize,
         /// Further bytes to discard unseen.
