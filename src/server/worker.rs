@@ -119,6 +119,8 @@ pub struct Worker {
     /// Connections whose receive ended and is wanted again.
     pub(super) rearm: Vec<u32>,
     pub(super) stopping: Option<Stopping>,
+    /// Whether the shard has more housekeeping to do than one piece: then it does not sleep.
+    has_housekeeping: bool,
     /// Where the next look for idle connections begins.
     pub(super) idle_cursor: usize,
     pub(super) sends: Vec<u32>,
@@ -139,6 +141,7 @@ impl Worker {
             inputs: Vec::new(),
             rearm: Vec::new(),
             stopping: None,
+            has_housekeeping: false,
             idle_cursor: 0,
             sends: Vec::new(),
         };
@@ -186,7 +189,7 @@ impl Worker {
         self.dispatch.router.publish();
         self.ring.publish_buffers();
         self.rearm();
-        self.dispatch.router.maintain(self.dispatch.now);
+        self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
         self.tell_watchers();
         Ok(true)
     }
@@ -195,7 +198,7 @@ impl Worker {
     pub fn tick(&mut self) {
         self.dispatch.now = self.clock.now();
         self.dispatch.see_watchers();
-        self.dispatch.router.maintain(self.dispatch.now);
+        self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
         self.close_idle();
         self.tell_watchers();
         if self.stopping.is_none() {
@@ -221,6 +224,7 @@ impl Worker {
             || !touched.is_empty()
             || !gathers.continuing.is_empty()
             || self.dispatch.owes()
+            || self.has_housekeeping
             || self.dispatch.watch.has_mail()
     }
 
