@@ -6,11 +6,8 @@ use super::dispatch::{Dispatch, block_on_output};
 use super::dump;
 use super::gather::{Continuation, Gather, GatherKind};
 use super::latency::Stopwatch;
-<<<<<<< HEAD
-use super::runtime;
-=======
 use super::limits::REPORT_PIECES_PER_TURN;
->>>>>>> i3-stats
+use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
 use crate::command::StatsAnswer;

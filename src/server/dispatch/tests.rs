@@ -8,12 +8,10 @@ use super::*;
 use crate::clock::Clock;
 use crate::command::{StatLines, StatsAnswer};
 use crate::router::testing::routers;
-<<<<<<< HEAD
-use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
+use crate::router::{
+    BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Host, Order, Outcome, Report, Shard, Subject, Walk, WalkedItem,
+};
 use crate::server::control::Local;
-=======
-use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Order, Report, Subject, Walk};
->>>>>>> i3-stats
 
 pub(super) const SHARDS: usize = 3;
 const LARGE_LEN: usize = 300_000;

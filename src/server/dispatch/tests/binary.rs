@@ -89,13 +89,8 @@ fn replies_come_in_order_whoever_answers_first() {
         format!("0d 0 {two}=y"),
         "00 0 =y".into(),
         "0a 0 =".into(),
-<<<<<<< HEAD
         "10 0 shard=0".into(),
         "10 0 shard=1".into(),
-=======
-        "10 0 shard=0",
-        "10 0 shard=1",
->>>>>>> i3-stats
         "10 0 shard=2".into(),
         "10 0 =".into(),
         "0b 0 =x".into(),
