@@ -1,0 +1,150 @@
+//! Meta commands: every flag with good, bad and repeated arguments.
+
+use super::stream::{CasForm, Choose, Command};
+use super::support::Random;
+use super::text;
+
+/// Keys in base64: of `a` and `n`, of a key with a space and a NUL, and what is no base64.
+const ENCODED: [&str; 7] = ["YQ==", "bg==", "c3AgYWNl", "AAECA/8=", "YQ=", "Y Q==", "!!!!"];
+
+/// Explicit CAS numbers, in [`super::play::CAS_EXPLICIT`].
+const EXPLICIT: [&str; 3] = ["1000000000001", "1500000000000", "1999999999999"];
+
+/// One command, or now and then a classic one beside it.
+pub fn command(random: &mut Random) -> Command {
+    match random.below(20) {
+        0..=6 => get(random),
+        7..=11 => set(random),
+        12..=14 => arithmetic(random),
+        15 | 16 => delete(random),
+        17 => {
+            let key = key(random);
+            Command::plain(format!("me {}\r\n", key.0 + if key.1 { " b" } else { "" }))
+        }
+        18 => Command::plain("mn\r\n"),
+        _ => text::command(random),
+    }
+}
+
+/// A key, and whether it is in base64.
+fn key(random: &mut Random) -> (String, bool) {
+    match random.below(20) {
+        0 => (text::long_key(), false),
+        1..=3 => (random.one(&ENCODED).to_owned(), true),
+        4 => (text::key(random), true),
+        _ => (text::key(random), false),
+    }
+}
+
+fn opaque(random: &mut Random) -> String {
+    match random.below(12) {
+        0 => "O".to_owned(),
+        1 => format!("O{}", "o".repeat(31)),
+        2 => format!("O{}", "o".repeat(32)),
+        3 => format!("O{}", "o".repeat(33)),
+        n => format!("Oq{n}"),
+    }
+}
+
+fn number(random: &mut Random) -> &'static str {
+    random.one(&["0", "0", "100", "1000", "1000", "-1", "x", "", "2592001", "1x"])
+}
+
+/// Adds flags: a choice of `letters`, sometimes one that is not among them or one twice. A capital letter gets an
+/// argument.
+fn flags(random: &mut Random, command: &mut Command, key: &str, letters: &str) {
+    let letters: Vec<char> = letters.chars().collect();
+    let mut chosen: Vec<char> = Vec::new();
+    for _ in 0..random.below(6) {
+        let letter = random.one(&letters);
+        if !chosen.contains(&letter) || random.rarely(30) {
+            chosen.push(letter);
+        }
+    }
+    if random.rarely(30) {
+        chosen.push(random.one(&['!', '9', 'Z', 'W', 'X', 'j', 'z', '=', '~']));
+    }
+    // Told numbers are learnt for a key, so that later commands can name them.
+    if chosen.contains(&'c') && !chosen.contains(&'k') && letters.contains(&'k') {
+        chosen.push('k');
+    }
+    for letter in chosen {
+        command.add(" ");
+        let rarely = random.rarely(15);
+        match letter {
+            'O' => command.add(opaque(random)),
+            'T' | 'N' | 'R' => command.add(format!("{letter}{}", number(random))),
+            'F' => command.add(format!(
+                "F{}",
+                if rarely { random.one(&["x", "", "-1"]) } else { random.one(&["0", "7", "4294967295"]) }
+            )),
+            'J' | 'D' => command
+                .add(format!("{letter}{}", random.one(&["0", "1", "5", "18446744073709551615", "10", "x", "-1", ""]))),
+            'E' if rarely => command.add("Ex"),
+            'E' => command.add(format!("E{}", random.one(&EXPLICIT))),
+            'C' if rarely => command.add(random.one(&["Cx", "C", "C0"])),
+            'C' => command.add("C").add_cas(key.as_bytes(), random.below(2) as usize, CasForm::Text),
+            'M' => &mut *command,
+            'P' | 'L' => command.add(format!("{letter}xyz")),
+            letter => command.add(letter.to_string()),
+        };
+    }
+}
+
+fn start(random: &mut Random, verb: &str) -> (Command, String, bool) {
+    let (key, encoded) = key(random);
+    let mut command = Command::new();
+    command.add(format!("{verb} {key}"));
+    (command, key, encoded)
+}
+
+fn get(random: &mut Random) -> Command {
+    let (mut command, key, encoded) = start(random, "mg");
+    if encoded {
+        command.add(" b");
+    }
+    flags(random, &mut command, &key, "cfhkOqstuvENRTvvvkPL");
+    command.add("\r\n");
+    command
+}
+
+fn set(random: &mut Random) -> Command {
+    let (mut command, key, encoded) = start(random, "ms");
+    let value = text::value(random);
+    command.add(format!(" {}", value.len()));
+    if encoded {
+        command.add(" b");
+    }
+    if random.rarely(2) {
+        let mode = random.one(&["E", "A", "P", "R", "S", "e", "a", "p", "r", "s", "S", "A", "X", "", "set"]);
+        command.add(format!(" M{mode}"));
+    }
+    // N needs an append; with other modes it is without effect.
+    flags(random, &mut command, &key, "cCEFIkOqTNPL");
+    command.add("\r\n").add(value).add("\r\n");
+    command
+}
+
+fn arithmetic(random: &mut Random) -> Command {
+    let (mut command, key, encoded) = start(random, "ma");
+    if encoded {
+        command.add(" b");
+    }
+    if random.rarely(2) {
+        let mode = random.one(&["I", "D", "i", "d", "+", "-", "incr", "decr", "X", ""]);
+        command.add(format!(" M{mode}"));
+    }
+    flags(random, &mut command, &key, "CENJDTOqtcvkvNJPL");
+    command.add("\r\n");
+    command
+}
+
+fn delete(random: &mut Random) -> Command {
+    let (mut command, key, encoded) = start(random, "md");
+    if encoded {
+        command.add(" b");
+    }
+    flags(random, &mut command, &key, "CEIkOqTIIPL");
+    command.add("\r\n");
+    command
+}
