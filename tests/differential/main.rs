@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod binary;
 mod judge;
 mod meta;
 mod play;
@@ -39,6 +40,19 @@ fn meta_stream(random: &mut Random) -> Stream {
     Stream::generate(Protocol::Text, random, WRITES, meta::command)
 }
 
+fn binary_stream(random: &mut Random) -> Stream {
+    let mut opaque = 0;
+    Stream::generate(Protocol::Binary, random, WRITES, |random| {
+        opaque += 1;
+        binary::command(random, opaque)
+    })
+}
+
+#[test]
+fn binary_packets_are_answered_as_memcached_answers_them() {
+    against_the_reference("binary", binary_stream);
+}
+
 #[test]
 fn classic_commands_are_answered_as_memcached_answers_them() {
     against_the_reference("text", text_stream);
@@ -53,7 +67,7 @@ fn meta_commands_are_answered_as_memcached_answers_them() {
 #[test]
 fn memcached_agrees_with_itself() {
     let (Some(one), Some(other)) = (reference::memcached(), reference::memcached()) else { return };
-    for (kind, generate) in [("text", text_stream as Generate), ("meta", meta_stream)] {
+    for (kind, generate) in [("text", text_stream as Generate), ("meta", meta_stream), ("binary", binary_stream)] {
         compare(kind, generate, &one, &[("another memcached", other.address())]);
     }
 }

@@ -79,7 +79,7 @@ fn flags(random: &mut Random, command: &mut Command, key: &str, letters: &str) {
                 if rarely { random.one(&["x", "", "-1"]) } else { random.one(&["0", "7", "4294967295"]) }
             )),
             'J' | 'D' => command
-                .add(format!("{letter}{}", random.one(&["0", "1", "5", "18446744073709551615", "10", "x", "-1", ""]))),
+                .add(format!("{letter}{}", random.one(&["0", "1", "5", "18446744073709551616", "10", "x", "-1", ""]))),
             'E' if rarely => command.add("Ex"),
             'E' => command.add(format!("E{}", random.one(&EXPLICIT))),
             'C' if rarely => command.add(random.one(&["Cx", "C", "C0"])),
@@ -136,7 +136,7 @@ fn arithmetic(random: &mut Random) -> Command {
     }
     flags(random, &mut command, &key, "CENJDTOqtcvkvNJPL");
     command.add("\r\n");
-    command
+    command.first()
 }
 
 fn delete(random: &mut Random) -> Command {

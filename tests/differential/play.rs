@@ -8,10 +8,10 @@ use super::stream::{CasForm, Piece, Protocol, Stream, Write};
 use super::support::{Address, Connection, poll_for};
 
 /// How long a fence is waited for before another one is sent: what came before may have swallowed it.
-const FENCE_WAIT: Duration = Duration::from_secs(4);
+const FENCE_WAIT: Duration = Duration::from_secs(2);
 
 /// Fences in all, after which the server counts as hung.
-const FENCES_MAX: u32 = 3;
+const FENCES_MAX: u32 = 2;
 
 /// The number that stands for a CAS number nobody has told yet.
 const CAS_UNKNOWN: u64 = 7;

@@ -17,5 +17,7 @@ pub fn memcached() -> Option<Server> {
     let mut command = Command::new("memcached");
     // As root it wants a user to become; otherwise the flag is without effect.
     command.args(["-u", "nobody", "-U", "0", "-l", "127.0.0.1", "-m", "128", "-t", "2", "-p", &port.to_string()]);
+    // Its background threads hold items now and then, which then are not counted up in place.
+    command.args(["-o", "no_lru_maintainer,no_lru_crawler"]);
     Some(Server::run(&mut command, port).unwrap_or_else(|why| panic!("memcached: {why}")))
 }

@@ -1,17 +1,19 @@
 //! Finds where replies differ, and shortens a stream for as long as they do.
 
+use std::time::{Duration, Instant};
+
 use super::play::{Learned, Replies, filled, play};
 use super::stream::Stream;
 use super::support::{Address, shown};
 
-/// Streams that are played to shorten one.
+/// Streams that are played to shorten one, and for how long: one that hangs takes seconds each time.
 const TRIES_MAX: usize = 150;
+const TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Where the replies to a stream first differ, in words with all that led there; `None` if they agree.
 pub fn differs(stream: &Stream, expected: &Result<Replies, String>, got: &Result<Replies, String>) -> Option<String> {
     let (expected, got) = match (expected, got) {
         (Ok(expected), Ok(got)) => (expected, got),
-        (Err(_), Err(_)) => return None,
         (Err(why), _) => return Some(format!("memcached: {why}\n{}", told(stream, stream.writes.len()))),
         (_, Err(why)) => return Some(format!("this one: {why}\n{}", told(stream, stream.writes.len()))),
     };
@@ -30,10 +32,12 @@ fn told(stream: &Stream, writes: usize) -> String {
 
 /// The stream without what the difference does not need.
 pub fn shrunk(mut stream: Stream, reference: &Address, other: &Address) -> Stream {
-    let mut tries = 0;
+    let (mut tries, start) = (0, Instant::now());
     let mut still_differs = |candidate: &Stream| {
         tries += 1;
-        tries <= TRIES_MAX && differs(candidate, &play(reference, candidate), &play(other, candidate)).is_some()
+        tries <= TRIES_MAX
+            && start.elapsed() < TIME_MAX
+            && differs(candidate, &play(reference, candidate), &play(other, candidate)).is_some()
     };
     // Nothing after the first difference matters; then ever smaller runs of writes, then single commands.
     let mut step = stream.writes.len().div_ceil(2);

@@ -40,17 +40,24 @@ pub struct Command {
     pub permit: Permit,
     /// The server closes after it; nothing may follow.
     pub closes: bool,
+    /// It begins a write.
+    pub first: bool,
 }
 
 impl Command {
     /// A command of plain bytes.
     pub fn plain(bytes: impl AsRef<[u8]>) -> Self {
-        Command { pieces: vec![Piece::Bytes(bytes.as_ref().to_vec())], permit: Permit::Nothing, closes: false }
+        Command {
+            pieces: vec![Piece::Bytes(bytes.as_ref().to_vec())],
+            permit: Permit::Nothing,
+            closes: false,
+            first: false,
+        }
     }
 
     /// An empty command to which pieces are added.
     pub fn new() -> Self {
-        Command { pieces: Vec::new(), permit: Permit::Nothing, closes: false }
+        Command { pieces: Vec::new(), permit: Permit::Nothing, closes: false, first: false }
     }
 
     /// Adds bytes.
@@ -71,6 +78,13 @@ impl Command {
     /// Sets what its reply may differ in. Such a command has a write of its own.
     pub fn permit(mut self, permit: Permit) -> Self {
         self.permit = permit;
+        self
+    }
+
+    /// Lets it begin a write. memcached counts in place, with spaces behind a number that has become shorter, unless
+    /// a reply that has not gone out yet still holds the item.
+    pub fn first(mut self) -> Self {
+        self.first = true;
         self
     }
 
@@ -136,7 +150,7 @@ impl Stream {
             for _ in 0..wanted {
                 let next = command(random);
                 let alone = next.permit != Permit::Nothing || next.closes;
-                if alone && !commands.is_empty() {
+                if (alone || next.first) && !commands.is_empty() {
                     stream.writes.push(Write { commands: std::mem::take(&mut commands), cut: 0 });
                 }
                 commands.push(next);

@@ -6,19 +6,20 @@ use super::support::Random;
 /// Keys of the storage and retrieval commands: few, so that they meet.
 pub const KEYS: [&str; 6] = ["a", "b", "n", "key:with/marks", "YQ==", "kc5"];
 
-/// Values: numbers at their bounds, near-numbers, bytes that look like protocol.
-const VALUES: [&str; 18] = [
+/// Values: numbers, near-numbers, bytes that look like protocol. None is from 2^63 on: for those memcached 1.6.18 looks
+/// for a minus sign beyond the value's end, where it may find one in what an older item has left. The conformance
+/// tables hold the bounds.
+const VALUES: [&str; 17] = [
     "",
     "0",
     "5",
     "10",
     "99",
     "100",
-    "18446744073709551615",
+    "9223372036854770000",
     "18446744073709551616",
     "123456789012345678901234567890",
     "007",
-    "-1",
     "5x",
     " 5",
     "5 ",
@@ -136,7 +137,8 @@ fn get(random: &mut Random) -> Command {
         line += &format!(" {}", if random.rarely(5) { "missing".to_owned() } else { key(random) });
     }
     if random.rarely(30) {
-        line = format!("{verb} {}", long_key());
+        // memcached forgets replies that wait before it.
+        return Command::plain(format!("{verb} {}{}", long_key(), eol(random))).first();
     }
     Command::plain(line + eol(random))
 }
@@ -167,7 +169,7 @@ fn arithmetic(random: &mut Random) -> Command {
         "",
         "+1",
     ]);
-    Command::plain(format!("{verb} {} {delta}{}{}", key(random), noreply(random), eol(random)))
+    Command::plain(format!("{verb} {} {delta}{}{}", key(random), noreply(random), eol(random))).first()
 }
 
 fn touch(random: &mut Random) -> Command {
@@ -181,10 +183,9 @@ fn delete(random: &mut Random) -> Command {
 }
 
 fn flush(random: &mut Random) -> Command {
-    Command::plain(format!(
-        "flush_all{}\r\n",
-        random.one(&["", " 0", " 1000", " noreply", " 0 noreply", " x", " x noreply", " 1 2 3"])
-    ))
+    // None with a delay: in memcached it revives what a flush before it has hidden and nobody has met since.
+    const TAILS: &[&str] = &["", " 0", " noreply", " 0 noreply", " x", " x noreply", " 1 2 3"];
+    Command::plain(format!("flush_all{}\r\n", random.one(TAILS)))
 }
 
 /// Lines that are no command, or nearly one.
