@@ -69,7 +69,7 @@ fn same((one, other): (&Field, &Field)) -> bool {
     match (one, other) {
         (Field::Seconds(a, n), Field::Seconds(b, m)) => {
             // -1 is "never", not a time.
-            a == b && (n == m || (*n >= 0 && *m >= 0 && (n - m).abs() <= SECONDS_APART_MAX))
+            a == b && (n == m || (*n != -1 && *m != -1 && (n - m).abs() <= SECONDS_APART_MAX))
         }
         (one, other) => one == other,
     }
