@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use core_affinity::CoreId;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ringcached::clock::{Clock, Exptime, Now};
-use ringcached::command::{CasCheck, Op, Payload, Reply, Request, Store, StoreMode};
+use ringcached::command::{Op, Payload, Reply, Request, Store};
 use ringcached::router::{
     Answer, BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Doorbell, Errand, KeyHasher, Mesh, Router, mesh,
 };
@@ -82,14 +82,7 @@ impl Pair {
             .take(KEYS)
             .collect();
         let mut pair = Pair { home, keys, stop, owner: Some(owner) };
-        let store = Store {
-            mode: StoreMode::Set,
-            flags: 0,
-            exptime: Exptime(0),
-            value: Payload::Inline(VALUE),
-            cas: CasCheck::Any,
-            autovivify: None,
-        };
+        let store = Store::set(Exptime(0), Payload::Inline(VALUE));
         pair.exchange(KEYS / 64, 64, 1, Op::Store(store), |reply| matches!(reply, Reply::Stored { .. }));
         pair
     }
@@ -145,7 +138,7 @@ impl Drop for Pair {
 fn serve(mut owner: Router<Ticket>, core: CoreId, now: Now, stop: &AtomicBool) {
     assert!(core_affinity::set_for_current(core), "pinning to {core:?}");
     while !stop.load(Ordering::Relaxed) {
-        if owner.serve(now) {
+        if owner.serve(&mut (), now) {
             owner.publish();
         } else {
             spin_loop();

@@ -59,15 +59,7 @@ fn parsing(criterion: &mut Criterion) {
 
 fn encoding(criterion: &mut Criterion) {
     let value = [b'v'; VALUE_LEN];
-    let hit = Reply::Hit(Hit {
-        flags: 0,
-        cas: 1234,
-        ttl_seconds: None,
-        fetched: true,
-        won: false,
-        token_sent: false,
-        value: Value::Inline(&value),
-    });
+    let hit = Reply::Hit(Hit { fetched: true, ..Hit::of(1234, Value::Inline(&value)) });
     let cases: [(&str, Form<'_>, Reply<'_>); 5] = [
         ("hit", Form::text(FormTag::Get { with_cas: false, last: true }), hit),
         ("hit-cas", Form::text(FormTag::Get { with_cas: true, last: true }), hit),

@@ -8,7 +8,6 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,12 +24,17 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
+mod listeners;
+mod notify;
+
+use self::listeners::Listeners;
+use self::notify::{State, notify};
 use crate::admin::AdminControl;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Flags, Host, PidFile, bind_error, check_host, drop_privileges};
+use crate::config::{Config, ConfigError, Flags, Host, PidFile, check_host, drop_privileges, settle};
 use crate::protocol::memcache::Parser;
-use crate::router::{Doorbell, KeyHasher, Mesh, Router, ShardStats, mesh};
-use crate::server::{Control, Shared, Ticket, Worker, WorkerParts, executor, listener, ring, steering};
+use crate::router::{Doorbell, KeyHasher, Mesh, Report, Router, mesh};
+use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
 use crate::shard::Shard;
 use crate::storage::StoreConfig;
 
@@ -38,6 +42,8 @@ use crate::storage::StoreConfig;
 /// tasks (the thread was kept off its core that long), glommio 0.9 goes to sleep with tasks that could run, until
 /// something else wakes it. Workers yield by themselves, so nothing needs the timer.
 const PREEMPT_TIMER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// What `-i` prints.
+const LICENSE: &str = include_str!("../LICENSE");
 /// Memory that each executor sets aside for file I/O of its own, in bytes; it only reads an event descriptor.
 const EXECUTOR_IO_MEMORY_BYTES: usize = 128 << 10;
 
@@ -54,6 +60,23 @@ pub enum LaunchError {
         steering: String,
         /// What the kernel says.
         cause: io::Error,
+    },
+    /// A socket that was handed over is of no use.
+    #[error("socket {number} that the service manager handed over cannot be used: {cause}")]
+    Inherited {
+        /// Its number, from 0 on.
+        number: usize,
+        /// What is wrong with it.
+        cause: io::Error,
+    },
+    /// What was handed over is not TCP and no unix stream socket.
+    #[error(
+        "socket {number} that the service manager handed over is neither a TCP nor a unix stream socket; use \
+         ListenStream= in the socket unit, without ListenDatagram= and the like"
+    )]
+    InheritedKind {
+        /// Its number, from 0 on.
+        number: usize,
     },
     /// A thread or its descriptors could not be had.
     #[error("the executor of core {core} did not start: {cause}")]
@@ -88,6 +111,10 @@ pub fn main(flags: Flags) -> ExitCode {
 }
 
 fn run(flags: Flags) -> Result<(), LaunchError> {
+    if flags.license {
+        print!("{LICENSE}");
+        return Ok(());
+    }
     let print_config = flags.print_config;
     let (config, notices) = Config::load(flags, &Host::observe()?)?;
     if print_config {
@@ -97,12 +124,13 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
     let set_verbosity = start_log(u32::from(config.verbosity));
     notices.iter().for_each(|notice| warn!("{notice}"));
     check_host(&config)?;
-    let (listeners, unix_file) = listen(&config)?;
+    let Listeners { by_shard, unix_file } = listeners::open(&config)?;
     let pidfile = config.pidfile.as_deref().map(PidFile::write).transpose()?;
     if let Some(user) = &config.user {
         drop_privileges(user)?;
     }
-    let outcome = serve(config, listeners, set_verbosity);
+    settle(&config)?;
+    let outcome = serve(config, by_shard, set_verbosity);
     unix_file.into_iter().for_each(|path| {
         let _ = std::fs::remove_file(path);
     });
@@ -127,27 +155,6 @@ fn level(verbosity: u32) -> LevelFilter {
         1 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     }
-}
-
-/// Opens every listening socket: by shard, in the order of the addresses. Also returns the unix socket's file.
-fn listen(config: &Config) -> Result<(Vec<Vec<OwnedFd>>, Option<PathBuf>), LaunchError> {
-    let shards = config.shards.len();
-    let mut by_shard: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
-    for address in &config.listen {
-        let (sockets, bound) = listener::listen_tcp(*address, shards, config.listen_backlog)
-            .map_err(|cause| bind_error(&address.to_string(), &cause))?;
-        steering::steer(&sockets, &config.shards, config.steering)
-            .map_err(|cause| LaunchError::Steering { steering: format!("{:?}", config.steering), cause })?;
-        by_shard.iter_mut().zip(sockets).for_each(|(of_shard, socket)| of_shard.push(socket.into()));
-        info!("listening on {bound}");
-    }
-    if let Some(path) = &config.unix_socket {
-        let sockets = listener::listen_unix(path, config.unix_mask, shards, config.listen_backlog)
-            .map_err(|cause| bind_error(&path.display().to_string(), &cause))?;
-        by_shard.iter_mut().zip(sockets).for_each(|(of_shard, socket)| of_shard.push(socket));
-        info!("listening on {}", path.display());
-    }
-    Ok((by_shard, config.unix_socket.clone()))
 }
 
 /// Starts an executor per shard, waits for a signal, and stops them.
@@ -193,9 +200,11 @@ fn serve(
     if refused.is_none() {
         let memory = config.memory_limit_bytes >> 20;
         info!("serving from {} shard(s) on core(s) {:?} with {memory} MiB", config.shards.len(), config.shards);
+        notify(State::Ready);
         let signal = signals.wait().map_err(|e| system("waiting for signals")(e.into()))?;
         info!("{signal}: stopping");
     }
+    notify(State::Stopping);
     shared.stopping.store(true, Ordering::SeqCst);
     bells.iter().for_each(|bell| bell.ring_unconditionally());
     for executor in executors {
@@ -283,7 +292,12 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     let parser = Parser::new(config.item_size_max_bytes as u64);
     let router = Router::new(shard, mesh);
-    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared }))
+    let rules = Rules {
+        requests_per_turn: config.requests_per_turn,
+        idle_timeout_seconds: config.idle_timeout_seconds,
+        protocols: config.protocols,
+    };
+    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules }))
 }
 
 impl Control for AdminControl {
@@ -291,7 +305,7 @@ impl Control for AdminControl {
         AdminControl::version(self)
     }
 
-    fn stats(&self, args: &[u8], shards: &[ShardStats]) -> Option<Vec<u8>> {
+    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
         AdminControl::stats(self, args, shards)
     }
 

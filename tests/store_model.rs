@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use ringcached::{
     clock::{Deadline, Seconds},
     storage::{
-        Arithmetic, DeleteOutcome, ItemValue, SetArgs, SetMode, SetOutcome, Source, Store, StoreConfig, StoreError,
+        Arithmetic, ClassSet, DeleteOutcome, ItemValue, Reassigned, SetArgs, SetMode, SetOutcome, Source, Store,
+        StoreConfig, StoreError, Walk,
     },
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 const KEYS: u8 = 24;
 const ITEM_SIZE_MAX: usize = 1 << 20;
@@ -53,6 +54,11 @@ enum Op {
     Unpin,
     Flush,
     Maintain,
+    Walk { budget: usize },
+    Crawl { budget: usize },
+    Limit { mib: usize },
+    Reassign { from: Option<u32>, to: u32 },
+    TakeRemovals,
     Advance { seconds: u32 },
 }
 
@@ -105,6 +111,18 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Unpin),
         1 => prop_oneof![20 => Just(Op::Maintain), 1 => Just(Op::Flush)],
         2 => (1u32..5).prop_map(|seconds| Op::Advance { seconds }),
+        8 => management(),
+    ]
+}
+
+/// What operators do meanwhile.
+fn management() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => prop_oneof![1usize..50, 50usize..2_000].prop_map(|budget| Op::Walk { budget }),
+        2 => (1usize..2_000).prop_map(|budget| Op::Crawl { budget }),
+        1 => (8usize..24).prop_map(|mib| Op::Limit { mib }),
+        1 => (prop::option::of(0u32..100), 0u32..100).prop_map(|(from, to)| Op::Reassign { from, to }),
+        1 => Just(Op::TakeRemovals),
     ]
 }
 
@@ -136,6 +154,18 @@ struct World {
     last_cas: u64,
     pins: Vec<(u32, Vec<u8>)>,
     memory: Memory,
+    walk: Walking,
+    /// Removals by the store's own count when they were last taken.
+    removals: u64,
+}
+
+/// A walk under way.
+#[derive(Default)]
+struct Walking {
+    walk: Walk,
+    /// Keys that were there at its start and have been since.
+    staying: BTreeSet<Vec<u8>>,
+    seen: HashSet<Vec<u8>>,
 }
 
 /// What the store is given, and so what it may do.
@@ -163,8 +193,10 @@ impl World {
             huge_pages: false,
             first_cas: 1,
         };
-        let store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
-        World { store, model: BTreeMap::new(), now: 100, last_cas: 0, pins: Vec::new(), memory }
+        let mut store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
+        store.observe_removals(true);
+        let (model, pins, walk) = (BTreeMap::new(), Vec::new(), Walking::default());
+        World { store, model, now: 100, last_cas: 0, pins, memory, walk, removals: 0 }
     }
 
     fn now(&self) -> Seconds {
@@ -204,6 +236,46 @@ impl World {
         if self.memory == Memory::Little && self.store.peek(hash, key, Seconds(now)).is_none() {
             self.model.remove(key);
         }
+        self.walk.staying.retain(|key| self.model.contains_key(key));
+    }
+
+    /// Goes on with a walk. Nothing is shown twice; what the model knows is shown right, and all that stayed is.
+    fn walk(&mut self, budget: usize) {
+        let (now, World { store, model, walk, memory, .. }) = (self.now(), self);
+        if walk.walk == Walk::default() {
+            walk.staying = model.keys().cloned().collect();
+        }
+        let more = store.walk(&mut walk.walk, budget, now, |item| {
+            assert!(walk.seen.insert(item.key.to_vec()), "shown twice");
+            assert!(!item.deadline.is_past(now), "shown though it has expired");
+            let shown = (item.flags, item.cas, item.deadline.raw(), item.value_len);
+            match model.get(item.key) {
+                Some(item) => assert_eq!(shown, (item.flags, item.cas, item.deadline, item.value.len() as u64)),
+                None => assert!(*memory != Memory::Ample, "shown though it is gone"),
+            }
+            assert_eq!(
+                item.size_bytes,
+                (59 + item.key.len() + if item.flags == 0 { 0 } else { 4 }) as u64 + item.value_len
+            );
+        });
+        if !more {
+            // With little memory the model does not know who was evicted.
+            let missing = walk.staying.iter().find(|key| !walk.seen.contains(*key));
+            assert!(*memory == Memory::Little || missing.is_none(), "{missing:?} stayed and was not shown");
+            *walk = Walking::default();
+        }
+    }
+
+    fn take_removals(&mut self) {
+        let stats = self.store.stats();
+        let removed = stats.evictions + stats.reclaimed + stats.crawler_reclaimed;
+        let mut told = 0;
+        let dropped = self.store.take_removals(|removal| {
+            assert!(!removal.key.is_empty());
+            told += 1;
+        });
+        assert_eq!(told + dropped, removed - self.removals, "removals told");
+        self.removals = removed;
     }
 
     fn deadline(&self, ttl: u32) -> Deadline {
@@ -239,6 +311,11 @@ impl World {
 
     fn apply(&mut self, key: &[u8], op: &Op) {
         self.synchronise(key);
+        self.apply_in_step(key, op);
+        self.walk.staying.retain(|key| self.model.contains_key(key));
+    }
+
+    fn apply_in_step(&mut self, key: &[u8], op: &Op) {
         let (hash, now) = (self.store.hash(key), self.now());
         match op {
             Op::Get | Op::Peek => {
@@ -323,6 +400,24 @@ impl World {
             Op::Maintain => {
                 self.store.maintain(now);
             }
+            Op::Walk { budget } => self.walk(*budget),
+            Op::Crawl { budget } => {
+                self.store.crawl_begin(ClassSet::ALL, now);
+                self.store.crawl_step(*budget, now);
+            }
+            Op::Limit { mib } => {
+                if self.memory != Memory::Ample {
+                    self.store.set_memory_limit(mib << 20).unwrap();
+                }
+            }
+            Op::Reassign { from, to } => {
+                if self.memory != Memory::Ample {
+                    let reassigned = self.store.reassign(*from, *to, now);
+                    let is_possible = self.memory == Memory::Little || *from == Some(0);
+                    assert!(is_possible || reassigned != Reassigned::Moved);
+                }
+            }
+            Op::TakeRemovals => self.take_removals(),
             Op::Advance { seconds } => self.now += seconds,
         }
     }
@@ -401,8 +496,9 @@ impl World {
     fn check(&self) {
         #[cfg(debug_assertions)]
         self.store.check_invariants();
-        // One extent over the limit is allowed.
-        assert!(self.store.stats().memory_bytes <= self.memory.limit_bytes() as u64 + (2 << 20));
+        // One extent over the limit is allowed, and more on the way to a lower one.
+        let stats = self.store.stats();
+        assert!(stats.memory_bytes <= stats.limit_bytes + (2 << 20) || self.store.is_shrinking());
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::stats::{self, Process};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::router::ShardStats;
+use crate::router::{Report, ShardStats};
 
 /// Sets the log level of the process: 0 to 2, as `-v` counts.
 pub type Verbosity = dyn Fn(u32) + Send + Sync;
@@ -41,12 +41,14 @@ impl AdminControl {
     }
 
     /// The reply to `stats`, from the counters of every shard.
-    pub fn stats(&self, args: &[u8], shards: &[ShardStats]) -> Option<Vec<u8>> {
+    pub fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
         if !self.has_stats(args) {
             return None;
         }
         let mut sum = ShardStats::default();
-        shards.iter().for_each(|shard| sum.merge(shard));
+        for Report::General(shard) in shards {
+            sum.merge(shard);
+        }
         let process = Process { version: &self.version, now: self.clock.now(), uptime: self.clock.uptime_seconds() };
         Some(stats::general(&sum, shards.len(), &self.config, &process))
     }

@@ -72,6 +72,9 @@ pub(super) fn general(sum: &ShardStats, shards: usize, config: &Config, process:
     lines.add("listen_disabled_num", traffic.accept_failures);
     lines.add("threads", shards);
     lines.add("conn_yields", traffic.conn_yields);
+    if config.idle_timeout_seconds > 0 {
+        lines.add("idle_kicks", traffic.idle_kicks);
+    }
     lines.add("hash_bytes", sum.index_bytes);
     lines.add("slab_global_page_pool", sum.free_pages);
     lines.add("bytes", sum.bytes);

@@ -8,9 +8,9 @@ mod reply;
 mod request;
 
 pub use crate::clock::Exptime;
-pub use reply::{Hit, Reply, Value};
+pub use reply::{Hit, ItemInfo, Number, Reply, Value};
 pub use request::{
-    Arithmetic, ArithmeticMode, CasCheck, Delete, MetaGet, Op, Payload, Request, Store, StoreMode, UploadId,
+    Arithmetic, ArithmeticMode, CasCheck, Delete, Initial, MetaGet, Op, Payload, Request, Store, StoreMode, UploadId,
 };
 
 /// Longest key in bytes, as in memcached (`KEY_MAX_LENGTH`).

@@ -23,9 +23,16 @@ pub enum Reply<'a> {
     /// The item is removed.
     Deleted,
     /// The exptime is set.
-    Touched,
+    Touched {
+        /// The item's CAS number.
+        cas: u64,
+        /// Its client flags.
+        flags: u32,
+    },
     /// The number after an increment or decrement.
-    Number(u64),
+    Number(Number),
+    /// What is known of an item.
+    Debug(ItemInfo),
     /// The stored value is not a decimal number of at most 20 digits.
     NonNumeric,
     /// The item would exceed the maximum item size.
@@ -45,12 +52,70 @@ pub struct Hit<'a> {
     pub ttl_seconds: Option<u32>,
     /// Whether it had been read before.
     pub fetched: bool,
-    /// Whether this read created it (meta `N`).
+    /// Seconds since it was last accessed, as far as the store keeps count (meta `l`).
+    pub idle_seconds: u32,
+    /// Whether this read is the one that is to fill it or fill it anew (meta `W`).
     pub won: bool,
     /// Whether an earlier read has won it and it was not written since (meta `Z`).
     pub token_sent: bool,
+    /// Whether it was invalidated and not written since (meta `X`).
+    pub stale: bool,
+    /// Whether its key was sent in base64 when it was stored (meta `b`).
+    pub binary_key: bool,
     /// The value.
     pub value: Value<'a>,
+}
+
+impl<'a> Hit<'a> {
+    /// An item without client flags and exptime, just stored.
+    pub const fn of(cas: u64, value: Value<'a>) -> Hit<'a> {
+        Hit {
+            flags: 0,
+            cas,
+            ttl_seconds: None,
+            fetched: false,
+            idle_seconds: 0,
+            won: false,
+            token_sent: false,
+            stale: false,
+            binary_key: false,
+            value,
+        }
+    }
+}
+
+/// An item after an increment or decrement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// The number.
+    pub value: u64,
+    /// The item's CAS number.
+    pub cas: u64,
+    /// Seconds until it expires; `None` if it does not.
+    pub ttl_seconds: Option<u32>,
+    /// Whether the command created the item.
+    pub created: bool,
+    /// Whether the item's key was sent in base64 when it was stored.
+    pub binary_key: bool,
+}
+
+/// What meta `me` tells of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ItemInfo {
+    /// Seconds until it expires; `None` if it does not.
+    pub ttl_seconds: Option<u32>,
+    /// Seconds since it was last accessed, as far as the store keeps count.
+    pub idle_seconds: u32,
+    /// The item's CAS number.
+    pub cas: u64,
+    /// Whether it had been read before.
+    pub fetched: bool,
+    /// Its slab class.
+    pub class: u16,
+    /// Header, key and value in bytes.
+    pub size_bytes: u64,
+    /// Whether its key was sent in base64 when it was stored.
+    pub binary_key: bool,
 }
 
 /// A value on its way out.

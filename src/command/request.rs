@@ -29,10 +29,12 @@ pub enum Op<'a> {
     RefusedStore(StoreMode),
     /// Removal. Answers `Deleted`, `NotFound` or `Exists`.
     Delete(Delete),
-    /// Increment or decrement. Answers `Number`, `NotFound`, `NonNumeric` or `OutOfMemory`.
+    /// Increment or decrement. Answers `Number`, `NotFound`, `NotStored`, `Exists`, `NonNumeric` or `OutOfMemory`.
     Arithmetic(Arithmetic),
-    /// Set the exptime. Answers `Touched` or `NotFound`.
+    /// Set the exptime. Answers `Touched`, `NotFound` or `OutOfMemory`.
     Touch(Exptime),
+    /// What is known of an item, which stays as it is (meta `me`). Answers `Debug` or `Miss`.
+    Debug,
 }
 
 /// How a meta read differs from a plain one.
@@ -42,8 +44,14 @@ pub struct MetaGet {
     pub touch: Option<Exptime>,
     /// On a miss, create an empty item with this exptime and win it (flag `N`).
     pub vivify: Option<Exptime>,
+    /// Win an item with less than so many seconds left, if nobody has (flag `R`).
+    pub recache_below_seconds: Option<i32>,
+    /// The CAS number of an item that is created (flag `E`).
+    pub new_cas: Option<u64>,
     /// Leave the eviction state and the fetched mark as they are.
     pub no_bump: bool,
+    /// The key was sent in base64: an item that is created remembers it (flag `b`).
+    pub binary_key: bool,
 }
 
 /// A write of a value.
@@ -61,6 +69,29 @@ pub struct Store<'a> {
     pub cas: CasCheck,
     /// For append and prepend to a missing key: create the item, with this exptime (meta flag `N`).
     pub autovivify: Option<Exptime>,
+    /// The item's CAS number (meta flag `E`); the store's next where absent.
+    pub new_cas: Option<u64>,
+    /// Where the compared CAS number is below the item's, store all the same, as stale (meta flag `I`).
+    pub invalidate: bool,
+    /// The key was sent in base64, which the item remembers (meta flag `b`).
+    pub binary_key: bool,
+}
+
+impl<'a> Store<'a> {
+    /// The plainest write: in any case, without client flags.
+    pub const fn set(exptime: Exptime, value: Payload<'a>) -> Store<'a> {
+        Store {
+            mode: StoreMode::Set,
+            flags: 0,
+            exptime,
+            value,
+            cas: CasCheck::Any,
+            autovivify: None,
+            new_cas: None,
+            invalidate: false,
+            binary_key: false,
+        }
+    }
 }
 
 /// A comparison with the stored item's CAS number.
@@ -111,6 +142,14 @@ pub struct UploadId {
 pub struct Delete {
     /// Compare first.
     pub cas: CasCheck,
+    /// Keep the item and mark it stale, under a new CAS number (meta flag `I`).
+    pub invalidate: bool,
+    /// With `invalidate`: set the exptime (meta flag `T`).
+    pub touch: Option<Exptime>,
+    /// Drop the value and the client flags and keep the item (meta flag `x`).
+    pub clear_value: bool,
+    /// The CAS number of an item that is kept (meta flag `E`); the store's next where absent.
+    pub new_cas: Option<u64>,
 }
 
 /// An increment or decrement of a decimal number.
@@ -120,6 +159,32 @@ pub struct Arithmetic {
     pub mode: ArithmeticMode,
     /// By how much. Increments wrap at 2^64, decrements stop at 0.
     pub delta: u64,
+    /// Compare first.
+    pub cas: CasCheck,
+    /// The item's CAS number afterwards (meta flag `E`); the store's next where absent.
+    pub new_cas: Option<u64>,
+    /// Set the exptime too (meta flag `T`).
+    pub touch: Option<Exptime>,
+    /// On a miss, create the item with this number (meta flags `N` and `J`, and the binary protocol).
+    pub initial: Option<Initial>,
+    /// The key was sent in base64: an item that is created remembers it (meta flag `b`).
+    pub binary_key: bool,
+}
+
+impl Arithmetic {
+    /// The classic form: to an item that exists, and nothing else of it changes.
+    pub const fn by(mode: ArithmeticMode, delta: u64) -> Arithmetic {
+        Arithmetic { mode, delta, cas: CasCheck::Any, new_cas: None, touch: None, initial: None, binary_key: false }
+    }
+}
+
+/// The item that an [`Arithmetic`] on a missing key creates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Initial {
+    /// Its number, which is the answer.
+    pub value: u64,
+    /// Its exptime.
+    pub exptime: Exptime,
 }
 
 /// The direction of an [`Arithmetic`].

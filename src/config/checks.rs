@@ -4,7 +4,7 @@
 //! Each check is a function of plain data; [`check_host`] reads the data and calls them.
 
 use super::host::number;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, process};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 use std::path::Path;
@@ -22,6 +22,8 @@ pub const FDS_PER_SHARD: u64 = 24;
 /// Files that the process keeps open beside its shards: the standard ones, logs, the control thread.
 pub const FDS_PROCESS: u64 = 32;
 
+/// The kernel's switch of large pages.
+const LARGE_PAGES_SWITCH: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 /// Entries of the ring that is set up to see whether io_uring works.
 const PROBE_ENTRIES: u32 = 8;
 
@@ -31,6 +33,11 @@ pub fn check_host(config: &Config) -> Result<(), ConfigError> {
     let release = nix::sys::utsname::uname().map(|u| u.release().to_string_lossy().into_owned());
     check_kernel(&release.unwrap_or_default())?;
     raise_limit("on locked memory (RLIMIT_MEMLOCK)", Resource::RLIMIT_MEMLOCK, MEMLOCK_MIN_BYTES, check_memlock)?;
+    process::raise_limits(config)?;
+    if config.large_pages_required {
+        let state = std::fs::read_to_string(LARGE_PAGES_SWITCH).unwrap_or_default();
+        check_large_pages(state.trim())?;
+    }
     let needed = open_files_needed(config);
     raise_limit("on open files (RLIMIT_NOFILE)", Resource::RLIMIT_NOFILE, needed, |limit| {
         check_open_files(limit, needed, config.conn_limit)
@@ -90,9 +97,17 @@ fn check_memlock(limit: u64) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// The kernel marks the state it is in by brackets: `always [madvise] never`. Without the file it has none.
+fn check_large_pages(state: &str) -> Result<(), ConfigError> {
+    if state.contains("[always]") || state.contains("[madvise]") {
+        return Ok(());
+    }
+    Err(ConfigError::NoLargePages { path: LARGE_PAGES_SWITCH.to_owned(), state: state.to_owned() })
+}
+
 /// Files that are open at most: connections, one listener per shard and address, and the server's own.
 fn open_files_needed(config: &Config) -> u64 {
-    let listeners = config.listen.len() + usize::from(config.unix_socket.is_some());
+    let listeners = config.inherited_sockets + config.listen.len() + usize::from(config.unix_socket.is_some());
     let per_shard = FDS_PER_SHARD + listeners as u64;
     FDS_PROCESS + config.shards.len() as u64 * per_shard + config.conn_limit as u64
 }
@@ -130,7 +145,8 @@ mod tests {
     use crate::config::{Host, Options};
 
     fn config(options: Options) -> Config {
-        let host = Host { allowed_cores: vec![0, 1], memory: None, is_root: false, somaxconn: None };
+        let host =
+            Host { allowed_cores: vec![0, 1], memory: None, is_root: false, somaxconn: None, inherited_sockets: 0 };
         Config::resolve(options, &host).unwrap().0
     }
 
@@ -161,6 +177,16 @@ mod tests {
         check_memlock(512 << 10).unwrap();
         let error = check_memlock(64 << 10).unwrap_err().to_string();
         assert!(error.contains("64 KiB") && error.contains("ulimit -l 512"), "{error}");
+    }
+
+    #[test]
+    fn large_pages_must_be_had() {
+        check_large_pages("always [madvise] never").unwrap();
+        check_large_pages("[always] madvise never").unwrap();
+        for off in ["always madvise [never]", ""] {
+            let error = check_large_pages(off).unwrap_err().to_string();
+            assert!(error.contains("echo madvise") && error.contains("leave -L away"), "{error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every default, once. Help texts and validation read them here.
 
-use super::flags::Steering;
+use super::flags::{Protocols, Steering};
 
 /// TCP port, as memcached's.
 pub const PORT: u16 = 11211;
@@ -18,3 +18,18 @@ pub const ITEM_SIZE_MAX_BYTES: usize = 1 << 20;
 pub const LISTEN_BACKLOG: i32 = 1024;
 /// How new connections are spread over the shards.
 pub const STEERING: Steering = Steering::Hash;
+/// Protocols that a connection may speak.
+pub const PROTOCOLS: Protocols = Protocols::Auto;
+/// Commands of one connection that are executed in one turn. memcached's 20 bound a thread's time between two
+/// connections; a turn here answers each connection once, so a longer pipeline is cheaper for all.
+pub const REQUESTS_PER_TURN: usize = 1024;
+/// What ends the prefix of a key in `stats detail`, as memcached's.
+pub const DETAIL_DELIMITER: u8 = b':';
+/// Seconds without a command after which a connection is closed; 0 is never.
+pub const IDLE_TIMEOUT_SECONDS: u32 = 0;
+/// Microseconds that the crawler pauses between items, as memcached's.
+pub const CRAWLER_SLEEP_US: u32 = 100;
+/// Items that the crawler looks at per class and run; 0 is all.
+pub const CRAWLER_TOCRAWL: u32 = 0;
+/// Buffer of each watcher in bytes, as memcached's.
+pub const WATCHER_LOGBUF_BYTES: usize = 256 << 10;

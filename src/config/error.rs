@@ -43,6 +43,44 @@ pub enum ConfigError {
         /// What was given.
         text: String,
     },
+    /// The delimiter of key prefixes is not one byte.
+    #[error(
+        "-D/--delimiter: {text:?} is not one ASCII character; give the one that ends the prefix of a key, such as :"
+    )]
+    Delimiter {
+        /// What was given.
+        text: String,
+    },
+    /// An option of `-o` that memcached does not have either.
+    #[error("-o/--extended: there is no option {text:?}; --help lists those there are")]
+    ExtendedUnknown {
+        /// What was given.
+        text: String,
+    },
+    /// An option of `-o` that memcached has and that is refused here.
+    #[error("-o/--extended: memcached's {name} does not exist here: {why}")]
+    ExtendedRefused {
+        /// The option.
+        name: String,
+        /// The reason, and what to do.
+        why: &'static str,
+    },
+    /// An option of `-o` with a value that it cannot have.
+    #[error("-o/--extended: {text:?}: {reason}")]
+    ExtendedValue {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An option of `-o` with something else than a number in bounds.
+    #[error("-o/--extended: {text:?}: give a whole number of at most {max}")]
+    ExtendedBounds {
+        /// What was given.
+        text: String,
+        /// The highest value.
+        max: u32,
+    },
     /// UDP was asked for.
     #[error(
         "-U/--udp-port: UDP is not served, since a small forged request would be answered by a large reply sent to \
@@ -66,6 +104,15 @@ pub enum ConfigError {
         name: String,
         /// What the resolver said.
         cause: String,
+    },
+    /// A service manager listens already, and a flag says where or how to.
+    #[error(
+        "{flag} and sockets of the service manager (LISTEN_FDS) exclude each other; say it in the socket unit \
+         (ListenStream=, SocketMode=, Backlog=) and leave the flag away, or disable the socket unit"
+    )]
+    Activated {
+        /// The flag.
+        flag: &'static str,
     },
     /// The same address is given twice.
     #[error("-l/--listen: {address} is given twice; give it once, every shard listens on it anyway")]
@@ -273,6 +320,42 @@ pub enum ConfigError {
         limit_kib: u64,
         /// What is needed, in KiB.
         needed_kib: u64,
+    },
+    /// `-k` was given, and what may be locked is limited.
+    #[error(
+        "-k/--lock-memory: only {limit_kib} KiB may be locked, and the address space that is reserved for items counts \
+         in full; mend: ulimit -l unlimited (as root), LimitMEMLOCK=infinity in systemd, --ulimit memlock=-1 in \
+         Docker; or leave -k away and turn swap off for the service (MemorySwapMax=0)"
+    )]
+    LockLimit {
+        /// The hard limit, in KiB.
+        limit_kib: u64,
+    },
+    /// `-k` was given, and the kernel does not lock.
+    #[error(
+        "-k/--lock-memory: the kernel refuses to lock memory: {cause}; start as root, or leave -k away and turn swap \
+         off for the service (MemorySwapMax=0)"
+    )]
+    LockRefused {
+        /// What the system said.
+        cause: String,
+    },
+    /// `-r` was given, and no core file may be written.
+    #[error(
+        "-r/--enable-coredumps: the hard limit on core files is 0; mend: ulimit -Hc unlimited (as root), \
+         LimitCORE=infinity in systemd, or leave -r away"
+    )]
+    NoCoreFiles,
+    /// `-L` was given, and there are no large pages.
+    #[error(
+        "-L/--enable-largepages: the kernel has large pages off ({path} says {state:?}); mend: echo madvise > {path} (as \
+         root), or leave -L away"
+    )]
+    NoLargePages {
+        /// The kernel's switch.
+        path: String,
+        /// What it says.
+        state: String,
     },
     /// The limit on open files is too low.
     #[error(

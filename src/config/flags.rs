@@ -1,14 +1,15 @@
 //! The raw flags, as typed. Nothing is checked here beyond its form, and no default is filled in: `None` means
 //! "not given". The configuration file has the same settings under the same names, so [`Options`] serves both.
 
-use super::{defaults, file, refused, size};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use super::{defaults, extended, file, refused, size};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 const NETWORK: &str = "Network";
 const MEMORY: &str = "Memory and items";
+const COMMANDS: &str = "Commands";
 const CORES: &str = "Cores";
 const PROCESS: &str = "Process";
 const CONFIGURATION: &str = "Configuration";
@@ -19,7 +20,7 @@ const CONFIGURATION: &str = "Configuration";
     name = "ringcached",
     version,
     about = "A thread-per-core cache server that speaks memcached's protocols",
-    after_help = "Flags win over the file of --config, which wins over the defaults. Sizes take the suffixes k, m, g, t.",
+    after_help = after_help(),
     disable_help_flag = true,
     disable_version_flag = true
 )]
@@ -35,6 +36,10 @@ pub struct Flags {
     #[arg(long, help_heading = CONFIGURATION)]
     #[arg(help = "Print the effective configuration as TOML that --config reads back, and exit")]
     pub print_config: bool,
+
+    /// Print the licence and exit.
+    #[arg(short = 'i', long, help_heading = CONFIGURATION, help = "Print the licence and exit")]
+    pub license: bool,
 
     #[arg(short, long, action = clap::ArgAction::Help, help_heading = CONFIGURATION, help = "Print this help and exit")]
     help: Option<bool>,
@@ -87,6 +92,18 @@ pub struct Options {
     #[arg(help = format!("Connections that the kernel holds until they are accepted [default: {}]", defaults::LISTEN_BACKLOG))]
     pub listen_backlog: Option<i32>,
 
+    /// Protocols that a connection may speak.
+    #[arg(short = 'B', long, value_enum, value_name = "NAME", help_heading = NETWORK)]
+    #[arg(help = format!("Protocols that a connection may speak [default: {}]", defaults::PROTOCOLS.name()))]
+    pub protocol: Option<Protocols>,
+
+    /// Commands of one connection that are executed in one turn.
+    #[arg(short = 'R', long, value_name = "NUM", help_heading = NETWORK)]
+    #[arg(help = format!(
+        "Commands of one connection that are executed before others have their turn [default: {}]",
+        defaults::REQUESTS_PER_TURN))]
+    pub max_reqs_per_event: Option<usize>,
+
     /// Memory of all shards together: MiB, or with a suffix.
     #[arg(short, long, value_name = "SIZE", help_heading = MEMORY)]
     #[arg(help = format!(
@@ -108,8 +125,49 @@ pub struct Options {
     #[arg(help = "Answer with an error when memory is full instead of evicting [default: false]")]
     pub disable_evictions: Option<bool>,
 
+    /// Refuse to start where the kernel gives no large pages.
+    #[arg(short = 'L', long, help_heading = MEMORY, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", hide_possible_values = true)]
+    #[arg(
+        help = "Refuse to start where the kernel gives no large pages, which are asked for in any case [default: false]"
+    )]
+    pub enable_largepages: Option<bool>,
+
+    /// Keep memory from being swapped out.
+    #[arg(short = 'k', long, help_heading = MEMORY, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", hide_possible_values = true)]
+    #[arg(help = "Keep memory from being swapped out; needs an unlimited RLIMIT_MEMLOCK [default: false]")]
+    pub lock_memory: Option<bool>,
+
+    /// Allow the shutdown command.
+    #[arg(short = 'A', long, help_heading = COMMANDS, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", hide_possible_values = true)]
+    #[arg(help = "Allow the shutdown command [default: false]")]
+    pub enable_shutdown: Option<bool>,
+
+    /// Refuse the watch command.
+    #[arg(short = 'W', long, help_heading = COMMANDS, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", hide_possible_values = true)]
+    #[arg(help = "Refuse the watch command [default: false]")]
+    pub disable_watch: Option<bool>,
+
+    /// Refuse the commands that list keys.
+    #[arg(short = 'X', long, help_heading = COMMANDS, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", hide_possible_values = true)]
+    #[arg(
+        help = "Refuse the commands that list keys: stats cachedump, lru_crawler metadump and mgdump [default: false]"
+    )]
+    pub disable_dumping: Option<bool>,
+
+    /// What ends the prefix of a key in `stats detail`; given, that is on from the start.
+    #[arg(short = 'D', long, value_name = "CHAR", help_heading = COMMANDS)]
+    #[arg(help = format!(
+        "What ends the prefix of a key in stats detail, which it turns on from the start [default: {}, off]",
+        char::from(defaults::DETAIL_DELIMITER)))]
+    pub delimiter: Option<String>,
+
     /// Refuse the flush_all command.
-    #[arg(short = 'F', long, help_heading = MEMORY, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(short = 'F', long, help_heading = COMMANDS, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_name = "BOOL", hide_possible_values = true)]
     #[arg(help = "Refuse the flush_all command [default: false]")]
     pub disable_flush_all: Option<bool>,
@@ -140,16 +198,51 @@ pub struct Options {
     #[arg(help = "File that holds the process's number while it runs [default: none]")]
     pub pidfile: Option<PathBuf>,
 
+    /// Allow core files as large as may be.
+    #[arg(short = 'r', long, help_heading = PROCESS, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_name = "BOOL", hide_possible_values = true)]
+    #[arg(help = "Raise the limit on core files as far as it may be [default: false]")]
+    pub enable_coredumps: Option<bool>,
+
     /// User to become after start-up.
     #[arg(short, long, value_name = "NAME", help_heading = PROCESS)]
     #[arg(help = "User to become, when started as root [default: stay]")]
     pub user: Option<String>,
+
+    /// memcached's extended options.
+    #[arg(short = 'o', long, value_name = "NAME[=VALUE]", help_heading = PROCESS)]
+    #[arg(help = "Extended options, listed below; repeatable, or separated by commas")]
+    #[serde(deserialize_with = "file::one_or_more_texts")]
+    pub extended: Option<Vec<String>>,
 }
 
 // Serde's signature for `skip_serializing_if`.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(verbose: &u8) -> bool {
     *verbose == 0
+}
+
+/// Which of memcached's protocols a connection may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocols {
+    /// Each; a connection's first byte tells which it speaks.
+    Auto,
+    /// Text and meta.
+    Ascii,
+    /// Binary.
+    Binary,
+}
+
+impl Protocols {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Protocols::Auto => "auto",
+            Protocols::Ascii => "ascii",
+            Protocols::Binary => "binary",
+        }
+    }
 }
 
 /// How the kernel picks the shard of a new connection.
@@ -175,6 +268,16 @@ impl Steering {
     }
 }
 
+/// The definition of the command line, as help, man page and completions show it: what is refused is not in it.
+pub fn command() -> Command {
+    Flags::command()
+}
+
+fn after_help() -> String {
+    let rule = "Flags win over the file of --config, which wins over the defaults. Sizes take the suffixes k, m, g, t.";
+    format!("{}\n{rule}", extended::help())
+}
+
 impl Flags {
     /// Reads the process's command line. Prints and exits for `-h`, `-V` and for what is malformed.
     pub fn from_command_line() -> Self {
@@ -187,7 +290,7 @@ impl Flags {
         I: IntoIterator<Item = T>,
         T: Into<OsString> + Clone,
     {
-        let mut command = refused::add_to(Flags::command());
+        let mut command = refused::add_to(command());
         let matches = command.try_get_matches_from_mut(args)?;
         refused::find_in(&mut command, &matches)?;
         Flags::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
@@ -195,89 +298,5 @@ impl Flags {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flags(args: &str) -> Flags {
-        Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap_or_else(|e| panic!("{e}"))
-    }
-
-    fn error(args: &str) -> String {
-        Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn clap_accepts_the_definition() {
-        refused::add_to(Flags::command()).debug_assert();
-    }
-
-    #[test]
-    fn nothing_given_is_nothing_set() {
-        assert_eq!(flags("").options, Options::default());
-    }
-
-    #[test]
-    fn letters_and_names_mean_the_same() {
-        let short =
-            flags("-p 1 -l 127.0.0.1 -l ::1 -s /s -a 770 -m 100 -c 5 -I 2m -b 9 -M -F -U 0 -t 2 -vv -P /p -u nobody");
-        let long = flags(
-            "--port=1 --listen 127.0.0.1 --listen ::1 --unix-socket /s --unix-mask 770 --memory-limit 100 --conn-limit 5 \
-             --max-item-size 2m --listen-backlog 9 --disable-evictions --disable-flush-all --udp-port 0 --threads 2 \
-             --verbose -v --pidfile /p --user nobody",
-        );
-        assert_eq!(short.options, long.options);
-        assert_eq!(short.options.verbose, 2);
-        assert_eq!(short.options.listen.unwrap(), ["127.0.0.1", "::1"]);
-    }
-
-    #[test]
-    fn switches_combine_and_can_be_turned_off() {
-        let options = flags("-MvF").options;
-        assert_eq!(
-            (options.disable_evictions, options.verbose, options.disable_flush_all),
-            (Some(true), 1, Some(true))
-        );
-        assert_eq!(flags("-M -p 1").options.port, Some(1));
-        assert_eq!(flags("--disable-evictions=false").options.disable_evictions, Some(false));
-        assert_eq!(flags("-p -1").options.port, Some(-1));
-    }
-
-    #[test]
-    fn version_prints_as_memcached_does() {
-        let expected = format!("ringcached {}\n", env!("CARGO_PKG_VERSION"));
-        assert_eq!((error("-V"), error("--version")), (expected.clone(), expected));
-    }
-
-    #[test]
-    fn help_shows_defaults_under_headings() {
-        let help = error("--help");
-        assert!(error("-h").contains("[default: 11211]"));
-        for expected in [
-            "Network:",
-            "Memory and items:",
-            "[default: 11211]",
-            "[default: 64 MiB per shard]",
-            "[default: 1m]",
-            "-I, ",
-        ] {
-            assert!(help.contains(expected), "{expected} in {help}");
-        }
-        assert!(!help.contains("enable-sasl"), "refused flags are not offered");
-    }
-
-    #[test]
-    fn memcached_flags_that_we_lack_are_refused_by_name() {
-        for (args, name) in [
-            ("-S", "-S/--enable-sasl"),
-            ("-o slab_chunk_max=5", "-o/--extended"),
-            ("-vk", "-k/--lock-memory"),
-            ("-f 1.25", "-f/--slab-growth-factor"),
-            ("--auth-file=/x", "-Y/--auth-file"),
-            ("-d -p 5", "-d/--daemon"),
-        ] {
-            let error = error(args);
-            assert!(error.contains(name), "{args}: {error}");
-        }
-        assert!(error("--no-such-flag").contains("unexpected argument"));
-    }
-}
+#[path = "flags_tests.rs"]
+mod tests;

@@ -16,6 +16,8 @@ pub struct Host {
     pub is_root: bool,
     /// The kernel's bound on a listener's backlog; `None` if `/proc` does not tell.
     pub somaxconn: Option<i32>,
+    /// Listening sockets that a service manager has handed over (socket activation); 0 as a rule.
+    pub inherited_sockets: usize,
 }
 
 /// How much memory there is, and what says so.
@@ -42,8 +44,20 @@ impl Host {
             memory: memory(root),
             is_root: nix::unistd::geteuid().is_root(),
             somaxconn: number(&root.join("proc/sys/net/core/somaxconn")),
+            inherited_sockets: inherited(variable("LISTEN_PID"), variable("LISTEN_FDS"), std::process::id()),
         })
     }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Sockets that were handed over to the process `own`. What was meant for another is not ours: a parent may have
+/// left its variables in the environment.
+fn inherited(pid: Option<String>, count: Option<String>, own: u32) -> usize {
+    let is_ours = pid.and_then(|pid| pid.parse().ok()) == Some(own);
+    count.filter(|_| is_ours).and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 /// The lowest of the machine's memory and the limits of the process's cgroups, in the file tree under `root`.
@@ -143,6 +157,13 @@ mod tests {
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
         ]);
         assert_eq!(memory(tree.root()).unwrap().bytes, 1_024_000);
+    }
+
+    #[test]
+    fn only_sockets_meant_for_us_are_inherited() {
+        let of = |pid: &str, count: &str| inherited(Some(pid.to_owned()), Some(count.to_owned()), 7);
+        assert_eq!((of("7", "2"), of("8", "2"), of("", "2"), of("7", "-1")), (2, 0, 0, 0));
+        assert_eq!(inherited(None, Some("2".to_owned()), 7), 0);
     }
 
     #[test]

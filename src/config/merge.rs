@@ -9,6 +9,11 @@ impl Options {
     pub fn over(self, below: Options) -> Options {
         let chooses_cores = self.threads.is_some() || self.cores.is_some();
         let (threads, cores) = if chooses_cores { (self.threads, self.cores) } else { (below.threads, below.cores) };
+        // One after the other, since the last mention of an option holds.
+        let extended = match (below.extended, self.extended) {
+            (Some(below), Some(own)) => Some([below, own].concat()),
+            (below, own) => own.or(below),
+        };
         // Every field by name, so that a new one cannot be forgotten.
         Options {
             port: self.port.or(below.port),
@@ -22,6 +27,16 @@ impl Options {
             max_item_size: self.max_item_size.or(below.max_item_size),
             disable_evictions: self.disable_evictions.or(below.disable_evictions),
             disable_flush_all: self.disable_flush_all.or(below.disable_flush_all),
+            protocol: self.protocol.or(below.protocol),
+            max_reqs_per_event: self.max_reqs_per_event.or(below.max_reqs_per_event),
+            enable_largepages: self.enable_largepages.or(below.enable_largepages),
+            lock_memory: self.lock_memory.or(below.lock_memory),
+            enable_shutdown: self.enable_shutdown.or(below.enable_shutdown),
+            disable_watch: self.disable_watch.or(below.disable_watch),
+            disable_dumping: self.disable_dumping.or(below.disable_dumping),
+            delimiter: self.delimiter.or(below.delimiter),
+            enable_coredumps: self.enable_coredumps.or(below.enable_coredumps),
+            extended,
             threads,
             cores,
             steering: self.steering.or(below.steering),
@@ -49,6 +64,15 @@ mod tests {
         let merged = flags.over(file);
         assert_eq!((merged.port, merged.conn_limit), (Some(1), Some(7)));
         assert_eq!((merged.disable_evictions, merged.verbose), (Some(false), 2));
+    }
+
+    #[test]
+    fn extended_options_win_one_by_one() {
+        let list = |text: &str| Options { extended: Some(vec![text.to_owned()]), ..Options::default() };
+        let merged = list("track_sizes").over(list("idle_timeout=3"));
+        assert_eq!(merged.extended.unwrap(), ["idle_timeout=3", "track_sizes"]);
+        assert_eq!(list("modern").over(Options::default()).extended.unwrap(), ["modern"]);
+        assert_eq!(Options::default().over(list("modern")).extended.unwrap(), ["modern"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `--print-config`: the effective configuration as TOML that `--config` reads back to the same [`Config`].
 
+use super::extended::Extended;
 use super::flags::Options;
 use super::{Config, cores, size};
 use std::net::SocketAddr;
@@ -13,26 +14,53 @@ impl Config {
     }
 
     fn to_options(&self) -> Options {
-        let (port, listen) = listen(&self.listen);
+        // Where a service manager listens, nothing here may say so too.
+        let own = self.inherited_sockets == 0;
+        let (port, listen) = if own { listen(&self.listen) } else { (None, None) };
         Options {
             port,
             listen,
             unix_socket: self.unix_socket.clone(),
-            unix_mask: Some(format!("{:o}", self.unix_mask)),
+            unix_mask: own.then(|| format!("{:o}", self.unix_mask)),
             udp_port: Some(0),
             conn_limit: Some(self.conn_limit),
-            listen_backlog: Some(self.listen_backlog),
+            listen_backlog: own.then_some(self.listen_backlog),
             // Whole KiB by its grammar, so always with a suffix: a bare number would count MiB.
             memory_limit: Some(size::format(self.memory_limit_bytes)),
             max_item_size: Some(size::format(self.item_size_max_bytes as u64)),
             disable_evictions: Some(!self.evictions),
             disable_flush_all: Some(!self.flush_all_enabled),
+            protocol: Some(self.protocols),
+            max_reqs_per_event: Some(self.requests_per_turn),
+            enable_largepages: Some(self.large_pages_required),
+            lock_memory: Some(self.lock_memory),
+            enable_shutdown: Some(self.enable_shutdown),
+            disable_watch: Some(!self.watch_enabled),
+            disable_dumping: Some(!self.dumping_enabled),
+            // Given, it turns the statistics on.
+            delimiter: self.detail_from_start.then(|| char::from(self.detail_delimiter).to_string()),
+            enable_coredumps: Some(self.core_files),
+            extended: Some(self.extended().to_list()),
             threads: None,
             cores: Some(cores::format(&self.shards)),
             steering: Some(self.steering),
             verbose: self.verbosity,
             pidfile: self.pidfile.clone(),
             user: self.user.as_ref().map(|user| user.name().to_owned()),
+        }
+    }
+}
+
+impl Config {
+    fn extended(&self) -> Extended {
+        Extended {
+            idle_timeout_seconds: self.idle_timeout_seconds,
+            track_sizes: self.track_sizes,
+            crawler_enabled: self.crawler_enabled,
+            crawler_sleep_us: self.crawler_sleep_us,
+            crawler_tocrawl: self.crawler_tocrawl,
+            slab_automove: self.slab_automove,
+            watcher_logbuf_bytes: self.watcher_logbuf_bytes,
         }
     }
 }
@@ -53,7 +81,7 @@ mod tests {
     use crate::config::{Flags, Host, file};
 
     fn host() -> Host {
-        Host { allowed_cores: vec![0, 1, 2, 6], memory: None, is_root: true, somaxconn: None }
+        Host { allowed_cores: vec![0, 1, 2, 6], memory: None, is_root: true, somaxconn: None, inherited_sockets: 0 }
     }
 
     #[test]
@@ -66,6 +94,7 @@ mod tests {
             "-l ::1,10.0.0.1:6,127.0.0.1:0",
             "-m 8200k -I 1025 -t 1",
             "-m 3g -c 7 -b 8 -M -F -U 0 -vvv --cores 6,0-1 --steering cpu -P /run/p -u root",
+            "-A -W -X -D / -B ascii -R 20 -L -k -r -o idle_timeout=9,no_lru_crawler -o track_sizes,slab_automove=0",
         ] {
             let flags = Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap();
             let (config, _) = Config::load(flags, &host()).unwrap();
@@ -73,6 +102,14 @@ mod tests {
             let (again, _) = Config::resolve(file::parse(&printed).unwrap(), &host()).unwrap();
             assert_eq!(config, again, "{args}:\n{printed}");
         }
+    }
+
+    #[test]
+    fn what_is_printed_with_inherited_sockets_reads_back_with_them() {
+        let host = Host { inherited_sockets: 2, ..host() };
+        let (config, _) = Config::resolve(Options::default(), &host).unwrap();
+        let (again, _) = Config::resolve(file::parse(&config.to_toml()).unwrap(), &host).unwrap();
+        assert_eq!(config, again);
     }
 
     #[test]

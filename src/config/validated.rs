@@ -1,6 +1,7 @@
 //! The frozen configuration: every field typed, in bounds, and agreeing with the others and with the machine.
 
-use super::flags::{Flags, Options, Steering};
+use super::extended::Extended;
+use super::flags::{Flags, Options, Protocols, Steering};
 use super::size::{self, Unit, human};
 use super::{ConfigError, Host, Notice, User, address, cores, defaults, file, memory, privileges};
 use std::net::SocketAddr;
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 
 /// Most connections that `-c` may ask for.
 pub const CONN_LIMIT_MAX: usize = 1 << 24;
+/// Most commands of one connection that `-R` may allow in one turn.
+pub const REQUESTS_PER_TURN_MAX: usize = 1 << 20;
 /// The smallest bound on an item's size, in bytes, as memcached's.
 pub const ITEM_SIZE_MIN_BYTES: usize = 1 << 10;
 /// The largest bound on an item's size, in bytes, as memcached's.
@@ -23,8 +26,11 @@ pub struct Config {
     /// TCP addresses that every shard listens on; empty if TCP is off. Port 0 lets the kernel choose: the first
     /// shard's listener then decides the port for all.
     pub listen: Vec<SocketAddr>,
-    /// Path of a unix socket to listen on beside TCP. Never `None` when `listen` is empty.
+    /// Path of a unix socket to listen on beside TCP. Never `None` when `listen` is empty, unless sockets are inherited.
     pub unix_socket: Option<PathBuf>,
+    /// Listening sockets that a service manager has handed over; if there are any, they are the only ones, and
+    /// `listen` and `unix_socket` are empty.
+    pub inherited_sockets: usize,
     /// Permissions of the unix socket, at most `0o777`.
     pub unix_mask: u32,
     /// Memory of all shards together, in bytes; between [`SHARD_MEMORY_MIN_BYTES`] and
@@ -42,6 +48,41 @@ pub struct Config {
     pub evictions: bool,
     /// Whether clients may use `flush_all`.
     pub flush_all_enabled: bool,
+    /// Whether clients may use `shutdown`.
+    pub enable_shutdown: bool,
+    /// Whether clients may use `watch`.
+    pub watch_enabled: bool,
+    /// Whether clients may list keys: `stats cachedump`, `lru_crawler metadump` and `mgdump`.
+    pub dumping_enabled: bool,
+    /// What ends the prefix of a key in `stats detail`; ASCII.
+    pub detail_delimiter: u8,
+    /// Whether `stats detail` counts from the start.
+    pub detail_from_start: bool,
+    /// Whether `stats sizes` counts from the start.
+    pub track_sizes: bool,
+    /// Which protocols a connection may speak.
+    pub protocols: Protocols,
+    /// Commands of one connection that are executed in one turn: 1 to [`REQUESTS_PER_TURN_MAX`].
+    pub requests_per_turn: usize,
+    /// Seconds without a command after which a connection is closed; 0 is never.
+    pub idle_timeout_seconds: u32,
+    /// Whether the crawler runs by itself; the commands switch it.
+    pub crawler_enabled: bool,
+    /// Microseconds that the crawler pauses between items: up to
+    /// [`CRAWLER_SLEEP_US_MAX`](super::CRAWLER_SLEEP_US_MAX).
+    pub crawler_sleep_us: u32,
+    /// Items that the crawler looks at per class and run; 0 is all.
+    pub crawler_tocrawl: u32,
+    /// Whether pages move to a slab class that needs one by themselves.
+    pub slab_automove: bool,
+    /// Buffer of each watcher in bytes: 1 KiB to [`WATCHER_LOGBUF_MAX_BYTES`](super::WATCHER_LOGBUF_MAX_BYTES).
+    pub watcher_logbuf_bytes: usize,
+    /// Whether the start fails where the kernel gives no large pages. They are asked for in any case.
+    pub large_pages_required: bool,
+    /// Whether memory is kept from being swapped out.
+    pub lock_memory: bool,
+    /// Whether the limit on core files is raised as far as it may be.
+    pub core_files: bool,
     /// How new connections are spread over the shards.
     pub steering: Steering,
     /// How often `-v` was given.
@@ -69,8 +110,12 @@ impl Config {
         if options.udp_port.unwrap_or(0) != 0 {
             return Err(ConfigError::Udp);
         }
-        let listen = listen(&options, &mut notices)?;
-        if listen.is_empty() && options.unix_socket.is_none() {
+        let inherited = host.inherited_sockets > 0;
+        if inherited && let Some(flag) = listens(&options) {
+            return Err(ConfigError::Activated { flag });
+        }
+        let listen = if inherited { Vec::new() } else { listen(&options, &mut notices)? };
+        if !inherited && listen.is_empty() && options.unix_socket.is_none() {
             return Err(ConfigError::NoListener);
         }
         let mut shards = cores::choose(options.cores.as_deref(), options.threads, &host.allowed_cores)?;
@@ -84,10 +129,15 @@ impl Config {
         if let Some(somaxconn) = host.somaxconn.filter(|somaxconn| *somaxconn < listen_backlog) {
             notices.push(Notice::BacklogCut { asked: listen_backlog, somaxconn });
         }
+        let extended = Extended::parse(options.extended.as_deref().unwrap_or_default())?;
+        let delimiter = options.delimiter.as_deref().map(delimiter).transpose()?;
+        let requests_per_turn = options.max_reqs_per_event.unwrap_or(defaults::REQUESTS_PER_TURN);
+        within("-R/--max-reqs-per-event", requests_per_turn, 1, REQUESTS_PER_TURN_MAX)?;
         Ok((
             Config {
                 listen,
                 unix_socket: options.unix_socket,
+                inherited_sockets: host.inherited_sockets,
                 unix_mask: options.unix_mask.as_deref().map_or(Ok(defaults::UNIX_MASK), unix_mask)?,
                 memory_limit_bytes,
                 shards,
@@ -101,6 +151,23 @@ impl Config {
                 listen_backlog,
                 evictions: !options.disable_evictions.unwrap_or(false),
                 flush_all_enabled: !options.disable_flush_all.unwrap_or(false),
+                enable_shutdown: options.enable_shutdown.unwrap_or(false),
+                watch_enabled: !options.disable_watch.unwrap_or(false),
+                dumping_enabled: !options.disable_dumping.unwrap_or(false),
+                detail_delimiter: delimiter.unwrap_or(defaults::DETAIL_DELIMITER),
+                detail_from_start: delimiter.is_some(),
+                track_sizes: extended.track_sizes,
+                protocols: options.protocol.unwrap_or(defaults::PROTOCOLS),
+                requests_per_turn,
+                idle_timeout_seconds: extended.idle_timeout_seconds,
+                crawler_enabled: extended.crawler_enabled,
+                crawler_sleep_us: extended.crawler_sleep_us,
+                crawler_tocrawl: extended.crawler_tocrawl,
+                slab_automove: extended.slab_automove,
+                watcher_logbuf_bytes: extended.watcher_logbuf_bytes,
+                large_pages_required: options.enable_largepages.unwrap_or(false),
+                lock_memory: options.lock_memory.unwrap_or(false),
+                core_files: options.enable_coredumps.unwrap_or(false),
                 steering: options.steering.unwrap_or(defaults::STEERING),
                 verbosity: options.verbose,
                 pidfile: options.pidfile,
@@ -114,6 +181,19 @@ impl Config {
     pub fn shard_memory_bytes(&self) -> u64 {
         self.memory_limit_bytes / self.shards.len() as u64
     }
+}
+
+/// The first setting that says where or how to listen, which a service manager has already done.
+fn listens(options: &Options) -> Option<&'static str> {
+    let given = [
+        ("-p/--port", options.port.is_some()),
+        ("-l/--listen", options.listen.is_some()),
+        ("-s/--unix-socket", options.unix_socket.is_some()),
+        ("-a/--unix-mask", options.unix_mask.is_some()),
+        ("-b/--listen-backlog", options.listen_backlog.is_some()),
+        ("--steering", options.steering.is_some_and(|steering| steering != Steering::Hash)),
+    ];
+    given.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
 }
 
 fn listen(options: &Options, notices: &mut Vec<Notice>) -> Result<Vec<SocketAddr>, ConfigError> {
@@ -186,6 +266,14 @@ fn unix_mask(text: &str) -> Result<u32, ConfigError> {
     let octal = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let mask = if octal { u32::from_str_radix(text, 8).ok() } else { None };
     mask.filter(|mask| *mask <= 0o777).ok_or_else(|| ConfigError::UnixMask { text: text.to_owned() })
+}
+
+/// One ASCII character: a byte of a longer one would split keys within it.
+fn delimiter(text: &str) -> Result<u8, ConfigError> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err(ConfigError::Delimiter { text: text.to_owned() }),
+    }
 }
 
 fn user(name: Option<&str>, host: &Host, notices: &mut Vec<Notice>) -> Result<Option<User>, ConfigError> {

@@ -7,6 +7,7 @@ fn host() -> Host {
         memory: Some(Memory { bytes: 16 << 30, source: "a test".to_owned() }),
         is_root: false,
         somaxconn: Some(4096),
+        inherited_sockets: 0,
     }
 }
 
@@ -30,6 +31,7 @@ fn defaults_are_memcacheds_on_loopback() {
     let expected = Config {
         listen: vec!["127.0.0.1:11211".parse().unwrap()],
         unix_socket: None,
+        inherited_sockets: 0,
         unix_mask: 0o700,
         memory_limit_bytes: 256 << 20,
         shards: vec![0, 1, 4, 5],
@@ -38,6 +40,23 @@ fn defaults_are_memcacheds_on_loopback() {
         listen_backlog: 1024,
         evictions: true,
         flush_all_enabled: true,
+        enable_shutdown: false,
+        watch_enabled: true,
+        dumping_enabled: true,
+        detail_delimiter: b':',
+        detail_from_start: false,
+        track_sizes: false,
+        protocols: Protocols::Auto,
+        requests_per_turn: 1024,
+        idle_timeout_seconds: 0,
+        crawler_enabled: true,
+        crawler_sleep_us: 100,
+        crawler_tocrawl: 0,
+        slab_automove: true,
+        watcher_logbuf_bytes: 256 << 10,
+        large_pages_required: false,
+        lock_memory: false,
+        core_files: false,
         steering: Steering::Hash,
         verbosity: 0,
         pidfile: None,
@@ -128,4 +147,54 @@ fn flags_win_over_the_file() {
     let config = config(&format!("--config {} -p 8 -t 2", file.display()));
     assert_eq!((config.listen[0].port(), config.conn_limit), (8, 9));
     assert_eq!(config.shards, [0, 1]);
+}
+
+#[test]
+fn switches_reach_the_configuration() {
+    let config = config("-A -W -X -L -k -r -B binary -R 5 -D /");
+    assert!(config.enable_shutdown && config.large_pages_required && config.lock_memory && config.core_files);
+    assert!(!config.watch_enabled && !config.dumping_enabled);
+    assert_eq!((config.protocols, config.requests_per_turn), (Protocols::Binary, 5));
+    assert_eq!((config.detail_delimiter, config.detail_from_start), (b'/', true));
+    assert!(matches!(resolve("-R 0"), Err(ConfigError::OutOfBounds { option: "-R/--max-reqs-per-event", .. })));
+}
+
+#[test]
+fn a_delimiter_is_one_character() {
+    for bad in ["::", "ö", ""] {
+        let options = Options { delimiter: Some(bad.to_owned()), ..Options::default() };
+        assert!(matches!(Config::resolve(options, &host()), Err(ConfigError::Delimiter { .. })), "{bad:?}");
+    }
+    assert_eq!(config("-D :").detail_delimiter, b':');
+}
+
+#[test]
+fn extended_options_reach_the_configuration() {
+    let tree = crate::config::testing::Tree::new(&[("c.toml", "extended = ['idle_timeout=3', 'track_sizes']\n")]);
+    let file = tree.root().join("c.toml");
+    let config =
+        config(&format!("--config {} -o idle_timeout=4,lru_crawler_sleep=5 -o no_slab_automove", file.display()));
+    assert_eq!((config.idle_timeout_seconds, config.track_sizes, config.crawler_sleep_us), (4, true, 5));
+    assert!(!config.slab_automove);
+    assert!(matches!(resolve("-o hashpower=20"), Err(ConfigError::ExtendedRefused { .. })));
+}
+
+#[test]
+fn inherited_sockets_are_the_only_ones() {
+    let activated = Host { inherited_sockets: 2, ..host() };
+    let resolve = |options: Options| Config::resolve(options, &activated);
+    let (config, notices) = resolve(Options::default()).unwrap();
+    assert_eq!((config.inherited_sockets, config.listen, config.unix_socket), (2, vec![], None));
+    assert_eq!(notices, []);
+    for (options, flag) in [
+        (Options { port: Some(0), ..Options::default() }, "-p"),
+        (Options { listen: Some(vec!["::1".to_owned()]), ..Options::default() }, "-l"),
+        (Options { unix_socket: Some("/s".into()), ..Options::default() }, "-s"),
+        (Options { unix_mask: Some("700".to_owned()), ..Options::default() }, "-a"),
+        (Options { listen_backlog: Some(5), ..Options::default() }, "-b"),
+        (Options { steering: Some(Steering::Cpu), ..Options::default() }, "--steering"),
+    ] {
+        let error = resolve(options).unwrap_err().to_string();
+        assert!(error.starts_with(flag) && error.contains("socket unit"), "{error}");
+    }
 }

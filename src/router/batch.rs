@@ -8,9 +8,9 @@
 //! Everything in it is owned data. The owner reads `entries` and `arena` and fills `captured` and `out`; the
 //! home then reads all four together, clears them and uses the same memory for the next batch.
 
-use crate::clock::{Exptime, Now};
+use crate::clock::Now;
 use crate::command::{Hit, Op, Payload, Reply, Request, Store, UploadId, Value};
-use crate::shard::{PREFETCH_GROUP, Shard, ShardStats};
+use crate::shard::{Order, Outcome, PREFETCH_GROUP, Shard};
 
 /// Errands in one batch.
 pub const BATCH_ENTRIES_MAX: usize = 128;
@@ -38,12 +38,26 @@ pub enum Errand<'a> {
     PinRead(u32, u64),
     /// The pinned value is no longer needed.
     Unpin(u32),
-    /// Forget every item: at this time, or at once if it is zero or past.
-    FlushAll(Exptime),
-    /// Report the counters.
-    Stats,
-    /// Set the counters to zero.
-    StatsReset,
+    /// What every shard is asked.
+    Order(Order),
+}
+
+/// The server around a shard. Orders that concern connections rather than items are its own.
+pub trait Host {
+    /// Carries out an order; `None` leaves it to the shard.
+    fn carry_out(&mut self, order: Order, shard: &mut Shard, now: Now) -> Option<Outcome>;
+}
+
+/// A shard without a server: every order is the shard's.
+impl Host for () {
+    fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
+        None
+    }
+}
+
+/// Carries out an order by whom it concerns.
+pub(super) fn carry_out(order: Order, shard: &mut Shard, host: &mut impl Host, now: Now) -> Outcome {
+    host.carry_out(order, shard, now).unwrap_or_else(|| shard.carry_out(order, now))
 }
 
 /// What came of an errand.
@@ -53,8 +67,8 @@ pub enum Answer<'a> {
     Reply(&'a [u8], &'a [u8], Reply<'a>),
     /// A piece of a pinned value.
     Piece(&'a [u8]),
-    /// The counters.
-    Stats(&'a ShardStats),
+    /// What came of an order.
+    Outcome(&'a Outcome),
     /// Done; there is nothing to say.
     Done,
 }
@@ -80,16 +94,14 @@ enum Packed {
     UploadAbort(UploadId),
     PinRead(u32, u64),
     Unpin(u32),
-    FlushAll(Exptime),
-    Stats,
-    StatsReset,
+    Order(Order),
 }
 
 #[derive(Debug)]
 enum Captured {
     Reply(Reply<'static>, Span),
     Piece(Span),
-    Stats(Box<ShardStats>),
+    Outcome(Outcome),
     Done,
 }
 
@@ -138,15 +150,13 @@ impl<T: Copy> Batch<T> {
             Errand::UploadAbort(id) => Packed::UploadAbort(id),
             Errand::PinRead(pin, offset) => Packed::PinRead(pin, offset),
             Errand::Unpin(pin) => Packed::Unpin(pin),
-            Errand::FlushAll(delay) => Packed::FlushAll(delay),
-            Errand::Stats => Packed::Stats,
-            Errand::StatsReset => Packed::StatsReset,
+            Errand::Order(order) => Packed::Order(order),
         };
         self.entries.push((ticket, packed));
     }
 
-    /// Runs the errands on their owner, in order, and captures the answers.
-    pub fn run(&mut self, shard: &mut Shard, now: Now) {
+    /// Runs the errands on their owner, in order, and captures the answers. The host has the first word on orders.
+    pub fn run(&mut self, shard: &mut Shard, host: &mut impl Host, now: Now) {
         let Batch { entries, arena, captured, out } = self;
         for group in entries.chunks(PREFETCH_GROUP) {
             let mut hashes = [0; PREFETCH_GROUP];
@@ -160,7 +170,7 @@ impl<T: Copy> Batch<T> {
             }
             shard.prefetch_items(&hashes[..n]);
             for (_, packed) in group {
-                captured.push(run_one(packed, arena, out, shard, now));
+                captured.push(run_one(packed, arena, out, shard, host, now));
             }
         }
     }
@@ -173,7 +183,7 @@ impl<T: Copy> Batch<T> {
                     Answer::Reply(key.of(&self.arena), note.of(&self.arena), refill(*reply, value.of(&self.out)))
                 }
                 (Captured::Piece(piece), _) => Answer::Piece(piece.of(&self.out)),
-                (Captured::Stats(stats), _) => Answer::Stats(stats),
+                (Captured::Outcome(outcome), _) => Answer::Outcome(outcome),
                 (Captured::Reply(..) | Captured::Done, _) => Answer::Done,
             };
             (*ticket, answer)
@@ -201,29 +211,33 @@ impl<T: Copy> Batch<T> {
         let Op::Store(store) = op else {
             return (without_value(op), Span::default());
         };
-        let Store { mode, flags, exptime, value, cas, autovivify } = store;
-        let (value, span) = match value {
+        let (value, span) = match store.value {
             Payload::Inline(bytes) => (Payload::Inline(&[][..]), self.keep(bytes)),
             Payload::Upload(id) => (Payload::Upload(id), Span::default()),
         };
-        (Op::Store(Store { mode, flags, exptime, value, cas, autovivify }), span)
+        (Op::Store(Store { value, ..store }), span)
     }
 }
 
-fn run_one(packed: &Packed, arena: &[u8], out: &mut Vec<u8>, shard: &mut Shard, now: Now) -> Captured {
+fn run_one(
+    packed: &Packed,
+    arena: &[u8],
+    out: &mut Vec<u8>,
+    shard: &mut Shard,
+    host: &mut impl Host,
+    now: Now,
+) -> Captured {
     match *packed {
         Packed::Request { hash, key, op, value, .. } => {
             let request = Request { hash, key: key.of(arena), op: attach(op, value.of(arena)) };
             return capture_reply(shard, &request, now, out);
         }
         Packed::PinRead(pin, offset) => return Captured::Piece(capture_piece(shard, pin, offset, PIECE_MAX, out)),
-        Packed::Stats => return Captured::Stats(Box::new(shard.stats())),
+        Packed::Order(order) => return Captured::Outcome(carry_out(order, shard, host, now)),
         Packed::UploadBegin(id, len) => shard.upload_begin(id, len),
         Packed::UploadWrite(id, bytes) => shard.upload_write(id, bytes.of(arena), now),
         Packed::UploadAbort(id) => shard.upload_abort(id),
         Packed::Unpin(pin) => shard.unpin(pin),
-        Packed::FlushAll(delay) => shard.flush_all(delay, now),
-        Packed::StatsReset => shard.reset_stats(),
     }
     Captured::Done
 }
@@ -244,6 +258,7 @@ fn without_value(op: Op<'_>) -> Op<'static> {
         Op::Delete(delete) => Op::Delete(delete),
         Op::Arithmetic(arithmetic) => Op::Arithmetic(arithmetic),
         Op::Touch(exptime) => Op::Touch(exptime),
+        Op::Debug => Op::Debug,
         Op::Store(_) => unreachable!("a store is detached with its value"),
     }
 }
@@ -292,8 +307,7 @@ fn capture_piece(shard: &Shard, pin: u32, offset: u64, max: usize, out: &mut Vec
 }
 
 fn with_value<'a>(hit: Hit<'_>, value: Value<'a>) -> Hit<'a> {
-    let Hit { flags, cas, ttl_seconds, fetched, won, token_sent, .. } = hit;
-    Hit { flags, cas, ttl_seconds, fetched, won, token_sent, value }
+    Hit { value, ..hit }
 }
 
 fn refill<'a>(reply: Reply<'static>, bytes: &'a [u8]) -> Reply<'a> {
@@ -313,7 +327,8 @@ fn without_hit(reply: Reply<'_>) -> Reply<'static> {
         Reply::Exists => Reply::Exists,
         Reply::NotFound => Reply::NotFound,
         Reply::Deleted => Reply::Deleted,
-        Reply::Touched => Reply::Touched,
+        Reply::Touched { cas, flags } => Reply::Touched { cas, flags },
+        Reply::Debug(info) => Reply::Debug(info),
         Reply::Number(n) => Reply::Number(n),
         Reply::NonNumeric => Reply::NonNumeric,
         Reply::TooLarge => Reply::TooLarge,
@@ -324,15 +339,15 @@ fn without_hit(reply: Reply<'_>) -> Reply<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
-    use crate::command::{CasCheck, INLINE_VALUE_MAX, StoreMode};
+    use crate::clock::{Clock, Exptime};
+    use crate::command::INLINE_VALUE_MAX;
     use crate::shard::KeyHasher;
 
     const VALUE_LEN: usize = 60_000;
 
     fn store(value: Payload<'_>) -> Op<'_> {
         let exptime = Exptime(0);
-        Op::Store(Store { mode: StoreMode::Set, flags: 7, exptime, value, cas: CasCheck::Any, autovivify: None })
+        Op::Store(Store { flags: 7, ..Store::set(exptime, value) })
     }
 
     /// Uploads a LARGE value as a home does, with a request at its end.
@@ -345,7 +360,7 @@ mod tests {
         }
         let request = Request { hash: hasher.hash(key), key, op: store(Payload::Upload(id)) };
         batch.push(1, &Errand::Request(request, b""));
-        batch.run(shard, now);
+        batch.run(shard, &mut (), now);
         let stored = batch.answers().any(|(t, a)| t == 1 && matches!(a, Answer::Reply(_, _, Reply::Stored { .. })));
         assert!(stored, "the value is not stored");
     }
@@ -362,7 +377,7 @@ mod tests {
             let request = |op| Request { hash: hasher.hash(key.as_bytes()), key: key.as_bytes(), op };
             batch.push(10, &Errand::Request(request(store(Payload::Inline(&value))), b"first"));
             batch.push(11, &Errand::Request(request(Op::Get), b"second"));
-            batch.run(&mut shard, now);
+            batch.run(&mut shard, &mut (), now);
             let answers: Vec<_> = batch.answers().collect();
             let [(10, Answer::Reply(k1, b"first", Reply::Stored { .. })), (11, Answer::Reply(k2, b"second", hit))] =
                 &answers[..]
@@ -390,7 +405,7 @@ mod tests {
             batch.push(n, &Errand::Request(Request { hash: hasher.hash(b"large"), key: b"large", op: Op::Get }, b""));
         }
         assert!(batch.is_full());
-        batch.run(&mut shard, now);
+        batch.run(&mut shard, &mut (), now);
         assert!(batch.out.len() < WHOLE_LARGE_BYTES_MAX + PIECE_MAX, "{} bytes of answers", batch.out.len());
         let mut pins = Vec::new();
         for (n, answer) in batch.answers() {
@@ -408,7 +423,7 @@ mod tests {
         let mut fetch = Batch::default();
         fetch.push(0, &Errand::PinRead(pins[0], 10_000));
         pins.iter().for_each(|pin| fetch.push(1, &Errand::Unpin(*pin)));
-        fetch.run(&mut shard, now);
+        fetch.run(&mut shard, &mut (), now);
         let (_, first) = fetch.answers().next().expect("an answer");
         assert!(matches!(first, Answer::Piece(piece) if *piece == value[10_000..]));
         assert_eq!(shard.stats().pins, 0);

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::batch::{Batch, Errand};
+use super::batch::{Batch, Errand, Host, carry_out};
 use super::doorbell::Doorbell;
 use super::mesh::{Full, Mesh};
-use crate::clock::{Exptime, Now};
+use crate::clock::Now;
 use crate::command::{Reply, Request, UploadId};
-use crate::shard::{OWNER_HASH_BITS, Shard, ShardStats, Traffic};
+use crate::shard::{OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, Traffic};
 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
 const BATCHES_SERVED_PER_TURN: usize = 32;
@@ -83,11 +83,11 @@ impl<T: Copy> Router<T> {
     }
 
     /// Runs batches that other shards have sent. Returns whether there were any.
-    pub fn serve(&mut self, now: Now) -> bool {
+    pub fn serve(&mut self, host: &mut impl Host, now: Now) -> bool {
         let mut served = false;
         for _ in 0..BATCHES_SERVED_PER_TURN {
             let Some((home, mut batch)) = self.mesh.take_request() else { break };
-            batch.run(&mut self.shard, now);
+            batch.run(&mut self.shard, host, now);
             self.shard.traffic_mut().forwarded_in += batch.len() as u64;
             self.mesh.answer(home, batch);
             served = true;
@@ -141,20 +141,14 @@ impl<T: Copy> Router<T> {
         self.shard.maintain(now)
     }
 
+    /// Carries out an order on the own shard or its host.
+    pub fn carry_out(&mut self, order: Order, host: &mut impl Host, now: Now) -> Outcome {
+        carry_out(order, &mut self.shard, host, now)
+    }
+
     /// The own shard's counters.
     pub fn stats(&self) -> ShardStats {
         self.shard.stats()
-    }
-
-    /// Sets the own shard's counters to zero.
-    pub fn reset_stats(&mut self) {
-        self.shard.reset_stats();
-    }
-
-    /// Forgets the own shard's items; at the time `delay`, or at once if that is zero or past.
-    pub fn flush_all(&mut self, delay: Exptime, now: Now) {
-        self.shard.count_flush();
-        self.shard.flush_all(delay, now);
     }
 
     /// Begins to receive a LARGE value for a local key.

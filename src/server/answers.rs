@@ -60,10 +60,9 @@ impl Dispatch {
                 }
             }
             (Ticket::Gather(id), answer) => {
-                self.gathers.at(id, |gather| match answer {
-                    Answer::Stats(stats) => gather.add((*stats).clone()),
-                    _ => gather.done(),
-                });
+                if let Answer::Outcome(outcome) = answer {
+                    self.gathers.at(id, |gather| gather.add((*outcome).clone()));
+                }
                 self.finish_gather(id);
             }
             _ => {}

@@ -6,6 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use super::intake::Upload;
 use super::replies::ReplyQueue;
+use crate::clock::Seconds;
 use crate::protocol::memcache::{Need, Resume};
 
 /// A connection's state. Idle, it owns no buffer.
@@ -23,6 +24,8 @@ pub(super) struct Connection {
     pub(super) touched: bool,
     /// The peer will send no more.
     pub(super) ended: bool,
+    /// When it last sent something; at first, when it came.
+    pub(super) last_input: Seconds,
     /// Its first byte was seen, and told its protocol.
     pub(super) detected: bool,
     pub(super) closing: Closing,
@@ -81,6 +84,7 @@ impl Connection {
             ready: false,
             touched: false,
             ended: false,
+            last_input: Seconds(0),
             detected: false,
             closing: Closing::No,
             blocked: Blocked::No,

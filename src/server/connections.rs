@@ -57,6 +57,14 @@ impl Connections {
         (0u32..).zip(&self.places).filter(|(_, place)| place.is_some()).map(|(number, _)| number)
     }
 
+    /// The numbers in use among the next `most` places from `cursor` on, which moves behind them and round.
+    pub(super) fn next_numbers(&self, cursor: &mut usize, most: usize) -> Vec<u32> {
+        let from = if *cursor < self.places.len() { *cursor } else { 0 };
+        let to = from.saturating_add(most).min(self.places.len());
+        *cursor = to;
+        (from..to).filter(|place| self.places[*place].is_some()).map(|place| place as u32).collect()
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.places.len() - self.free.len()

@@ -3,15 +3,16 @@
 use super::dispatch::{Dispatch, block_on_output};
 use super::gather::{Gather, GatherKind};
 use super::worker::Ticket;
+use crate::clock::Now;
 use crate::protocol::memcache::{self, Admin};
-use crate::router::{Errand, Full, ShardStats};
+use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
     /// The reply to `version`, a whole line.
     fn version(&self) -> &[u8];
     /// The reply to `stats` with these arguments, from every shard's counters; `None` if there is no such form.
-    fn stats(&self, args: &[u8], shards: &[ShardStats]) -> Option<Vec<u8>>;
+    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>>;
     /// Whether [`stats`](Self::stats) knows these arguments.
     fn has_stats(&self, args: &[u8]) -> bool;
     /// Sets the log level.
@@ -20,7 +21,32 @@ pub trait Control: Send + Sync {
     fn flush_all_enabled(&self) -> bool;
 }
 
+/// What a shard's worker has to say to an order itself.
+pub(super) struct Local;
+
+impl Host for Local {
+    fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
+        None
+    }
+}
+
+fn report(outcome: Outcome) -> Option<Report> {
+    match outcome {
+        Outcome::Report(report) => Some(*report),
+        Outcome::Done => None,
+    }
+}
+
 impl Dispatch {
+    /// Serves what other shards have sent.
+    pub(super) fn serve(&mut self) {
+        self.router.serve(&mut Local, self.now);
+    }
+
+    fn carry_out(&mut self, order: Order) -> Outcome {
+        self.router.carry_out(order, &mut Local, self.now)
+    }
+
     pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>) -> Result<(), Full> {
         match admin {
             Admin::Version => {
@@ -37,19 +63,21 @@ impl Dispatch {
                 self.reply(number, b"CLIENT_ERROR flush_all not allowed\r\n");
             }
             Admin::FlushAll { delay, noreply } => {
-                self.gather(number, GatherKind::FlushAll { noreply }, Errand::FlushAll(delay))?;
+                self.gather(number, GatherKind::FlushAll { noreply }, Order::FlushAll(delay))?;
             }
             Admin::Stats { args: b"reset" } => {
-                self.gather(number, GatherKind::StatsReset, Errand::StatsReset)?;
+                self.gather(number, GatherKind::StatsReset, Order::StatsReset)?;
             }
             Admin::Stats { args } if !self.control.has_stats(args) => self.reply(number, memcache::errors::ERROR),
-            Admin::Stats { args } => self.gather(number, GatherKind::Stats(args.into()), Errand::Stats)?,
+            Admin::Stats { args } => {
+                self.gather(number, GatherKind::Stats(args.into()), Order::Report(Subject::General))?;
+            }
         }
         Ok(())
     }
 
     /// Asks every shard, and replies when all have answered.
-    pub(super) fn gather(&mut self, number: u32, kind: GatherKind, errand: Errand<'static>) -> Result<(), Full> {
+    pub(super) fn gather(&mut self, number: u32, kind: GatherKind, order: Order) -> Result<(), Full> {
         if !self.router.has_room_everywhere() {
             return Err(Full);
         }
@@ -57,21 +85,11 @@ impl Dispatch {
         let generation = connection.generation;
         let sequence = connection.queue.get_or_insert_default().push_waiting();
         let mut gather = Gather::new(number, generation, sequence, kind);
-        match errand {
-            Errand::FlushAll(delay) => {
-                self.router.flush_all(delay, self.now);
-                gather.done();
-            }
-            Errand::StatsReset => {
-                self.router.reset_stats();
-                gather.done();
-            }
-            _ => gather.add(self.router.stats()),
-        }
+        gather.add(self.carry_out(order));
         let id = self.gathers.insert(gather);
         let own = self.router.own();
         for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
-            self.router.forward(shard, Ticket::Gather(id), &errand).expect("there is room everywhere");
+            self.router.forward(shard, Ticket::Gather(id), &Errand::Order(order)).expect("there is room everywhere");
         }
         self.finish_gather(id);
         block_on_output(self.connections.at(number));
@@ -85,7 +103,10 @@ impl Dispatch {
             GatherKind::FlushAll { noreply: true } => Vec::new(),
             GatherKind::FlushAll { noreply: false } => b"OK\r\n".to_vec(),
             GatherKind::StatsReset => b"RESET\r\n".to_vec(),
-            GatherKind::Stats(args) => self.control.stats(args, &gather.stats).unwrap_or_default(),
+            GatherKind::Stats(args) => {
+                let reports: Vec<Report> = gather.outcomes.into_iter().filter_map(report).collect();
+                self.control.stats(args, &reports).unwrap_or_default()
+            }
         };
         self.fill(gather.connection, gather.generation, gather.sequence, |out| out.extend_from_slice(&reply));
     }

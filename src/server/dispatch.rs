@@ -17,9 +17,10 @@ use super::connections::Connections;
 use super::control::Control;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
-use super::limits::{COMMANDS_PER_CONNECTION, GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
+use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
 use super::replies::Stream;
+use super::rules::Rules;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
@@ -66,6 +67,7 @@ pub(super) struct Dispatch {
     pub(super) marks: Vec<Mark>,
     pub(super) gathers: Gathers,
     pub(super) parser: Parser,
+    pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
     pub(super) control: Arc<dyn Control>,
 }
@@ -91,6 +93,7 @@ impl Dispatch {
             marks: Vec::new(),
             gathers: Gathers::default(),
             parser,
+            rules: Rules::default(),
             hasher,
             control,
         }
@@ -101,21 +104,23 @@ impl Dispatch {
     pub(super) fn run_input<'a>(&mut self, input: usize, number: u32, bytes: &'a [u8], group: &mut Vec<Pending<'a>>) {
         let connection = self.connections.at(number);
         connection.need = None;
+        connection.last_input = self.now.seconds;
         let mut resume = connection.resume;
         if !connection.detected
             && let Some(first) = bytes.first()
         {
             connection.detected = true;
-            match Protocol::detect(*first) {
-                Protocol::Memcache => {}
-                Protocol::Binary => {
+            match self.rules.protocol(*first) {
+                Some(Protocol::Memcache) => {}
+                None => self.close_after_replies(number),
+                Some(Protocol::Binary) => {
                     self.reply(number, detect::BINARY_REFUSED);
                     self.close_after_replies(number);
                 }
             }
         }
         let mut at = 0;
-        let mut budget = COMMANDS_PER_CONNECTION;
+        let mut budget = self.rules.requests_per_turn;
         loop {
             let connection = self.connections.at(number);
             if !matches!(connection.intake, Intake::Commands) {
@@ -287,7 +292,7 @@ impl Dispatch {
                 self.connections.at(number).intake = Intake::Upload(Box::new(Upload::new(&head, id, owner)));
                 Ok(consumed)
             }
-            Step::Admin { admin, consumed } => {
+            Step::Admin { admin, form: _, consumed } => {
                 self.run_admin(number, admin)?;
                 Ok(consumed)
             }

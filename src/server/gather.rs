@@ -1,7 +1,7 @@
 //! Commands that every shard must answer before the client is.
 
 use super::replies::Sequence;
-use crate::router::ShardStats;
+use crate::router::Outcome;
 
 /// What is gathered.
 pub(super) enum GatherKind {
@@ -16,24 +16,17 @@ pub(super) struct Gather {
     pub(super) generation: u32,
     pub(super) sequence: Sequence,
     pub(super) kind: GatherKind,
-    pub(super) stats: Vec<ShardStats>,
-    answered: usize,
+    pub(super) outcomes: Vec<Outcome>,
 }
 
 impl Gather {
     pub(super) fn new(connection: u32, generation: u32, sequence: Sequence, kind: GatherKind) -> Self {
-        Gather { connection, generation, sequence, kind, stats: Vec::new(), answered: 0 }
+        Gather { connection, generation, sequence, kind, outcomes: Vec::new() }
     }
 
-    /// A shard has done it.
-    pub(super) fn done(&mut self) {
-        self.answered += 1;
-    }
-
-    /// A shard has reported.
-    pub(super) fn add(&mut self, stats: ShardStats) {
-        self.stats.push(stats);
-        self.done();
+    /// A shard has answered.
+    pub(super) fn add(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
     }
 }
 
@@ -61,7 +54,7 @@ impl Gathers {
     }
 
     pub(super) fn take_if_complete(&mut self, id: u32, shards: usize) -> Option<Gather> {
-        self.places.get_mut(id as usize)?.take_if(|gather| gather.answered == shards)
+        self.places.get_mut(id as usize)?.take_if(|gather| gather.outcomes.len() == shards)
     }
 }
 
@@ -75,12 +68,12 @@ mod tests {
         let gather = |number| Gather::new(number, 1, 0, GatherKind::StatsReset);
         let (first, second) = (gathers.insert(gather(10)), gathers.insert(gather(20)));
         for _ in 0..2 {
-            gathers.at(first, Gather::done);
+            gathers.at(first, |gather| gather.add(Outcome::Done));
             assert!(gathers.take_if_complete(first, 3).is_none());
         }
-        gathers.at(first, |gather| gather.add(ShardStats::default()));
+        gathers.at(first, |gather| gather.add(Outcome::Done));
         let complete = gathers.take_if_complete(first, 3).expect("all have answered");
-        assert_eq!((complete.connection, complete.stats.len()), (10, 1));
+        assert_eq!((complete.connection, complete.outcomes.len()), (10, 3));
         assert!(gathers.take_if_complete(first, 3).is_none());
         gathers.at(first, |_| panic!("it is gone"));
         assert_eq!(gathers.insert(gather(30)), first);

@@ -43,14 +43,7 @@ pub(super) enum Progress {
 impl Upload {
     /// Begins to receive what `head` announces.
     pub(super) fn new(head: &UploadHead<'_>, id: UploadId, owner: usize) -> Self {
-        let store = Store {
-            mode: head.mode,
-            flags: head.flags,
-            exptime: head.exptime,
-            value: Payload::Upload(id),
-            cas: head.cas,
-            autovivify: head.autovivify,
-        };
+        let store = head.store(Payload::Upload(id));
         let (form, meta) = head.form.parts();
         Upload {
             id,

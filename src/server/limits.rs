@@ -9,12 +9,13 @@ pub(super) const OUTPUT_LOW_BYTES: usize = 32 << 10;
 pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;
 /// Unexecuted input of a stopped or busy connection, in bytes, above which it is no longer read from.
 pub(super) const INPUT_HIGH_BYTES: usize = 64 << 10;
-/// Commands of one connection that are executed in one turn.
-pub(super) const COMMANDS_PER_CONNECTION: usize = 1024;
 /// Completions taken in one turn.
 pub(super) const COMPLETIONS_PER_TURN: usize = 512;
 /// Commands that are prefetched together and then executed.
 pub(super) const GROUP: usize = 32;
+/// Connections that are looked at in one tick for having been silent too long; the next ones in the next tick. Some
+/// hundred microseconds at the most.
+pub(super) const IDLE_LOOKS_PER_TICK: usize = 16 << 10;
 /// Bytes of output buffers kept for the next use.
 pub(super) const OUTPUT_POOL_BYTES: usize = 4 << 20;
 /// An output buffer larger than this is not kept.

@@ -18,6 +18,7 @@ use super::dispatch::{Dispatch, touch};
 use super::input::Input;
 use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
 use super::ring::{BufferId, Completion, Ring};
+use super::rules::Rules;
 use super::stop::Stopping;
 use crate::clock::Clock;
 use crate::protocol::memcache::{FormTag, Parser};
@@ -87,6 +88,8 @@ pub struct WorkerParts {
     pub listeners: Vec<OwnedFd>,
     /// What all workers share.
     pub shared: Arc<Shared>,
+    /// The settings of its connections.
+    pub rules: Rules,
 }
 
 /// One shard's connections and their loop.
@@ -103,13 +106,15 @@ pub struct Worker {
     /// Connections whose receive ended and is wanted again.
     pub(super) rearm: Vec<u32>,
     pub(super) stopping: Option<Stopping>,
+    /// Where the next look for idle connections begins.
+    pub(super) idle_cursor: usize,
     pub(super) sends: Vec<u32>,
 }
 
 impl Worker {
     /// A worker of these parts, accepting from the first turn on.
     pub fn new(parts: WorkerParts) -> Self {
-        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared } = parts;
+        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules } = parts;
         let mut worker = Worker {
             ring,
             dispatch: Dispatch::new(router, parser, hasher, control, clock.now()),
@@ -121,8 +126,10 @@ impl Worker {
             inputs: Vec::new(),
             rearm: Vec::new(),
             stopping: None,
+            idle_cursor: 0,
             sends: Vec::new(),
         };
+        worker.dispatch.rules = rules;
         for (index, listener) in (0u32..).zip(&worker.listeners) {
             worker.ring.accept(index, listener.as_fd());
         }
@@ -148,7 +155,7 @@ impl Worker {
         }
         self.completions = completions;
 
-        self.dispatch.router.serve(self.dispatch.now);
+        self.dispatch.serve();
         self.dispatch.take_replies();
         self.collect_ready();
         self.execute();
@@ -166,6 +173,7 @@ impl Worker {
     pub fn tick(&mut self) {
         self.dispatch.now = self.clock.now();
         self.dispatch.router.maintain(self.dispatch.now);
+        self.close_idle();
         if self.stopping.is_none() {
             for index in std::mem::take(&mut self.resting_listeners) {
                 self.ring.accept(index, self.listeners[index as usize].as_fd());
@@ -256,6 +264,7 @@ impl Worker {
         traffic.total_connections += 1;
         traffic.curr_connections += 1;
         let number = self.dispatch.connections.insert(socket);
+        self.dispatch.connections.at(number).last_input = self.dispatch.now.seconds;
         self.rearm.push(number);
     }
 

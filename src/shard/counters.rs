@@ -43,6 +43,8 @@ pub struct Traffic {
     pub bytes_written: u64,
     /// Times that a connection's turn ended before its input did.
     pub conn_yields: u64,
+    /// Connections closed for their silence.
+    pub idle_kicks: u64,
     /// Errands sent to other shards.
     pub forwarded_out: u64,
     /// Errands run for other shards.
@@ -103,6 +105,7 @@ impl ShardStats {
             store_too_large store_no_memory);
         add_fields!(self.traffic, other.traffic,
             curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
+            idle_kicks
             forwarded_out forwarded_in turns sleeps);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched

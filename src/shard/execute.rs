@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
+use super::order::{Order, Outcome, Report, Subject};
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{
-    self, Arithmetic, ArithmeticMode, CasCheck, Delete, Hit, MetaGet, Op, Payload, Reply, Request, StoreMode, UploadId,
-    Value,
+    self, Arithmetic, ArithmeticMode, CasCheck, Delete, Hit, MetaGet, Number, Op, Payload, Reply, Request, StoreMode,
+    UploadId, Value,
 };
 use crate::storage::{
     self, DeleteOutcome, Found, ItemValue, SetArgs, SetMode, SetOutcome, Source, StorageError, Store, StoreConfig,
@@ -117,6 +118,9 @@ impl Shard {
             fetched: view.was_fetched,
             won,
             token_sent: view.is_won,
+            idle_seconds: 0,
+            stale: false,
+            binary_key: false,
             value,
         })
     }
@@ -196,7 +200,7 @@ impl Shard {
                 }
                 Reply::TooLarge
             }
-            Op::Delete(Delete { cas }) => match self.store.delete(hash, key, compared(cas), now.seconds) {
+            Op::Delete(Delete { cas, .. }) => match self.store.delete(hash, key, compared(cas), now.seconds) {
                 DeleteOutcome::Deleted => {
                     self.counters.delete_hits += 1;
                     Reply::Deleted
@@ -207,12 +211,14 @@ impl Shard {
                 }
                 DeleteOutcome::Exists => Reply::Exists,
             },
+            Op::Debug => Reply::Miss,
             Op::Arithmetic(arithmetic) => self.arithmetic(hash, key, arithmetic, now),
             Op::Touch(exptime) => {
                 self.counters.cmd_touch += 1;
-                if self.store.find_to_touch(hash, key, now.deadline(exptime), now.seconds).is_some() {
+                if let Some(found) = self.store.find_to_touch(hash, key, now.deadline(exptime), now.seconds) {
                     self.counters.touch_hits += 1;
-                    Reply::Touched
+                    let view = self.store.found_view(found);
+                    Reply::Touched { cas: view.cas, flags: view.flags }
                 } else {
                     self.counters.touch_misses += 1;
                     Reply::NotFound
@@ -284,9 +290,9 @@ impl Shard {
             false => (&mut self.counters.decr_hits, &mut self.counters.decr_misses),
         };
         match outcome {
-            storage::Arithmetic::Number { value, .. } => {
+            storage::Arithmetic::Number { value, cas } => {
                 *hits += 1;
-                Reply::Number(value)
+                Reply::Number(Number { value, cas, ttl_seconds: None, created: false, binary_key: false })
             }
             storage::Arithmetic::NotFound => {
                 *misses += 1;
@@ -367,6 +373,19 @@ impl Shard {
     #[inline]
     pub fn traffic_mut(&mut self) -> &mut Traffic {
         &mut self.traffic
+    }
+
+    /// Carries out an order.
+    pub fn carry_out(&mut self, order: Order, now: Now) -> Outcome {
+        match order {
+            Order::FlushAll(delay) => {
+                self.count_flush();
+                self.flush_all(delay, now);
+            }
+            Order::StatsReset => self.reset_stats(),
+            Order::Report(Subject::General) => return Outcome::Report(Box::new(Report::General(self.stats()))),
+        }
+        Outcome::Done
     }
 
     /// All its numbers.

@@ -6,7 +6,9 @@
 mod counters;
 mod execute;
 mod hasher;
+mod order;
 
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
+pub use order::{Order, Outcome, Report, Subject};

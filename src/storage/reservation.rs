@@ -84,6 +84,10 @@ impl<T: Plain> Reservation<T> {
         self.committed_bytes
     }
 
+    pub(super) fn capacity_bytes(&self) -> usize {
+        self.capacity_bytes
+    }
+
     pub(super) fn extent_bytes(&self) -> usize {
         self.extent_bytes
     }

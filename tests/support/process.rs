@@ -24,7 +24,12 @@ pub struct Process {
 impl Process {
     /// Starts `program`. Its standard output is discarded.
     pub fn start(program: &mut Command) -> std::io::Result<Process> {
-        let mut child = program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        Process::start_on(program, Stdio::null(), Stdio::null())
+    }
+
+    /// Starts `program` with these as its standard input and output.
+    pub fn start_on(program: &mut Command, input: Stdio, output: Stdio) -> std::io::Result<Process> {
+        let mut child = program.stdin(input).stdout(output).stderr(Stdio::piped()).spawn()?;
         let said = Arc::new(Mutex::new(Vec::new()));
         let listener = child.stderr.take().map(|mut stderr| {
             let said = Arc::clone(&said);

@@ -2,6 +2,20 @@
 
 use crate::command::Exptime;
 
+/// In which words a command to the whole server wants its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminForm {
+    /// Lines of text.
+    Text,
+    /// Packets of the binary protocol.
+    Binary {
+        /// The request's.
+        opcode: u8,
+        /// The request's, to be sent back.
+        opaque: u32,
+    },
+}
+
 /// A command that no shard can answer alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admin<'a> {

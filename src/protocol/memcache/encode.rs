@@ -133,13 +133,13 @@ fn other_line(tag: FormTag, reply: &Reply<'_>, out: &mut Vec<u8>) {
     }
     let line = match (tag, reply) {
         (FormTag::Arithmetic { .. }, Reply::Number(number)) => {
-            out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+            out.extend_from_slice(itoa::Buffer::new().format(number.value).as_bytes());
             CRLF
         }
         (FormTag::Arithmetic { .. }, Reply::OutOfMemory) => errors::OUT_OF_MEMORY_ARITHMETIC,
         (FormTag::Arithmetic { .. }, Reply::NonNumeric) => errors::NON_NUMERIC,
         (FormTag::Delete { .. }, Reply::Deleted) => errors::DELETED,
-        (FormTag::Touch { .. }, Reply::Touched) => errors::TOUCHED,
+        (FormTag::Touch { .. }, Reply::Touched { .. }) => errors::TOUCHED,
         (_, Reply::NotFound) => errors::NOT_FOUND,
         (_, Reply::Exists) => errors::EXISTS,
         (_, Reply::TooLarge) => errors::TOO_LARGE,

@@ -76,6 +76,9 @@ pub(super) fn set<'a>(input: &'a [u8], value_len_max: u64, hash: impl Fn(&[u8]) 
         exptime: Exptime(i64::from(exptime)),
         cas: CasCheck::Any,
         autovivify: None,
+        new_cas: None,
+        invalidate: false,
+        binary_key: false,
         value_len: len as u64,
         form: Form::text(FormTag::Store { noreply }),
     };

@@ -59,6 +59,22 @@ pub enum FormTag {
         /// Answer no success.
         quiet: bool,
     },
+    /// `ma`.
+    MetaArithmetic {
+        /// Answer no success.
+        quiet: bool,
+        /// Show the number.
+        value: bool,
+    },
+    /// `me`.
+    MetaDebug,
+    /// A packet of the binary protocol.
+    Binary {
+        /// The request's, which says how to answer and what not to answer.
+        opcode: u8,
+        /// The request's, to be sent back.
+        opaque: u32,
+    },
 }
 
 const _: () = assert!(size_of::<FormTag>() <= 8, "FormTag crosses cores by value");

@@ -1,7 +1,7 @@
 //! The meta commands.
 
 use crate::command::{CasCheck, Delete, Exptime, KEY_LEN_MAX, MetaGet, Op, Request, StoreMode};
-use crate::protocol::memcache::admin::Admin;
+use crate::protocol::memcache::admin::{Admin, AdminForm};
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::{Form, FormTag};
 use crate::protocol::memcache::limits::META_TOKENS_MAX;
@@ -20,7 +20,7 @@ impl Parser {
             b'g' => get(line, hash),
             b's' => self.meta_store(line, hash),
             b'd' => delete(line, hash),
-            b'n' => Step::Admin { admin: Admin::MetaNoop, consumed: line.len },
+            b'n' => Step::Admin { admin: Admin::MetaNoop, form: AdminForm::Text, consumed: line.len },
             _ => Step::refused(errors::ERROR, line.len),
         }
     }
@@ -91,14 +91,14 @@ pub(super) fn get_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'stat
     if flags.cas != CasCheck::Any {
         return Err(errors::INVALID_FLAG);
     }
-    let get = MetaGet { touch: flags.exptime, vivify: flags.vivify, no_bump: flags.no_bump };
+    let get = MetaGet { touch: flags.exptime, vivify: flags.vivify, no_bump: flags.no_bump, ..MetaGet::default() };
     Ok((Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value }))
 }
 
 /// `md <key> <flags>*`.
 fn delete<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     one_key(line, hash, errors::FLAGS_TOO_LONG, Some(errors::INVALID_OR_DUPLICATE_FLAG), |flags| {
-        Ok((Op::Delete(Delete { cas: flags.cas }), FormTag::MetaDelete { quiet: flags.quiet }))
+        Ok((Op::Delete(Delete { cas: flags.cas, ..Delete::default() }), FormTag::MetaDelete { quiet: flags.quiet }))
     })
 }
 

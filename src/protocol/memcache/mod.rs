@@ -31,7 +31,7 @@ mod store;
 mod tests;
 mod text;
 
-pub use admin::Admin;
+pub use admin::{Admin, AdminForm};
 pub use encode::{Encoded, encode, encode_tail};
 pub use form::{Form, FormTag};
 pub use limits::{

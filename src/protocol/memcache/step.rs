@@ -1,7 +1,7 @@
 //! What one look at the input yields.
 
 use crate::command::{CasCheck, Exptime, Op, Payload, Request, Store, StoreMode};
-use crate::protocol::memcache::admin::Admin;
+use crate::protocol::memcache::admin::{Admin, AdminForm};
 use crate::protocol::memcache::form::{Form, FormTag};
 
 /// The outcome of [`Parser::next`](super::Parser::next). `consumed` bytes of the input are done with.
@@ -22,6 +22,8 @@ pub enum Step<'a> {
     Admin {
         /// What to do.
         admin: Admin<'a>,
+        /// How to answer.
+        form: AdminForm,
         /// Bytes taken.
         consumed: usize,
     },
@@ -116,6 +118,12 @@ pub struct UploadHead<'a> {
     pub cas: CasCheck,
     /// For append and prepend to a missing key: create the item, with this exptime.
     pub autovivify: Option<Exptime>,
+    /// The item's CAS number; the store's next where absent.
+    pub new_cas: Option<u64>,
+    /// Where the compared CAS number is below the item's, store as stale.
+    pub invalidate: bool,
+    /// The key was sent in base64.
+    pub binary_key: bool,
     /// Length of the value in bytes, without its CRLF; at most the parser's `value_len_max`.
     pub value_len: u64,
     /// How to answer.
@@ -123,18 +131,26 @@ pub struct UploadHead<'a> {
 }
 
 impl<'a> UploadHead<'a> {
-    /// The request, once the value is there.
+    /// The write, with a value that need not live as long as the line.
     #[inline]
-    pub fn request(&self, value: Payload<'a>) -> Request<'a> {
-        let store = Store {
+    pub fn store<'b>(&self, value: Payload<'b>) -> Store<'b> {
+        Store {
             mode: self.mode,
             flags: self.flags,
             exptime: self.exptime,
             value,
             cas: self.cas,
             autovivify: self.autovivify,
-        };
-        Request { hash: self.hash, key: self.key, op: Op::Store(store) }
+            new_cas: self.new_cas,
+            invalidate: self.invalidate,
+            binary_key: self.binary_key,
+        }
+    }
+
+    /// The request, once the value is there.
+    #[inline]
+    pub fn request(&self, value: Payload<'a>) -> Request<'a> {
+        Request { hash: self.hash, key: self.key, op: Op::Store(self.store(value)) }
     }
 
     /// The request in place of a value that is too long.

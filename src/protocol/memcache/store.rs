@@ -22,6 +22,9 @@ impl UploadHead<'_> {
             exptime: Exptime(0),
             cas: CasCheck::Any,
             autovivify: None,
+            new_cas: None,
+            invalidate: false,
+            binary_key: false,
             value_len: 0,
             form,
         }

@@ -1,7 +1,7 @@
 //! The classic commands in every form that memcached takes.
 
 use crate::command::{Arithmetic, ArithmeticMode, CasCheck, Delete, Exptime, KEY_LEN_MAX, Op, Request, StoreMode};
-use crate::protocol::memcache::admin::Admin;
+use crate::protocol::memcache::admin::{Admin, AdminForm};
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::{Form, FormTag};
 use crate::protocol::memcache::line::{Line, split_first, trim_end};
@@ -136,7 +136,7 @@ fn delete<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     if key.len() > KEY_LEN_MAX {
         return Step::refused_unless(noreply, errors::BAD_COMMAND_LINE, line.len);
     }
-    let op = Op::Delete(Delete { cas: CasCheck::Any });
+    let op = Op::Delete(Delete::default());
     Step::request(Request { hash: hash(key), key, op }, Form::text(FormTag::Delete { noreply }), line.len)
 }
 
@@ -144,7 +144,7 @@ fn delete<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
 fn arithmetic<'a>(mode: ArithmeticMode, line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     key_and_number(line, hash, errors::INVALID_DELTA, |token, noreply| {
         let delta = number::unsigned(token).ok()?;
-        Some((Op::Arithmetic(Arithmetic { mode, delta }), FormTag::Arithmetic { noreply }))
+        Some((Op::Arithmetic(Arithmetic::by(mode, delta)), FormTag::Arithmetic { noreply }))
     })
 }
 
@@ -205,5 +205,5 @@ fn verbosity(line: CommandLine<'_>) -> Step<'_> {
 }
 
 fn admin<'a>(admin: Admin<'a>, line: CommandLine<'a>) -> Step<'a> {
-    Step::Admin { admin, consumed: line.len }
+    Step::Admin { admin, form: AdminForm::Text, consumed: line.len }
 }

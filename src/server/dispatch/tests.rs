@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use super::*;
 use crate::clock::Clock;
 use crate::router::testing::routers;
-use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, ShardStats};
+use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Order, Report};
 
 const SHARDS: usize = 3;
 const LARGE_LEN: usize = 300_000;
@@ -17,7 +17,7 @@ impl Control for Silent {
         b"VERSION x\r\n"
     }
 
-    fn stats(&self, _: &[u8], shards: &[ShardStats]) -> Option<Vec<u8>> {
+    fn stats(&self, _: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
         Some(format!("{} shards\r\n", shards.len()).into_bytes())
     }
 
@@ -78,7 +78,7 @@ impl World {
         self.dispatch.router.publish();
         let now = self.dispatch.now;
         for peer in &mut self.peers {
-            while peer.serve(now) {}
+            while peer.serve(&mut (), now) {}
             peer.publish();
         }
         self.dispatch.take_replies();
@@ -98,7 +98,7 @@ impl World {
 
     fn fill_mesh_to(&mut self, owner: usize) {
         for _ in 0..BATCHES_PER_PEER * BATCH_ENTRIES_MAX {
-            self.dispatch.router.forward(owner, Ticket::Nothing, &Errand::StatsReset).expect("room");
+            self.dispatch.router.forward(owner, Ticket::Nothing, &Errand::Order(Order::StatsReset)).expect("room");
         }
     }
 
@@ -287,7 +287,7 @@ fn unread_replies_of_every_kind_stop_a_connection() {
         }
         world.exchange();
         world.dispatch.advance(number);
-        let commands = command.repeat(COMMANDS_PER_CONNECTION);
+        let commands = command.repeat(world.dispatch.rules.requests_per_turn);
         let mut rounds = 0;
         while world.dispatch.connections.at(number).blocked == Blocked::No {
             world.feed(number, commands.as_bytes());

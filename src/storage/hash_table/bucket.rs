@@ -99,6 +99,18 @@ impl Bucket {
         Slots(self.meta & OCCUPIED)
     }
 
+    /// Occupied slots whose items have their home here.
+    #[inline(always)]
+    pub(super) fn at_home(&self) -> Slots {
+        Slots(self.meta & !(self.meta >> ALTERNATE_SHIFT) & OCCUPIED)
+    }
+
+    /// Occupied slots whose items have their home in another bucket.
+    #[inline(always)]
+    pub(super) fn alternates(&self) -> Slots {
+        Slots(self.meta & self.meta >> ALTERNATE_SHIFT & OCCUPIED)
+    }
+
     #[inline(always)]
     pub(super) fn free_slot(&self) -> Option<usize> {
         Slots(!self.meta & OCCUPIED).next()

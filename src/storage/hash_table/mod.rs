@@ -25,19 +25,32 @@
 
 mod bucket;
 mod segment;
+mod walk;
+
+pub(super) use self::walk::{Cursor, PIECE_ITEMS_MAX};
 
 use self::{
     bucket::{Bucket, SLOTS},
     segment::{BUCKETS, Segment, alternate},
 };
 use super::{
-    location::Location,
+    location::{ADDRESSABLE_BYTES, Location},
     reservation::{HUGE_PAGE_BYTES, Reservation},
 };
 use std::{io, ops::Range};
 
 /// How many bits of a tag can become common to all tags of a segment, at most.
 const TAG_BITS_CONSUMED_MAX: u32 = 7;
+
+/// How many more may, once the memory limit has been raised: tags that tell fewer items apart cost some lookups a
+/// look at a wrong item, and are worth it only then.
+const GROWTH_BITS_MAX: u32 = 4;
+
+/// The memory limit may be raised to this many times the first one before the index stops growing with it.
+pub(super) const GROWTH_FACTOR_MAX: usize = 1 << GROWTH_BITS_MAX;
+
+/// Bits of the directory of a store that has all the memory that can be addressed.
+const DIRECTORY_BITS_MAX: u32 = base_bits(ADDRESSABLE_BYTES) + TAG_BITS_CONSUMED_MAX;
 
 /// Bits of a hash that the table of a store of up to 32 GiB does not look at.
 pub const UNUSED_HASH_BITS: Range<u32> = BUCKETS.ilog2()..33;
@@ -59,11 +72,15 @@ pub(super) struct HashTable {
     /// Segment numbers, by the top `directory_bits` of the hash.
     directory: Box<[u32]>,
     directory_bits: u32,
+    /// What `directory_bits` may become: segments have addresses for that.
+    directory_bits_max: u32,
     base_bits: u32,
     buckets: Reservation<Bucket>,
     /// Number of leading hash bits common to a segment's items, by segment.
     depths: Vec<u8>,
     len: usize,
+    /// Counts from 1 how often everything was forgotten.
+    generation: u32,
 }
 
 impl HashTable {
@@ -72,20 +89,28 @@ impl HashTable {
     /// # Errors
     /// What the kernel says to reserving or committing memory.
     pub(super) fn new(memory_limit_bytes: usize, huge_pages: bool) -> io::Result<Self> {
-        let base_bits = (memory_limit_bytes / LIMIT_BYTES_PER_INITIAL_SEGMENT).max(2).ilog2();
+        let base_bits = base_bits(memory_limit_bytes);
         let directory_bits = base_bits + TAG_BITS_CONSUMED_MAX;
         debug_assert!(48 - base_bits >= UNUSED_HASH_BITS.end, "memory limit");
         let big = memory_limit_bytes >= HUGE_PAGES_LIMIT_BYTES_MIN;
         let extent_bytes = if big { HUGE_PAGE_BYTES } else { SMALL_EXTENT_BYTES };
-        let capacity_bytes = size_of::<Segment>() << directory_bits;
+        let reserve = |bits| Reservation::new(size_of::<Segment>() << bits, extent_bytes, huge_pages && big);
+        let roomy_bits = (directory_bits + GROWTH_BITS_MAX).min(DIRECTORY_BITS_MAX).max(directory_bits);
+        let (directory_bits_max, buckets) = match reserve(roomy_bits) {
+            Ok(buckets) => (roomy_bits, buckets),
+            // Addresses may be scarce; growing beyond the limit at the start is not worth failing for.
+            Err(_) => (directory_bits, reserve(directory_bits)?),
+        };
         let mut table = HashTable {
             directory: vec![0; 1 << directory_bits].into_boxed_slice(),
             directory_bits,
+            directory_bits_max,
             base_bits,
-            buckets: Reservation::new(capacity_bytes, extent_bytes, huge_pages && big)?,
+            buckets,
             // At its full size, so that it is never copied.
-            depths: Vec::with_capacity(1 << directory_bits),
+            depths: Vec::with_capacity(1 << directory_bits_max),
             len: 0,
+            generation: 1,
         };
         while table.buckets.committed_bytes() < size_of::<Segment>() << base_bits {
             table.buckets.commit_extent()?;
@@ -98,7 +123,7 @@ impl HashTable {
         self.depths.clear();
         self.depths.resize(1 << self.base_bits, self.base_bits as u8);
         for (index, entry) in self.directory.iter_mut().enumerate() {
-            *entry = (index >> TAG_BITS_CONSUMED_MAX) as u32;
+            *entry = (index >> (self.directory_bits - self.base_bits)) as u32;
         }
         self.len = 0;
     }
@@ -107,6 +132,20 @@ impl HashTable {
     pub(super) fn clear(&mut self) {
         self.buckets.reset(size_of::<Segment>() << self.base_bits);
         self.assign_initial_segments();
+        self.generation = self.generation.wrapping_add(1).max(1);
+    }
+
+    /// Makes the directory large enough for another memory limit, as far as addresses have been reserved; about 1 ms
+    /// for 10 GiB. It never becomes smaller.
+    pub(super) fn make_room_for(&mut self, memory_limit_bytes: usize) {
+        let wanted = (base_bits(memory_limit_bytes) + TAG_BITS_CONSUMED_MAX).min(self.directory_bits_max);
+        if wanted <= self.directory_bits {
+            return;
+        }
+        let copies = 1 << (wanted - self.directory_bits);
+        let entries = self.directory.iter().flat_map(|&entry| std::iter::repeat_n(entry, copies));
+        self.directory = entries.collect();
+        self.directory_bits = wanted;
     }
 
     /// Number of items.
@@ -314,6 +353,12 @@ impl HashTable {
             }
         }
     }
+}
+
+/// Bits of the hash that tell the initial segments of a store of this memory limit apart.
+const fn base_bits(memory_limit_bytes: usize) -> u32 {
+    let segments = memory_limit_bytes / LIMIT_BYTES_PER_INITIAL_SEGMENT;
+    if segments < 2 { 1 } else { segments.ilog2() }
 }
 
 /// What a home bucket says about a hash.

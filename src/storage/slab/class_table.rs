@@ -34,6 +34,12 @@ impl ClassId {
     pub(in crate::storage) const fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The number under which operators know it: from 1.
+    #[inline(always)]
+    pub(in crate::storage) const fn number(self) -> u32 {
+        self.0 as u32 + 1
+    }
 }
 
 /// Chunk sizes by class and classes by size.

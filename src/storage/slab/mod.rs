@@ -48,6 +48,8 @@ pub(super) struct Slab {
     released_count: usize,
     large_count: usize,
     received_count: usize,
+    /// No item expires before this second; `u32::MAX` if none expires.
+    earliest_deadline: u32,
 }
 
 impl Slab {
@@ -82,6 +84,7 @@ impl Slab {
             released_count: 0,
             large_count: 0,
             received_count: 0,
+            earliest_deadline: u32::MAX,
         })
     }
 
@@ -197,7 +200,24 @@ impl Slab {
         if deadline_raw != 0 {
             let page = &mut self.pages[location.page().index()];
             page.earliest_deadline = page.earliest_deadline.min(deadline_raw);
+            self.note_earliest_deadline(deadline_raw);
         }
+    }
+
+    /// Remembers that an item expires at `deadline`, or none before it.
+    #[inline(always)]
+    pub(super) fn note_earliest_deadline(&mut self, deadline_raw: u32) {
+        self.earliest_deadline = self.earliest_deadline.min(deadline_raw);
+    }
+
+    /// No item expires before this second; `u32::MAX` if none expires.
+    pub(super) fn earliest_deadline(&self) -> u32 {
+        self.earliest_deadline
+    }
+
+    /// The same, and from now on only what is noted later counts.
+    pub(super) fn take_earliest_deadline(&mut self) -> u32 {
+        std::mem::replace(&mut self.earliest_deadline, u32::MAX)
     }
 
     /// Keeps the page of `location` from being taken from its class.

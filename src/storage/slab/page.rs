@@ -38,7 +38,8 @@ pub(in crate::storage) struct Page {
     pub(super) earliest_deadline: u32,
     /// Index in the pool's list of pages.
     pub(super) position: u32,
-    /// Neighbours in the pool's list of pages with a free chunk; `next` alone links free and released pages.
+    /// Neighbours in the pool's list of pages with a free chunk, or in that of free pages; `next` alone links
+    /// released pages.
     pub(super) next: u32,
     pub(super) previous: u32,
     pub(super) is_listed: bool,
@@ -65,6 +66,11 @@ impl Page {
             PageUse::Class(class) => Some(class),
             _ => None,
         }
+    }
+
+    /// No item in the page expires before this second; `u32::MAX` if none expires.
+    pub(in crate::storage) fn earliest_deadline(&self) -> u32 {
+        self.earliest_deadline
     }
 
     /// Whether its contents may be evicted to reuse it.

@@ -15,6 +15,11 @@ impl Slab {
         self.memory.extent_bytes()
     }
 
+    /// Memory that there are addresses for.
+    pub(in crate::storage) fn capacity_bytes(&self) -> usize {
+        self.memory.capacity_bytes()
+    }
+
     /// Memory that page metadata and page lists take.
     pub(in crate::storage) fn metadata_bytes(&self) -> usize {
         self.pages.len() * (size_of::<Page>() + size_of::<PageId>())
@@ -65,6 +70,9 @@ impl Slab {
 
     fn push_free(&mut self, id: PageId) {
         self.pages[id.index()] = Page { next: self.free_head, ..Page::new(PageUse::Free) };
+        if self.free_head != NO_PAGE {
+            self.pages[self.free_head as usize].previous = id.0;
+        }
         self.free_head = id.0;
         self.free_count += 1;
     }
@@ -74,9 +82,21 @@ impl Slab {
             return None;
         }
         let id = PageId(self.free_head);
-        self.free_head = self.pages[id.index()].next;
-        self.free_count -= 1;
+        self.unlist_free(id);
         Some(id)
+    }
+
+    fn unlist_free(&mut self, id: PageId) {
+        let Page { next, previous, .. } = self.pages[id.index()];
+        if previous == NO_PAGE {
+            self.free_head = next;
+        } else {
+            self.pages[previous as usize].next = next;
+        }
+        if next != NO_PAGE {
+            self.pages[next as usize].previous = previous;
+        }
+        self.free_count -= 1;
     }
 
     /// Gives a free page to a class. False if there is none.
@@ -130,9 +150,17 @@ impl Slab {
         self.push_free(id);
     }
 
-    /// Gives the memory of a free page back to the kernel. False if there is none.
+    /// Gives the memory of some free page back to the kernel. False if there is none.
     pub(in crate::storage) fn release_page(&mut self) -> bool {
-        let Some(id) = self.pop_free() else { return false };
+        self.free_head != NO_PAGE && self.release(PageId(self.free_head))
+    }
+
+    /// Gives the memory of this page back to the kernel. False if it is not free.
+    pub(in crate::storage) fn release(&mut self, id: PageId) -> bool {
+        if self.pages[id.index()].usage != PageUse::Free {
+            return false;
+        }
+        self.unlist_free(id);
         self.memory.discard(id.byte(), PAGE_BYTES);
         self.pages[id.index()] = Page { next: self.released_head, ..Page::new(PageUse::Released) };
         self.released_head = id.0;
@@ -207,7 +235,8 @@ impl Slab {
             assert_eq!((page.usage, page.position as usize), (PageUse::Class(class), position));
             let used = self.chunks_in(id).filter(|&chunk| !self.header(chunk).is_free()).count();
             assert_eq!(used, page.used as usize, "used chunks of {id:?}");
-            assert!(used > 0 || pool.pages.len() == 1, "an empty page is kept by {class:?}");
+            // One that was moved to the class on request waits for its first chunk.
+            assert!(used > 0 || page.fresh == 0, "an empty page is kept by {class:?}");
             assert_eq!(page.is_listed, used < pool.chunks_per_page as usize, "listing of {id:?}");
             let next = |&unit: &u16| {
                 let header = self.header(id.location(unit));

@@ -26,7 +26,8 @@ impl Store {
         self.check_chunks(&linked);
         self.check_pins();
         let slack = self.slab.extent_bytes().max(self.table.extent_bytes());
-        assert!(self.memory_bytes() <= self.config.memory_limit_bytes + slack, "memory limit");
+        let is_over = self.memory_bytes() > self.config.memory_limit_bytes + slack;
+        assert!(!is_over || self.is_shrinking(), "memory limit");
     }
 
     fn check_chunks(&self, linked: &HashSet<Location>) {
@@ -38,6 +39,11 @@ impl Store {
                 if header.is_live_item() {
                     live += 1;
                     assert!(linked.contains(&chunk), "a live item is not in the hash table");
+                    let deadline = header.deadline().raw();
+                    let earliest = self.slab.page(chunk.page()).earliest_deadline();
+                    assert!(deadline == 0 || earliest <= deadline, "a deadline was not noted");
+                    let known = self.slab.earliest_deadline().min(self.crawl.earliest_before());
+                    assert!(deadline == 0 || known <= deadline, "a crawl has lost a deadline");
                     let key = item::key(header, bytes);
                     assert_eq!(self.find(self.hash(key), key), Some(chunk), "an item is not found by its key");
                     let is_inline_of_another =

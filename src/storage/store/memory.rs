@@ -1,7 +1,7 @@
 //! Finding memory: free chunks, then free pages, then more extents, then eviction. The limit covers extents, index
 //! and metadata; where the index had to grow past it, items make room page by page.
 
-use super::{Store, write::Old};
+use super::{Store, removals::Reason, write::Old};
 use crate::{
     clock::Seconds,
     storage::{
@@ -29,10 +29,11 @@ const FREE_PAGES_LOW: usize = 8;
 const SPARE_SEGMENTS_LOW: usize = 4;
 
 impl Store {
-    /// Does a bounded piece (at most some 100 µs) of the work that is better done off the path of requests:
-    /// faults in memory before it is needed. True if more waits.
+    /// Does a bounded piece (at most some 100 µs) of the work that is better done off the path of requests: makes
+    /// room for a lowered limit, faults in memory before it is needed, crawls. True if more waits, and it is worth
+    /// calling again at once.
     pub fn maintain(&mut self, now: Seconds) -> bool {
-        if self.pay_back_index_memory(now) {
+        if self.shrink(now) || self.pay_back_index_memory(now) {
             return true;
         }
         if self.table.spare_segments() < SPARE_SEGMENTS_LOW
@@ -47,7 +48,7 @@ impl Store {
             }
             return committed;
         }
-        false
+        self.crawl_is_running(now) && self.crawl_at_pace(now)
     }
 
     /// Everything that counts against the limit.
@@ -73,8 +74,8 @@ impl Store {
 
     /// If the index has grown past the limit, gives one page back to the kernel. True if more is owed.
     pub(super) fn pay_back_index_memory(&mut self, now: Seconds) -> bool {
-        if self.memory_bytes() <= self.config.memory_limit_bytes {
-            return false;
+        if self.shrinking.is_some() || self.memory_bytes() <= self.config.memory_limit_bytes {
+            return self.shrink(now);
         }
         let terms = self.terms(now);
         let freed = self.slab.free_pages() > 0 || (self.config.evictions && self.empty_a_page(&[], terms));
@@ -120,9 +121,13 @@ impl Store {
         self.pay_back_index_memory(now);
         let terms = self.terms(now);
         for _ in 0..ATTEMPTS_MAX {
-            let freed = (self.make_free_page() && self.slab.assign_page(class))
-                || self.evict_in_class(class, terms)
-                || (self.config.evictions && self.empty_a_page(&[PoolId::Class(class)], terms));
+            let mut freed = self.make_free_page() && self.slab.assign_page(class);
+            if !freed {
+                self.counters.events(class).direct_reclaims += 1;
+                let may_take = self.config.evictions && (self.automove || self.slab.pool(class).pages.is_empty());
+                freed = self.evict_in_class(class, terms)
+                    || (may_take && self.empty_a_page(&[PoolId::Class(class)], terms));
+            }
             if !freed {
                 break;
             }
@@ -130,7 +135,7 @@ impl Store {
                 return Ok(location);
             }
         }
-        self.counters.classes[class.index()].out_of_memory += 1;
+        self.counters.events(class).out_of_memory += 1;
         Err(StoreError::OutOfMemory)
     }
 
@@ -144,9 +149,10 @@ impl Store {
             {
                 return Ok(page);
             }
+            let may_take = self.config.evictions && (self.automove || self.slab.large_pages() == 0);
             let has_share = self.slab.large_pages() * LARGE_SHARE_DIVISOR >= self.slab.pages().len();
             let freed = (has_share && self.evict_large(terms))
-                || (self.config.evictions && self.empty_a_page(&[PoolId::Large], terms))
+                || (may_take && self.empty_a_page(&[PoolId::Large], terms))
                 || self.evict_large(terms);
             if !freed {
                 break;
@@ -179,7 +185,7 @@ impl Store {
         self.evict(item, is_expired)
     }
 
-    fn evict_large(&mut self, terms: Terms) -> bool {
+    pub(super) fn evict_large(&mut self, terms: Terms) -> bool {
         let Some(Victim { item, is_expired }) = self.eviction.large_victim(&mut self.slab, terms) else {
             return false;
         };
@@ -206,11 +212,16 @@ impl Store {
     }
 
     /// Evicts everything in one page of a class.
-    fn empty_page_of(&mut self, class: ClassId, now: Seconds) -> bool {
+    pub(super) fn empty_page_of(&mut self, class: ClassId, now: Seconds) -> bool {
         let pages = &self.slab.pool(class).pages;
         let start = self.eviction.hand_page(class) as usize % pages.len().max(1);
         let candidates = pages[start..].iter().chain(&pages[..start]).take(PAGES_TRIED_MAX);
         let Some(page) = candidates.copied().find(|&page| self.slab.page(page).is_movable()) else { return false };
+        self.evict_page(page, class, now)
+    }
+
+    /// Evicts everything in a page of a class that holds nothing pinned. True if the page is the class's no more.
+    pub(super) fn evict_page(&mut self, page: PageId, class: ClassId, now: Seconds) -> bool {
         for chunk in self.slab.chunks_in(page) {
             // The page is free as soon as its last item has left.
             if self.slab.page(page).class() != Some(class) {
@@ -229,6 +240,11 @@ impl Store {
 
     /// Removes an item to make room. False if it is not in the hash table.
     pub(super) fn evict(&mut self, location: Location, is_expired: bool) -> bool {
+        self.remove(location, if is_expired { Reason::Reclaimed } else { Reason::Evicted })
+    }
+
+    /// Removes an item that nobody asked to remove. False if it is not in the hash table.
+    pub(super) fn remove(&mut self, location: Location, reason: Reason) -> bool {
         let chunk = self.slab.chunk(location);
         let header = Header::read(chunk);
         if !header.is_live_item() {
@@ -236,22 +252,14 @@ impl Store {
         }
         let hash = (self.rehash)(&self.hasher, item::key(header, chunk));
         let class = self.slab.class_at(location);
+        if self.removals.is_on {
+            self.note_removal(location, reason);
+        }
         if !self.try_unlink(hash, location) {
             debug_assert!(false, "an item's key does not hash to where it is");
             return false;
         }
-        let unfetched = u64::from(!header.is_fetched());
-        let class = &mut self.counters.classes[class.index()];
-        if is_expired {
-            class.reclaimed += 1;
-            self.counters.reclaimed += 1;
-            self.counters.expired_unfetched += unfetched;
-        } else {
-            class.evictions += 1;
-            class.evicted_unfetched += unfetched;
-            self.counters.evictions += 1;
-            self.counters.evicted_unfetched += unfetched;
-        }
+        self.counters.removed(class, header, reason);
         true
     }
 
@@ -275,7 +283,13 @@ impl Store {
     #[inline(always)]
     pub(super) fn drop_item(&mut self, location: Location) {
         let header = self.slab.header(location);
-        self.counters.item_removed(self.slab.class_at(location), self.item_bytes(location, header));
-        if header.is_large() { self.drop_large(location, header) } else { self.slab.free(location) }
+        let (class, bytes) = (self.slab.class_at(location), self.item_bytes(location, header));
+        if header.is_large() {
+            self.counters.large_item_removed(class, bytes);
+            self.drop_large(location, header);
+        } else {
+            self.counters.item_removed(class, bytes);
+            self.slab.free(location);
+        }
     }
 }

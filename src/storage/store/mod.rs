@@ -1,32 +1,47 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type, reading and removing; `write` storing, `combine` append and prepend, `arithmetic`
-//! incr and decr, `memory` allocation and eviction, `uploads` and `pins` LARGE values, `flush`, `stats`, `check`.
+//! incr and decr, `memory` allocation and eviction, `uploads` and `pins` LARGE values, `flush`, `check`. For operators:
+//! `walk` lists, `crawl` frees what has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells
+//! who left, `counters`, `stats` and `sizes` count.
 
 mod args;
 mod arithmetic;
 #[cfg(any(test, debug_assertions))]
 mod check;
 mod combine;
+mod counters;
+mod crawl;
 mod flush;
 mod found;
+mod limit;
 mod memory;
 mod pins;
+mod reassign;
+mod removals;
+mod sizes;
 mod stats;
 mod uploads;
 mod view;
+mod walk;
 mod write;
 
 pub use self::{
     args::{Arithmetic, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::Found,
+    limit::LimitError,
     pins::PINS_MAX,
+    reassign::Reassigned,
+    removals::{REMOVALS_BYTES_MAX, Reason, Removal},
+    sizes::SizeHistogram,
     stats::{ClassStats, StoreStats},
     view::{ItemValue, ItemView, LargeRef},
+    walk::{Walk, WalkedItem},
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{pins::Pins, stats::Counters};
+use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
 use super::{
     error::StorageError,
     eviction::Eviction,
@@ -69,11 +84,20 @@ pub struct Store {
     /// The item whose successor is being allocated; eviction passes it over.
     protected: Location,
     counters: Counters,
+    crawl: Crawl,
+    removals: Removals,
+    /// Whether a class may take pages from others when it has some of its own.
+    automove: bool,
+    shrinking: Option<Shrinking>,
+    /// The highest memory limit that addresses were reserved for.
+    limit_bytes_max: usize,
     uploads: HashMap<u64, Upload, RandomState>,
     uploads_bytes: u64,
     pins: Pins,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
+    /// Where the items are that a walk reads next. At most one group and one piece.
+    gathered: Vec<Location>,
 }
 
 impl Store {
@@ -108,8 +132,13 @@ impl Store {
         // The last unit of the address range must stay unused: it is `Location::NONE`.
         let capacity_bytes = limit_bytes.next_multiple_of(extent_bytes).min(ADDRESSABLE_BYTES - PAGE_BYTES);
         let refused = |source| StorageError::Reserve { bytes: capacity_bytes, source };
-        let slab = Slab::new(capacity_bytes / extent_bytes * extent_bytes, extent_bytes, big && config.huge_pages)
+        let huge_pages = big && config.huge_pages;
+        // Room to raise the limit later, if the kernel grants it: it costs nothing but addresses.
+        let roomy_bytes = capacity_bytes.max(limit::reserve_bytes(limit_bytes)) / extent_bytes * extent_bytes;
+        let slab = Slab::new(roomy_bytes, extent_bytes, huge_pages)
+            .or_else(|_| Slab::new(capacity_bytes / extent_bytes * extent_bytes, extent_bytes, huge_pages))
             .map_err(refused)?;
+        let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
         Ok(Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
@@ -122,9 +151,15 @@ impl Store {
             config,
             protected: Location::NONE,
             counters: Counters::new(classes),
+            crawl: Crawl::new(),
+            removals: Removals::default(),
+            automove: true,
+            shrinking: None,
+            limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
             scratch: Vec::new(),
+            gathered: Vec::new(),
         })
     }
 
@@ -226,8 +261,7 @@ impl Store {
 
     #[cold]
     fn expire(&mut self, hash: u64, location: Location, header: Header) {
-        self.counters.expired += 1;
-        self.counters.expired_unfetched += u64::from(!header.is_fetched());
+        self.counters.expired_on_access(self.slab.class_at(location), header);
         self.unlink(hash, location);
     }
 
@@ -239,4 +273,8 @@ impl Store {
 }
 
 #[cfg(test)]
+mod manage_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk_tests;

@@ -1,90 +1,6 @@
-//! What the store counts, and how it reports it.
+//! How the store reports what it counts.
 
 use super::Store;
-use crate::storage::slab::ClassId;
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ClassCounters {
-    pub(super) items: u64,
-    pub(super) bytes: u64,
-    pub(super) evictions: u64,
-    pub(super) evicted_unfetched: u64,
-    pub(super) reclaimed: u64,
-    pub(super) out_of_memory: u64,
-}
-
-#[derive(Debug)]
-pub(super) struct Counters {
-    pub(super) items: u64,
-    pub(super) bytes: u64,
-    pub(super) total_items: u64,
-    pub(super) evictions: u64,
-    pub(super) evicted_unfetched: u64,
-    pub(super) reclaimed: u64,
-    pub(super) expired: u64,
-    pub(super) expired_unfetched: u64,
-    pub(super) pages_moved: u64,
-    pub(super) classes: Vec<ClassCounters>,
-}
-
-impl Counters {
-    pub(super) fn new(classes: usize) -> Self {
-        Counters {
-            items: 0,
-            bytes: 0,
-            total_items: 0,
-            evictions: 0,
-            evicted_unfetched: 0,
-            reclaimed: 0,
-            expired: 0,
-            expired_unfetched: 0,
-            pages_moved: 0,
-            classes: vec![ClassCounters::default(); classes],
-        }
-    }
-
-    /// Sets to zero what counts events; items and their bytes stay.
-    fn reset(&mut self) {
-        let classes = self.classes.iter().map(|class| ClassCounters {
-            items: class.items,
-            bytes: class.bytes,
-            ..ClassCounters::default()
-        });
-        *self = Counters { items: self.items, bytes: self.bytes, classes: classes.collect(), ..Counters::new(0) };
-    }
-
-    #[inline(always)]
-    pub(super) fn item_added(&mut self, class: ClassId, bytes: u64) {
-        self.items += 1;
-        self.bytes += bytes;
-        let class = &mut self.classes[class.index()];
-        class.items += 1;
-        class.bytes += bytes;
-    }
-
-    #[inline(always)]
-    pub(super) fn item_resized(&mut self, class: ClassId, old_bytes: u64, new_bytes: u64) {
-        self.bytes = self.bytes - old_bytes + new_bytes;
-        let class = &mut self.classes[class.index()];
-        class.bytes = class.bytes - old_bytes + new_bytes;
-    }
-
-    #[inline(always)]
-    pub(super) fn item_removed(&mut self, class: ClassId, bytes: u64) {
-        self.items -= 1;
-        self.bytes -= bytes;
-        let class = &mut self.classes[class.index()];
-        class.items -= 1;
-        class.bytes -= bytes;
-    }
-
-    pub(super) fn all_items_removed(&mut self) {
-        (self.items, self.bytes) = (0, 0);
-        for class in &mut self.classes {
-            (class.items, class.bytes) = (0, 0);
-        }
-    }
-}
 
 /// A store's figures. Sizes in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,13 +9,15 @@ pub struct StoreStats {
     pub items: u64,
     /// Header, key and value of these items.
     pub bytes: u64,
+    /// LARGE items among them.
+    pub large_items: u64,
     /// Items ever stored; overwriting counts.
     pub total_items: u64,
     /// Memory taken: committed extents, index, metadata.
     pub memory_bytes: u64,
     /// The part of it that is the index.
     pub index_bytes: u64,
-    /// The limit that `memory_bytes` respects.
+    /// The limit that `memory_bytes` respects, or is on its way to after [`Store::set_memory_limit`].
     pub limit_bytes: u64,
     /// 64 KiB pages committed.
     pub pages: u64,
@@ -115,10 +33,14 @@ pub struct StoreStats {
     pub evicted_unfetched: u64,
     /// Expired items removed when room was needed.
     pub reclaimed: u64,
+    /// Expired items removed by crawls.
+    pub crawler_reclaimed: u64,
     /// Expired items removed when they were asked for.
     pub expired: u64,
-    /// Items that expired, and were removed either way, without having been read.
+    /// Items that expired, and were removed in one of these ways, without having been read.
     pub expired_unfetched: u64,
+    /// Times that a write had to remove an item to find room.
+    pub direct_reclaims: u64,
     /// Pages taken from one pool for another.
     pub pages_moved: u64,
 }
@@ -138,24 +60,63 @@ pub struct ClassStats {
     pub used_chunks: u64,
     /// Chunks not in use.
     pub free_chunks: u64,
+    /// Bytes of the used chunks that were asked for; chunks of LARGE values count whole.
+    pub requested_bytes: u64,
     /// Items; a LARGE one counts where its record is.
     pub items: u64,
-    /// Header, key and value of these items.
+    /// Header, key and value of these items; of LARGE ones the value lies mostly in other pages.
     pub bytes: u64,
     /// Unexpired items removed to make room.
     pub evictions: u64,
+    /// Those among them that would have expired at some time.
+    pub evicted_nonzero: u64,
     /// Those among them that were never read.
     pub evicted_unfetched: u64,
+    /// Items that expired and were removed, in whatever way, without having been read.
+    pub expired_unfetched: u64,
     /// Expired items removed when room was needed.
     pub reclaimed: u64,
+    /// Expired items removed by crawls.
+    pub crawler_reclaimed: u64,
+    /// Items that crawls looked at.
+    pub crawler_items_checked: u64,
+    /// Times that a write to this class had to remove an item to find room.
+    pub direct_reclaims: u64,
     /// Allocations that failed.
     pub out_of_memory: u64,
+}
+
+impl ClassStats {
+    /// Adds another store's figures of the same class.
+    pub fn merge(&mut self, other: &ClassStats) {
+        debug_assert_eq!(self.class, other.class);
+        macro_rules! add {
+            ($($field:ident)+) => { $( self.$field += other.$field; )+ };
+        }
+        add!(total_pages used_chunks free_chunks requested_bytes items bytes evictions evicted_nonzero evicted_unfetched
+            expired_unfetched reclaimed crawler_reclaimed crawler_items_checked direct_reclaims out_of_memory);
+    }
+
+    /// Whether the class holds anything, or did since the start or the last reset of the figures.
+    fn has_anything(&self) -> bool {
+        let events = [
+            self.evictions,
+            self.expired_unfetched,
+            self.reclaimed,
+            self.crawler_reclaimed,
+            self.crawler_items_checked,
+            self.direct_reclaims,
+            self.out_of_memory,
+        ];
+        self.total_pages > 0 || events.iter().any(|&count| count > 0)
+    }
 }
 
 impl Store {
     /// Sets to zero what counts events; what is there now stays.
     pub fn reset_stats(&mut self) {
         self.counters.reset();
+        self.crawl.reset_counts();
     }
 
     /// The figures as of now.
@@ -164,6 +125,7 @@ impl Store {
         StoreStats {
             items: counters.items,
             bytes: counters.bytes,
+            large_items: counters.sum(|class| class.large_items),
             total_items: counters.total_items,
             memory_bytes: self.memory_bytes() as u64,
             index_bytes: self.table.memory_bytes() as u64,
@@ -172,35 +134,51 @@ impl Store {
             free_pages: self.slab.free_pages() as u64,
             large_pages: self.slab.large_pages() as u64,
             uploads_bytes: self.uploads_bytes,
-            evictions: counters.evictions,
-            evicted_unfetched: counters.evicted_unfetched,
-            reclaimed: counters.reclaimed,
+            evictions: counters.sum(|class| class.events.evictions),
+            evicted_unfetched: counters.sum(|class| class.events.evicted_unfetched),
+            reclaimed: counters.sum(|class| class.events.reclaimed),
+            crawler_reclaimed: counters.sum(|class| class.events.crawler_reclaimed),
             expired: counters.expired,
-            expired_unfetched: counters.expired_unfetched,
+            expired_unfetched: counters.sum(|class| class.events.expired_unfetched),
+            direct_reclaims: counters.sum(|class| class.events.direct_reclaims),
             pages_moved: counters.pages_moved,
         }
     }
 
-    /// The figures of every class that has pages or ever lost an item, by rising chunk size.
+    /// The figures of every class that holds something or did, by rising chunk size.
     pub fn class_stats(&self) -> impl Iterator<Item = ClassStats> + '_ {
         let all = self.slab.class_ids().map(|class| {
             let (pool, counters) = (self.slab.pool(class), &self.counters.classes[class.index()]);
             let (total_pages, chunks_per_page) = (pool.pages.len() as u64, u64::from(pool.chunks_per_page));
+            let (used_chunks, chunk_bytes) = (pool.used_chunks as u64, self.slab.classes.chunk_bytes(class) as u64);
+            let large_chunks = used_chunks - (counters.items - counters.large_items);
+            let events = &counters.events;
             ClassStats {
-                class: class.index() as u32 + 1,
-                chunk_bytes: self.slab.classes.chunk_bytes(class) as u64,
+                class: class.number(),
+                chunk_bytes,
                 chunks_per_page,
                 total_pages,
-                used_chunks: pool.used_chunks as u64,
-                free_chunks: total_pages * chunks_per_page - pool.used_chunks as u64,
+                used_chunks,
+                free_chunks: total_pages * chunks_per_page - used_chunks,
+                requested_bytes: counters.bytes - counters.large_bytes + large_chunks * chunk_bytes,
                 items: counters.items,
                 bytes: counters.bytes,
-                evictions: counters.evictions,
-                evicted_unfetched: counters.evicted_unfetched,
-                reclaimed: counters.reclaimed,
-                out_of_memory: counters.out_of_memory,
+                evictions: events.evictions,
+                evicted_nonzero: events.evicted_nonzero,
+                evicted_unfetched: events.evicted_unfetched,
+                expired_unfetched: events.expired_unfetched,
+                reclaimed: events.reclaimed,
+                crawler_reclaimed: events.crawler_reclaimed,
+                crawler_items_checked: events.crawler_items_checked,
+                direct_reclaims: events.direct_reclaims,
+                out_of_memory: events.out_of_memory,
             }
         });
-        all.filter(|class| class.total_pages + class.evictions + class.reclaimed + class.out_of_memory > 0)
+        all.filter(ClassStats::has_anything)
+    }
+
+    /// Number of slab classes; their numbers are 1 to this.
+    pub fn classes(&self) -> u32 {
+        self.slab.classes.len() as u32
     }
 }

@@ -1,22 +1,22 @@
 use super::*;
 use crate::storage::StoreError;
 
-const NOW: Seconds = Seconds(100);
+pub(super) const NOW: Seconds = Seconds(100);
 const HELD_BYTES: usize = 200_000;
 
-fn config(memory_limit_bytes: usize) -> StoreConfig {
+pub(super) fn config(memory_limit_bytes: usize) -> StoreConfig {
     StoreConfig { memory_limit_bytes, item_size_max_bytes: 1 << 20, evictions: true, huge_pages: false, first_cas: 1 }
 }
 
-fn store(memory_limit_bytes: usize) -> Store {
+pub(super) fn store(memory_limit_bytes: usize) -> Store {
     Store::new(config(memory_limit_bytes), RandomState::with_seeds(1, 2, 3, 4)).unwrap()
 }
 
-fn args(mode: SetMode, value: &[u8]) -> SetArgs<'_> {
+pub(super) fn args(mode: SetMode, value: &[u8]) -> SetArgs<'_> {
     SetArgs { mode, flags: 0, deadline: Deadline::NEVER, value: Source::Inline(value), cas: None, autovivify: None }
 }
 
-fn put(store: &mut Store, key: &[u8], value: &[u8]) -> Result<SetOutcome, StoreError> {
+pub(super) fn put(store: &mut Store, key: &[u8], value: &[u8]) -> Result<SetOutcome, StoreError> {
     let hash = store.hash(key);
     store.set(hash, key, args(SetMode::Set, value), NOW)
 }
@@ -50,7 +50,7 @@ fn read(store: &mut Store, key: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Bytes that differ from place to place and from key to key.
-fn pattern(seed: usize, len: usize) -> Vec<u8> {
+pub(super) fn pattern(seed: usize, len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 31 + at / 251 + seed * 7) as u8).collect()
 }
 

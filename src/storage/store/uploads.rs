@@ -275,7 +275,7 @@ impl Store {
             self.slab.unpin_page(tail);
         }
         self.counters.total_items += 1;
-        self.counters.item_added(self.slab.class_at(location), self.item_bytes(location, header));
+        self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
         self.link_successor(new.hash, old, location)?;
         Ok(cas)
     }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::command::{ArithmeticMode, CasCheck, Exptime, Hit, Op, Payload, Reply, Request, Store, StoreMode, Value};
+use crate::command::{
+    ArithmeticMode, CasCheck, Exptime, Hit, Number, Op, Payload, Reply, Request, Store, StoreMode, Value,
+};
 use crate::protocol::memcache::{Admin, Encoded, Parser, Resume, Step, encode, errors};
 
 /// Values of more than this are refused, as by memcached's default.
@@ -75,7 +77,7 @@ impl Connection {
                 self.closed = close;
                 Some(consumed)
             }
-            Step::Admin { admin, consumed } => {
+            Step::Admin { admin, form: _, consumed } => {
                 self.admin(admin);
                 Some(consumed)
             }
@@ -176,13 +178,20 @@ impl Connection {
                             ArithmeticMode::Decrement => number.saturating_sub(arithmetic.delta),
                         };
                         item.value = number.to_string().into_bytes();
-                        Reply::Number(number)
+                        Reply::Number(Number {
+                            value: number,
+                            cas: item.cas,
+                            ttl_seconds: None,
+                            created: false,
+                            binary_key: false,
+                        })
                     }
                 }
             }
+            (Op::Debug, Some(_)) => unreachable!("no command of this model asks for it"),
             (Op::Touch(exptime), Some(item)) => {
                 item.ttl_seconds = ttl(exptime);
-                Reply::Touched
+                Reply::Touched { cas: item.cas, flags: item.flags }
             }
         };
         assert_eq!(encode(form, request.key, &reply, &mut self.output), Encoded::Done);
@@ -199,12 +208,11 @@ fn read<'i>(item: &mut Item, shown: &'i mut Item, won: bool) -> Reply<'i> {
     item.fetched = true;
     Reply::Hit(Hit {
         flags: shown.flags,
-        cas: shown.cas,
         ttl_seconds: shown.ttl_seconds,
         fetched: shown.fetched,
         won,
         token_sent: shown.token_sent,
-        value: Value::Inline(&shown.value),
+        ..Hit::of(shown.cas, Value::Inline(&shown.value))
     })
 }
 

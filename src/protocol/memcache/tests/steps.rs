@@ -111,15 +111,7 @@ fn agree(input: &[u8]) {
 
 #[test]
 fn the_head_and_tail_of_a_pinned_value() {
-    let hit = Hit {
-        flags: 1,
-        cas: 2,
-        ttl_seconds: None,
-        fetched: false,
-        won: false,
-        token_sent: false,
-        value: Value::Pinned { len: 70_000, pin: 3 },
-    };
+    let hit = Hit { flags: 1, ..Hit::of(2, Value::Pinned { len: 70_000, pin: 3 }) };
     let get = |with_cas, last| Form::text(FormTag::Get { with_cas, last });
     let meta = FormTag::MetaGet { quiet: false, value: true }.with(b"v s k");
     for (form, head, tail) in [
@@ -147,15 +139,7 @@ fn answers_of_every_size() {
         for value_len in (0..200).chain([999, 16_384]) {
             for (with_cas, last) in [(false, false), (true, true)] {
                 let (key, value) = ("k".repeat(key_len), "v".repeat(value_len));
-                let hit = Hit {
-                    flags: 77,
-                    cas: u64::MAX,
-                    ttl_seconds: None,
-                    fetched: false,
-                    won: false,
-                    token_sent: false,
-                    value: Value::Inline(value.as_bytes()),
-                };
+                let hit = Hit { flags: 77, ..Hit::of(u64::MAX, Value::Inline(value.as_bytes())) };
                 let mut out = b"before".to_vec();
                 let form = Form::text(FormTag::Get { with_cas, last });
                 assert_eq!(encode(form, key.as_bytes(), &Reply::Hit(hit), &mut out), Encoded::Done);
@@ -172,12 +156,9 @@ fn answers_of_every_size() {
 fn the_widest_numbers_fit() {
     let hit = Hit {
         flags: u32::MAX,
-        cas: u64::MAX,
         ttl_seconds: Some(u32::MAX),
         fetched: true,
-        won: false,
-        token_sent: false,
-        value: Value::Pinned { len: u64::MAX, pin: 0 },
+        ..Hit::of(u64::MAX, Value::Pinned { len: u64::MAX, pin: 0 })
     };
     let mut out = Vec::new();
     let form = Form::text(FormTag::Get { with_cas: true, last: true });
