@@ -48,6 +48,7 @@ fn router(mesh: Mesh<Ticket>, hasher: &KeyHasher) -> Router<Ticket> {
         evictions: true,
         huge_pages: true,
         first_cas: 1,
+        cas_step: 1,
     };
     Router::new(Shard::new(config, hasher).expect("a shard"), mesh)
 }

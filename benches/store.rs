@@ -4,7 +4,7 @@
 use ahash::RandomState;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringcached::{
-    clock::{Deadline, Seconds},
+    clock::Seconds,
     storage::{ItemValue, PREFETCH_GROUP, SetArgs, SetMode, Source, Store, StoreConfig},
 };
 use std::hint::black_box;
@@ -33,6 +33,7 @@ fn store(memory_limit_bytes: usize) -> Store {
         evictions: true,
         huge_pages: true,
         first_cas: 1,
+        cas_step: 1,
     };
     Store::new(config, RandomState::with_seeds(1, 2, 3, 4)).expect("a store")
 }
@@ -46,14 +47,7 @@ fn get(store: &mut Store, key: &[u8]) -> usize {
 }
 
 fn set_hashed(store: &mut Store, hash: u64, key: &[u8]) {
-    let args = SetArgs {
-        mode: SetMode::Set,
-        flags: 0,
-        deadline: Deadline::NEVER,
-        value: Source::Inline(&VALUE),
-        cas: None,
-        autovivify: None,
-    };
+    let args = SetArgs::new(SetMode::Set, Source::Inline(&VALUE));
     store.set(hash, key, args, NOW).expect("room");
 }
 

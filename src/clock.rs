@@ -91,14 +91,19 @@ fn clamp(second: i64) -> Deadline {
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
+    started_unix_ms: u64,
     epoch_unix: i64,
 }
 
 impl Clock {
     /// Starts the clock. One per process, copied to every shard.
     pub fn start() -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
-        Clock { started: Instant::now(), epoch_unix: unix - i64::from(FIRST_SECOND) }
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock {
+            started: Instant::now(),
+            started_unix_ms: unix.as_millis() as u64,
+            epoch_unix: unix.as_secs() as i64 - i64::from(FIRST_SECOND),
+        }
     }
 
     /// The current second.
@@ -111,6 +116,11 @@ impl Clock {
     /// Time since [`Clock::start`], for what is counted in less than seconds.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// The unix time of [`Clock::start`] in milliseconds.
+    pub const fn started_unix_ms(&self) -> u64 {
+        self.started_unix_ms
     }
 
     /// Whole seconds since [`Clock::start`].

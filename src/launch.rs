@@ -287,7 +287,8 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         item_size_max_bytes: config.item_size_max_bytes,
         evictions: config.evictions,
         huge_pages: true,
-        first_cas: 1,
+        first_cas: StoreConfig::first_cas_of(clock.started_unix_ms(), mesh.own()),
+        cas_step: mesh.shards() as u64,
     };
     let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     let parser = Parser::new(config.item_size_max_bytes as u64);

@@ -125,6 +125,12 @@ fn memory_that_may_not_be_locked_is_told_in_words() {
 
 #[test]
 fn core_files_are_allowed_as_far_as_they_may_be() {
+    let limits = std::fs::read_to_string("/proc/self/limits").expect("limits");
+    let hard = limits.lines().find(|line| line.starts_with("Max core")).and_then(|line| line.split_whitespace().nth(5));
+    if hard == Some("0") {
+        println!("skipped: no core file may be written here");
+        return;
+    }
     each_started("-r", &["-r"], |shape, mut server| {
         let limits = proc_line(&mut server, "limits", "Max core file size");
         let mut figures = limits.split_whitespace().skip(4);

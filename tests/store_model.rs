@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use ringcached::{
     clock::{Deadline, Seconds},
     storage::{
-        Arithmetic, ClassSet, DeleteOutcome, ItemValue, Reassigned, SetArgs, SetMode, SetOutcome, Source, Store,
-        StoreConfig, StoreError, Walk,
+        Arithmetic, ArithmeticArgs, ClassSet, DeleteArgs, DeleteOutcome, ItemValue, Reassigned, SetArgs, SetMode,
+        SetOutcome, Source, Store, StoreConfig, StoreError, Walk,
     },
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -25,13 +25,21 @@ struct Item {
     flags: u32,
     deadline: u32,
     cas: u64,
+    /// Noted once a minute.
+    accessed: u32,
+    fetched: bool,
+    won: bool,
+    stale: bool,
+    binary_key: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Cas {
     None,
     Right,
-    Wrong,
+    Higher,
+    Lower,
+    Zero,
 }
 
 #[derive(Clone, Debug)]
@@ -44,22 +52,74 @@ enum Value {
 enum Op {
     Get,
     Peek,
-    Touch { ttl: u32 },
-    Set { mode: SetMode, value: Value, flags: u32, ttl: u32, cas: Cas, vivify: bool, upload: bool },
-    Delete { cas: Cas },
-    Arithmetic { delta: u64, increment: bool },
+    Touch {
+        ttl: u32,
+    },
+    /// A meta read that creates what it does not find.
+    Vivify {
+        ttl: u32,
+        new_cas: Option<u64>,
+        binary_key: bool,
+    },
+    Win,
+    Set {
+        mode: SetMode,
+        value: Value,
+        flags: u32,
+        ttl: u32,
+        cas: Cas,
+        vivify: bool,
+        upload: bool,
+        meta: Meta,
+    },
+    Delete {
+        cas: Cas,
+        invalidate: bool,
+        clear_value: bool,
+        ttl: Option<u32>,
+        new_cas: Option<u64>,
+    },
+    Arithmetic {
+        delta: u64,
+        increment: bool,
+        cas: Cas,
+        ttl: Option<u32>,
+        initial: Option<(u64, u32)>,
+        meta: Meta,
+    },
     RemoveAny,
-    AbandonUpload { len: usize },
+    AbandonUpload {
+        len: usize,
+    },
     Pin,
     Unpin,
     Flush,
     Maintain,
-    Walk { budget: usize },
-    Crawl { budget: usize },
-    Limit { mib: usize },
-    Reassign { from: Option<u32>, to: u32 },
+    Walk {
+        budget: usize,
+    },
+    Crawl {
+        budget: usize,
+    },
+    Limit {
+        mib: usize,
+    },
+    Reassign {
+        from: Option<u32>,
+        to: u32,
+    },
     TakeRemovals,
-    Advance { seconds: u32 },
+    Advance {
+        seconds: u32,
+    },
+}
+
+/// What only meta asks of a write.
+#[derive(Clone, Copy, Debug)]
+struct Meta {
+    new_cas: Option<u64>,
+    invalidate: bool,
+    binary_key: bool,
 }
 
 fn len() -> impl Strategy<Value = usize> {
@@ -85,7 +145,21 @@ fn mode() -> impl Strategy<Value = SetMode> {
 }
 
 fn cas() -> impl Strategy<Value = Cas> {
-    prop_oneof![4 => Just(Cas::None), 1 => Just(Cas::Right), 1 => Just(Cas::Wrong)]
+    use Cas::{Higher, Lower, Right, Zero};
+    prop_oneof![8 => Just(Cas::None), 2 => Just(Right), 1 => Just(Higher), 2 => Just(Lower), 1 => Just(Zero)]
+}
+
+/// Numbers that a store does not reach by itself.
+fn new_cas() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![3 => Just(None), 1 => (1u64 << 62..1 << 63).prop_map(Some)]
+}
+
+fn meta() -> impl Strategy<Value = Meta> {
+    (new_cas(), any::<bool>(), any::<bool>()).prop_map(|(new_cas, invalidate, binary_key)| Meta {
+        new_cas,
+        invalidate,
+        binary_key,
+    })
 }
 
 fn ttl() -> impl Strategy<Value = u32> {
@@ -94,23 +168,46 @@ fn ttl() -> impl Strategy<Value = u32> {
 
 fn op() -> impl Strategy<Value = Op> {
     let flags = prop_oneof![Just(0u32), any::<u32>()];
-    let set = (mode(), value(), flags, ttl(), cas(), any::<bool>(), any::<bool>()).prop_map(
-        |(mode, value, flags, ttl, cas, vivify, upload)| Op::Set { mode, value, flags, ttl, cas, vivify, upload },
+    let set = (mode(), value(), flags, ttl(), cas(), any::<bool>(), any::<bool>(), meta()).prop_map(
+        |(mode, value, flags, ttl, cas, vivify, upload, meta)| Op::Set {
+            mode,
+            value,
+            flags,
+            ttl,
+            cas,
+            vivify,
+            upload,
+            meta,
+        },
     );
+    let delete = (cas(), any::<bool>(), any::<bool>(), prop::option::of(ttl()), new_cas()).prop_map(
+        |(cas, invalidate, clear_value, ttl, new_cas)| Op::Delete { cas, invalidate, clear_value, ttl, new_cas },
+    );
+    let delta = prop_oneof![0u64..300, any::<u64>()];
+    let initial = prop::option::of((any::<u64>(), ttl()));
+    let arithmetic = (delta, any::<bool>(), cas(), prop::option::of(ttl()), initial, meta()).prop_map(
+        |(delta, increment, cas, ttl, initial, meta)| Op::Arithmetic { delta, increment, cas, ttl, initial, meta },
+    );
+    let vivify = (ttl(), new_cas(), any::<bool>()).prop_map(|(ttl, new_cas, binary_key)| Op::Vivify {
+        ttl,
+        new_cas,
+        binary_key,
+    });
     prop_oneof![
         6 => Just(Op::Get),
         2 => Just(Op::Peek),
         2 => ttl().prop_map(|ttl| Op::Touch { ttl }),
         16 => set,
-        3 => cas().prop_map(|cas| Op::Delete { cas }),
-        4 => (prop_oneof![0u64..300, any::<u64>()], any::<bool>())
-            .prop_map(|(delta, increment)| Op::Arithmetic { delta, increment }),
+        4 => delete,
+        5 => arithmetic,
+        2 => vivify,
+        2 => Just(Op::Win),
         1 => Just(Op::RemoveAny),
         1 => len().prop_map(|len| Op::AbandonUpload { len }),
         2 => Just(Op::Pin),
         2 => Just(Op::Unpin),
         1 => prop_oneof![20 => Just(Op::Maintain), 1 => Just(Op::Flush)],
-        2 => (1u32..5).prop_map(|seconds| Op::Advance { seconds }),
+        2 => prop_oneof![4 => 1u32..5, 1 => 50u32..70].prop_map(|seconds| Op::Advance { seconds }),
         8 => management(),
     ]
 }
@@ -192,6 +289,7 @@ impl World {
             evictions: memory != Memory::LittleWithoutEvictions,
             huge_pages: false,
             first_cas: 1,
+            cas_step: 1,
         };
         let mut store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
         store.observe_removals(true);
@@ -217,15 +315,25 @@ impl World {
     fn read(&mut self, key: &[u8], bump: bool) -> Option<Item> {
         let (hash, now) = (self.store.hash(key), self.now());
         let view = if bump { self.store.get(hash, key, now)? } else { self.store.peek(hash, key, now)? };
-        let (flags, deadline, cas) = (view.flags, view.deadline.raw(), view.cas);
+        let item = Item {
+            value: Vec::new(),
+            flags: view.flags,
+            deadline: view.deadline.raw(),
+            cas: view.cas,
+            accessed: view.accessed.0,
+            fetched: view.was_fetched,
+            won: view.is_won,
+            stale: view.is_stale,
+            binary_key: view.binary_key,
+        };
         let large = match view.value {
-            ItemValue::Inline(value) => return Some(Item { value: value.to_vec(), flags, deadline, cas }),
+            ItemValue::Inline(value) => return Some(Item { value: value.to_vec(), ..item }),
             ItemValue::Large(large) => large,
         };
         let pin = self.store.pin(large).unwrap();
         let value = self.pinned(pin);
         self.store.unpin(pin);
-        Some(Item { value, flags, deadline, cas })
+        Some(Item { value, ..item })
     }
 
     /// Expires in the model, and forgets there what the store was allowed to forget.
@@ -287,7 +395,9 @@ impl World {
         match cas {
             Cas::None => None,
             Cas::Right => Some(current),
-            Cas::Wrong => Some(current + 1),
+            Cas::Higher => Some(current + 1),
+            Cas::Lower => Some(current - 1),
+            Cas::Zero => Some(0),
         }
     }
 
@@ -303,8 +413,29 @@ impl World {
         self.memory == Memory::LittleWithoutEvictions && outcome.err() == Some(StoreError::OutOfMemory)
     }
 
-    fn fresh_cas(&mut self, cas: u64) -> u64 {
-        assert!(cas > self.last_cas, "CAS numbers rise");
+    /// An item that was written just now.
+    fn written(&self, value: Vec<u8>, flags: u32, deadline: u32, binary_key: bool) -> Item {
+        let (accessed, cas) = (self.now, 0);
+        Item { value, flags, deadline, cas, accessed, fetched: false, won: false, stale: false, binary_key }
+    }
+
+    fn bump(&mut self, key: &[u8]) {
+        let now = self.now;
+        if let Some(item) = self.model.get_mut(key) {
+            item.fetched = true;
+            if now - item.accessed >= 60 {
+                item.accessed = now;
+            }
+        }
+    }
+
+    /// The CAS number of what was written: what was asked for, or one that was never there.
+    fn fresh_cas(&mut self, cas: u64, asked: Option<u64>) -> u64 {
+        if let Some(asked) = asked {
+            assert_eq!(cas, asked);
+            return cas;
+        }
+        assert!(cas > self.last_cas, "CAS numbers rise: {cas} after {}", self.last_cas);
         self.last_cas = cas;
         cas
     }
@@ -321,16 +452,43 @@ impl World {
             Op::Get | Op::Peek => {
                 let read = self.read(key, matches!(op, Op::Get));
                 assert!(read.as_ref() == self.model.get(key), "{op:?}");
+                if matches!(op, Op::Get) {
+                    self.bump(key);
+                }
             }
             Op::Touch { ttl } => {
                 let deadline = self.deadline(*ttl);
-                let touched = self.store.touch(hash, key, deadline, now).map(|item| item.deadline);
-                assert_eq!(touched, self.model.get(key).map(|_| deadline));
+                let touched = self.store.touch(hash, key, deadline, now).map(|item| item.map(|item| item.deadline));
+                if self.may_refuse(touched) {
+                    return;
+                }
+                assert_eq!(touched, Ok(self.model.get(key).map(|_| deadline)));
                 if let Some(item) = self.model.get_mut(key) {
                     item.deadline = deadline.raw();
                 }
+                self.bump(key);
             }
-            Op::Set { mode, value, flags, ttl, cas, vivify, upload } => {
+            Op::Vivify { ttl, new_cas, binary_key } => {
+                if self.model.contains_key(key) {
+                    return;
+                }
+                let deadline = self.deadline(*ttl);
+                let found = self.store.vivify(hash, key, deadline, *new_cas, *binary_key, now);
+                if self.may_refuse(found) {
+                    return;
+                }
+                let cas = self.store.found_view(found.unwrap()).cas;
+                let cas = self.fresh_cas(cas, *new_cas);
+                let item = self.written(Vec::new(), 0, deadline.raw(), *binary_key);
+                self.model.insert(key.to_vec(), Item { cas, won: true, ..item });
+            }
+            Op::Win => {
+                if let Some(found) = self.store.find_to_peek(hash, key, now) {
+                    self.store.mark_won(found);
+                    self.model.get_mut(key).unwrap().won = true;
+                }
+            }
+            Op::Set { mode, value, flags, ttl, cas, vivify, upload, meta } => {
                 let value = bytes(value);
                 // A long value passed in one slice takes memory, too, before conditions are looked at; the
                 // model can only follow that with ample memory.
@@ -347,26 +505,36 @@ impl World {
                     value: if upload { Source::Upload(UPLOAD) } else { Source::Inline(&value) },
                     cas: self.cas_argument(key, *cas),
                     autovivify: vivify.then(|| self.deadline(*ttl)),
+                    new_cas: meta.new_cas,
+                    invalidate: meta.invalidate,
+                    binary_key: meta.binary_key,
                 };
                 let outcome = self.store.set(hash, key, args, now);
                 self.model_set(key, &args, &value, outcome);
             }
-            Op::Delete { cas } => {
-                let cas = self.cas_argument(key, *cas);
-                let outcome = self.store.delete(hash, key, cas, now);
-                let expected = match self.model.get(key) {
-                    None => DeleteOutcome::NotFound,
-                    Some(item) if cas.is_some_and(|cas| cas != item.cas) => DeleteOutcome::Exists,
-                    Some(_) => DeleteOutcome::Deleted,
+            Op::Delete { cas, invalidate, clear_value, ttl, new_cas } => {
+                let args = DeleteArgs {
+                    cas: self.cas_argument(key, *cas),
+                    invalidate: *invalidate,
+                    clear_value: *clear_value,
+                    deadline: ttl.map(|ttl| self.deadline(ttl)),
+                    new_cas: *new_cas,
                 };
-                assert_eq!(outcome, expected);
-                if outcome == DeleteOutcome::Deleted {
-                    self.model.remove(key);
-                }
+                let outcome = self.store.delete(hash, key, args, now);
+                self.model_delete(key, &args, outcome);
             }
-            Op::Arithmetic { delta, increment } => {
-                let outcome = self.store.arithmetic(hash, key, *delta, *increment, now);
-                self.model_arithmetic(key, *delta, *increment, outcome);
+            Op::Arithmetic { delta, increment, cas, ttl, initial, meta } => {
+                let args = ArithmeticArgs {
+                    increment: *increment,
+                    delta: *delta,
+                    cas: self.cas_argument(key, *cas),
+                    new_cas: meta.new_cas,
+                    deadline: ttl.map(|ttl| self.deadline(ttl)),
+                    initial: initial.map(|(number, ttl)| (number, self.deadline(ttl))),
+                    binary_key: meta.binary_key,
+                };
+                let outcome = self.store.arithmetic(hash, key, args, now);
+                self.model_arithmetic(key, &args, outcome);
             }
             Op::RemoveAny => {
                 self.store.remove_any(hash, key);
@@ -386,6 +554,7 @@ impl World {
                     let pin = self.store.pin(large).unwrap();
                     self.pins.push((pin, self.model[key].value.clone()));
                 }
+                self.bump(key);
             }
             Op::Unpin => {
                 if let Some((pin, value)) = self.pins.pop() {
@@ -431,23 +600,35 @@ impl World {
             return;
         }
         let item_fits = |len: usize| key.len() + len + 59 <= ITEM_SIZE_MAX;
-        let (flags, deadline) = (args.flags, args.deadline.raw());
-        let new = match (args.mode, self.model.get(key)) {
+        let written = self.written(value.to_vec(), args.flags, args.deadline.raw(), args.binary_key);
+        let is_combined = matches!(args.mode, Append | Prepend);
+        // Append and prepend take 0 for no number at all; to the others it is one that no item has.
+        let compared = args.cas.filter(|&cas| cas != 0 || !is_combined);
+        let new = match (args.mode, self.model.get(key).cloned()) {
             (Set | Replace, None) if args.cas.is_some() => Err(SetOutcome::NotFound),
-            (Replace, None) | (Add, Some(_)) => Err(SetOutcome::NotStored),
+            (Replace, None) => Err(SetOutcome::NotStored),
+            (Add, Some(_)) => {
+                self.model.get_mut(key).unwrap().accessed = self.now;
+                Err(SetOutcome::NotStored)
+            }
             (Append | Prepend, None) => match args.autovivify {
-                Some(deadline) => Ok(Item { value: value.to_vec(), flags, deadline: deadline.raw(), cas: 0 }),
+                Some(deadline) => Ok(Item { deadline: deadline.raw(), ..written }),
                 None => Err(SetOutcome::NotStored),
             },
-            (_, Some(old)) if args.cas.is_some_and(|cas| cas != old.cas) => Err(SetOutcome::Exists),
-            (Append, Some(old)) => Ok(Item { value: [&old.value, value].concat(), ..old.clone() }),
-            (Prepend, Some(old)) => Ok(Item { value: [value, &old.value].concat(), ..old.clone() }),
-            (Set | Add | Replace, _) => Ok(Item { value: value.to_vec(), flags, deadline, cas: 0 }),
+            (Set | Replace, Some(old)) if args.invalidate && compared.is_some_and(|cas| cas != 0 && cas < old.cas) => {
+                Ok(Item { deadline: old.deadline, stale: true, won: old.won, ..written })
+            }
+            (_, Some(old)) if compared.is_some_and(|cas| cas != old.cas) => Err(SetOutcome::Exists),
+            (Append | Prepend, Some(old)) => {
+                let value = if args.mode == Append { [&old.value, value] } else { [value, &old.value] }.concat();
+                Ok(self.written(value, old.flags, old.deadline, old.binary_key || args.binary_key))
+            }
+            (Set | Add | Replace, _) => Ok(written),
         };
         let new = new.and_then(|new| if item_fits(new.value.len()) { Ok(new) } else { Err(SetOutcome::NotStored) });
         match (new, outcome) {
             (Ok(new), Ok(SetOutcome::Stored { cas, .. })) => {
-                let cas = self.fresh_cas(cas);
+                let cas = self.fresh_cas(cas, args.new_cas);
                 self.model.insert(key.to_vec(), Item { cas, ..new });
                 let read = self.read(key, false);
                 assert!(read.as_ref() == self.model.get(key), "what was stored is not what is read");
@@ -457,21 +638,86 @@ impl World {
         }
     }
 
-    fn model_arithmetic(&mut self, key: &[u8], delta: u64, increment: bool, outcome: Arithmetic) {
+    fn model_delete(&mut self, key: &[u8], args: &DeleteArgs, outcome: Result<DeleteOutcome, StoreError>) {
         let item = self.model.get(key).cloned();
-        let Some(item) = item else { return assert_eq!(outcome, Arithmetic::NotFound) };
-        let Some(old) = number(&item.value) else { return assert_eq!(outcome, Arithmetic::NonNumeric) };
-        let expected = if increment { old.wrapping_add(delta) } else { old.saturating_sub(delta) };
-        if self.memory == Memory::LittleWithoutEvictions && outcome == Arithmetic::OutOfMemory {
+        let Some(item) = item else { return assert_eq!(outcome, Ok(DeleteOutcome::NotFound)) };
+        if args.cas.is_some_and(|cas| cas != item.cas) {
+            return assert_eq!(outcome, Ok(DeleteOutcome::Exists));
+        }
+        if (args.clear_value || args.invalidate) && self.may_refuse(outcome) {
             return;
         }
-        let Arithmetic::Number { value, cas } = outcome else { panic!("{outcome:?}") };
-        assert_eq!(value, expected);
-        let cas = self.fresh_cas(cas);
-        let mut text = expected.to_string().into_bytes();
-        text.resize(text.len().max(item.value.len()), b' ');
-        let item = Item { value: text, cas, ..item };
-        self.model.insert(key.to_vec(), item);
+        assert_eq!(outcome, Ok(DeleteOutcome::Deleted));
+        if !args.clear_value && !args.invalidate {
+            self.model.remove(key);
+            return;
+        }
+        let mut kept = item;
+        let deadline = args.deadline.map(Deadline::raw);
+        if args.clear_value {
+            let cas = args.new_cas.unwrap_or(kept.cas);
+            kept = Item { cas, ..self.written(Vec::new(), 0, deadline.unwrap_or(0), kept.binary_key) };
+        }
+        if args.invalidate {
+            kept.deadline = deadline.unwrap_or(kept.deadline);
+            (kept.stale, kept.won) = (true, false);
+            let hash = self.store.hash(key);
+            let cas = self.store.peek(hash, key, Seconds(self.now)).map(|view| view.cas);
+            kept.cas = self.fresh_cas(cas.unwrap(), args.new_cas);
+        }
+        self.model.insert(key.to_vec(), kept);
+        let read = self.read(key, false);
+        assert!(read.as_ref() == self.model.get(key), "{read:?} is not what was to be kept");
+    }
+
+    fn model_arithmetic(&mut self, key: &[u8], args: &ArithmeticArgs, outcome: Arithmetic) {
+        let is_refused = self.memory == Memory::LittleWithoutEvictions && outcome == Arithmetic::OutOfMemory;
+        let (item, expected) = match self.model.get(key).cloned() {
+            None => match args.initial {
+                None => return assert_eq!(outcome, Arithmetic::NotFound),
+                Some((number, deadline)) => {
+                    let text = number.to_string().into_bytes();
+                    (self.written(text, 0, deadline.raw(), args.binary_key), number)
+                }
+            },
+            Some(item) => {
+                if item.value.is_empty() {
+                    return assert_eq!(outcome, Arithmetic::NonNumeric);
+                }
+                if args.cas.is_some_and(|cas| cas != 0 && cas != item.cas) {
+                    return assert_eq!(outcome, Arithmetic::Exists);
+                }
+                let Some(old) = number(&item.value) else { return assert_eq!(outcome, Arithmetic::NonNumeric) };
+                let new = if args.increment { old.wrapping_add(args.delta) } else { old.saturating_sub(args.delta) };
+                let deadline = args.deadline.map_or(item.deadline, Deadline::raw);
+                if is_refused {
+                    // It may have come as far as the deadline.
+                    let hash = self.store.hash(key);
+                    let kept = self.store.peek(hash, key, Seconds(self.now)).unwrap().deadline.raw();
+                    assert!(kept == item.deadline || kept == deadline);
+                    self.model.get_mut(key).unwrap().deadline = kept;
+                    return;
+                }
+                let mut text = new.to_string().into_bytes();
+                let is_in_place = text.len() <= item.value.len();
+                text.resize(text.len().max(item.value.len()), b' ');
+                let item = match is_in_place && text.len() <= 16 << 10 {
+                    true => Item { value: text, deadline, accessed: self.now, ..item },
+                    false => self.written(text, item.flags, deadline, item.binary_key),
+                };
+                (item, new)
+            }
+        };
+        if is_refused {
+            return;
+        }
+        let Arithmetic::Number { value, cas, deadline, created, binary_key, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!((value, deadline.raw(), binary_key), (expected, item.deadline, item.binary_key));
+        assert_eq!(created, !self.model.contains_key(key));
+        let cas = self.fresh_cas(cas, args.new_cas);
+        self.model.insert(key.to_vec(), Item { cas, ..item });
         let read = self.read(key, false);
         assert_eq!(read.as_ref(), self.model.get(key));
     }
@@ -543,14 +789,8 @@ fn crowd(memory: Memory, ops: &[(u8, Op)]) {
             let other = (step as u32 * 30 + other).to_le_bytes();
             let (hash, now) = (world.store.hash(&other), world.now());
             let len = usize::from(other[0]) * 11 + step % 50;
-            let args = SetArgs {
-                mode: SetMode::Set,
-                flags: 0,
-                deadline: world.deadline(u32::from(other[0]) % 4 * 10),
-                value: Source::Inline(&filler[..len]),
-                cas: None,
-                autovivify: None,
-            };
+            let deadline = world.deadline(u32::from(other[0]) % 4 * 10);
+            let args = SetArgs { deadline, ..SetArgs::new(SetMode::Set, Source::Inline(&filler[..len])) };
             let stored = world.store.set(hash, &other, args, now);
             assert!(stored.is_ok() || world.may_refuse(stored));
         }
@@ -567,14 +807,7 @@ fn canaries_that_are_read_survive_a_flood() {
     const CANARIES: u32 = 1000;
     let mut world = World::new(Memory::Little);
     let now = world.now();
-    let args = |value| SetArgs {
-        mode: SetMode::Set,
-        flags: 0,
-        deadline: Deadline::NEVER,
-        value: Source::Inline(value),
-        cas: None,
-        autovivify: None,
-    };
+    let args = |value| SetArgs::new(SetMode::Set, Source::Inline(value));
     let canary = |number: u32| format!("canary{number}").into_bytes();
     for number in 0..CANARIES {
         let hash = world.store.hash(&canary(number));

@@ -18,18 +18,18 @@ pub struct Request<'a> {
 pub enum Op<'a> {
     /// Read. Answers `Hit` or `Miss`.
     Get,
-    /// Read and set the exptime. Answers `Hit` or `Miss`.
+    /// Read and set the exptime. Answers `Hit`, `Miss` or `OutOfMemory`.
     GetAndTouch(Exptime),
-    /// Meta read. Answers `Hit` or `Miss`.
+    /// Meta read. Answers `Hit`, `Miss` or `OutOfMemory`.
     MetaGet(MetaGet),
     /// Write. Answers `Stored`, `NotStored`, `Exists`, `NotFound`, `TooLarge` or `OutOfMemory`.
     Store(Store<'a>),
-    /// A write that its protocol refused because of the value's size. The old item, if the mode is one that
-    /// would have replaced it, goes too, so that no stale value survives. Answers `TooLarge`.
+    /// A write that its protocol refused because of the value's size. With `Set` the old item goes too, so that no
+    /// stale value survives; `ms` says `Set` in every mode, as memcached drops it in every mode. Answers `TooLarge`.
     RefusedStore(StoreMode),
-    /// Removal. Answers `Deleted`, `NotFound` or `Exists`.
+    /// Removal. Answers `Deleted`, `NotFound` or `Exists`, and where the item is kept perhaps `OutOfMemory`.
     Delete(Delete),
-    /// Increment or decrement. Answers `Number`, `NotFound`, `NotStored`, `Exists`, `NonNumeric` or `OutOfMemory`.
+    /// Increment or decrement. Answers `Number`, `NotFound`, `Exists`, `NonNumeric` or `OutOfMemory`.
     Arithmetic(Arithmetic),
     /// Set the exptime. Answers `Touched`, `NotFound` or `OutOfMemory`.
     Touch(Exptime),
@@ -42,10 +42,15 @@ pub enum Op<'a> {
 pub struct MetaGet {
     /// Set the exptime too (flag `T`).
     pub touch: Option<Exptime>,
-    /// On a miss, create an empty item with this exptime and win it (flag `N`).
+    /// On a miss, create an empty item with this exptime and win it (flag `N`). `touch` does not apply to it: where
+    /// `T` stands behind `N`, this is the exptime of `T`.
     pub vivify: Option<Exptime>,
+    /// Tell the time left as it was before `touch` and `vivify` (flag `t` stands before `T` or `N`).
+    pub ttl_before_touch: bool,
     /// Win an item with less than so many seconds left, if nobody has (flag `R`).
     pub recache_below_seconds: Option<i32>,
+    /// That is judged by the time left before `touch` (flag `R` stands before `T`).
+    pub recache_before_touch: bool,
     /// The CAS number of an item that is created (flag `E`).
     pub new_cas: Option<u64>,
     /// Leave the eviction state and the fetched mark as they are.
@@ -100,7 +105,8 @@ pub enum CasCheck {
     /// No comparison.
     #[default]
     Any,
-    /// The item must exist (else `NotFound`; `NotStored` for append and prepend) and carry this number (else `Exists`).
+    /// The item must exist (else `NotFound`; `NotStored` for append and prepend) and carry this number (else
+    /// `Exists`). No item carries 0, but append, prepend and arithmetic compare nothing with it; an add never compares.
     Equals(u64),
 }
 
@@ -144,12 +150,15 @@ pub struct Delete {
     pub cas: CasCheck,
     /// Keep the item and mark it stale, under a new CAS number (meta flag `I`).
     pub invalidate: bool,
-    /// With `invalidate`: set the exptime (meta flag `T`).
+    /// Set the exptime of an item that is kept (meta flag `T`).
     pub touch: Option<Exptime>,
     /// Drop the value and the client flags and keep the item (meta flag `x`).
     pub clear_value: bool,
-    /// The CAS number of an item that is kept (meta flag `E`); the store's next where absent.
+    /// The CAS number of an item that is kept (meta flag `E`). Where absent the store's next, or its own if only its
+    /// value is dropped.
     pub new_cas: Option<u64>,
+    /// Asked by `md`. It changes what is counted and observed, not what is done.
+    pub is_meta: bool,
 }
 
 /// An increment or decrement of a decimal number.
@@ -163,8 +172,10 @@ pub struct Arithmetic {
     pub cas: CasCheck,
     /// The item's CAS number afterwards (meta flag `E`); the store's next where absent.
     pub new_cas: Option<u64>,
-    /// Set the exptime too (meta flag `T`).
+    /// Set the exptime too (meta flag `T`), of an item that exists.
     pub touch: Option<Exptime>,
+    /// Tell the time left as it was before `touch` and `initial` (flag `t` stands before `T` or `N`).
+    pub ttl_before_touch: bool,
     /// On a miss, create the item with this number (meta flags `N` and `J`, and the binary protocol).
     pub initial: Option<Initial>,
     /// The key was sent in base64: an item that is created remembers it (meta flag `b`).
@@ -174,7 +185,16 @@ pub struct Arithmetic {
 impl Arithmetic {
     /// The classic form: to an item that exists, and nothing else of it changes.
     pub const fn by(mode: ArithmeticMode, delta: u64) -> Arithmetic {
-        Arithmetic { mode, delta, cas: CasCheck::Any, new_cas: None, touch: None, initial: None, binary_key: false }
+        Arithmetic {
+            mode,
+            delta,
+            cas: CasCheck::Any,
+            new_cas: None,
+            touch: None,
+            ttl_before_touch: false,
+            initial: None,
+            binary_key: false,
+        }
     }
 }
 
@@ -183,7 +203,7 @@ impl Arithmetic {
 pub struct Initial {
     /// Its number, which is the answer.
     pub value: u64,
-    /// Its exptime.
+    /// Its exptime; where meta `T` stands behind `N`, that of `T`.
     pub exptime: Exptime,
 }
 

@@ -1,5 +1,5 @@
 //! The grammar of `--listen`: `addr`, `addr:port`, `[v6]`, `[v6]:port`, a bare v6 address, `*`, or a host name
-//! with or without a port; several of them separated by commas, as memcached accepts.
+//! with or without a port; several of them separated by commas or semicolons, as memcached accepts.
 
 use super::ConfigError;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -20,9 +20,9 @@ pub(super) enum Host {
     Name(String),
 }
 
-/// Reads one value of `--listen`, a comma-separated list.
+/// Reads one value of `--listen`, a list separated by commas, or semicolons.
 pub(super) fn parse_list(text: &str) -> Result<Vec<Address>, ConfigError> {
-    text.split(',').map(|part| parse(part.trim())).collect()
+    text.split([',', ';']).map(|part| parse(part.trim())).collect()
 }
 
 fn parse(text: &str) -> Result<Address, ConfigError> {
@@ -113,7 +113,9 @@ mod tests {
         for (text, address) in cases {
             assert_eq!(parse(text).unwrap(), address, "{text}");
         }
-        assert_eq!(parse_list("127.0.0.1:1, ::1").unwrap(), [ip("127.0.0.1", Some(1)), ip("::1", None)]);
+        for list in ["127.0.0.1:1, ::1", "127.0.0.1:1;::1"] {
+            assert_eq!(parse_list(list).unwrap(), [ip("127.0.0.1", Some(1)), ip("::1", None)]);
+        }
     }
 
     #[test]

@@ -105,6 +105,19 @@ mod tests {
         }
     }
 
+    /// Every flag that is a setting can be written into the file, by its long name.
+    #[test]
+    fn every_setting_is_a_key() {
+        use crate::config::memcached::{FLAGS, OURS, Verdict};
+        let honoured = FLAGS.iter().filter(|row| row.verdict != Verdict::Refused).map(|row| row.name);
+        for name in honoured.chain(OURS.iter().copied()) {
+            // A value of a type that no key has: told is what is wrong with it, or that there is no such key.
+            let unknown = parse(&format!("{name} = 2020-01-01")).unwrap_err().contains("unknown field");
+            let asks_only = ["help", "version", "license", "config", "print-config"].contains(&name);
+            assert_eq!(unknown, asks_only, "{name}");
+        }
+    }
+
     #[test]
     fn a_missing_file_is_named() {
         let error = read(Path::new("/no/such/file.toml")).unwrap_err().to_string();

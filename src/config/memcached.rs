@@ -77,13 +77,7 @@ const OWN_MOVES: &str = "a page moves when a class needs one, by no ratio or win
 pub const FLAGS: &[Row] = &[
     flag('A', "enable-shutdown", Nothing, Honoured, "allows the `shutdown` command"),
     flag('B', "protocol", Value, Honoured, "`auto`, `ascii` (meta included) or `binary`"),
-    flag(
-        'C',
-        "disable-cas",
-        Nothing,
-        Refused,
-        "CAS numbers cost no memory of their own and are always kept; leave it away",
-    ),
+    flag('C', "disable-cas", Nothing, Refused, "every item carries its CAS number; leave it away"),
     flag('D', "delimiter", Value, Honoured, "one byte; turns `stats detail` on from the start"),
     flag('F', "disable-flush-all", Nothing, Honoured, "`CLIENT_ERROR flush_all not allowed`"),
     flag(
@@ -108,7 +102,7 @@ pub const FLAGS: &[Row] = &[
         "`SERVER_ERROR out of memory storing object` instead of evicting",
     ),
     flag('N', "napi-ids", Value, Refused, "connections are spread by --steering instead; try --steering incoming-cpu"),
-    flag('P', "pidfile", Value, Honoured, "written in any case; memcached needs `-d` beside it"),
+    flag('P', "pidfile", Value, Honoured, "written at the start, removed at the end"),
     flag(
         'R',
         "max-reqs-per-event",
@@ -291,6 +285,7 @@ pub const EXTENDED: &[Row] = &[
     ),
     option("proxy_arg", Value, Refused, NO_PROXY),
     option("proxy_config", Value, Refused, NO_PROXY),
+    option("proxy_memprofile", Nothing, Refused, NO_PROXY),
     option("proxy_uring", Nothing, Refused, NO_PROXY),
     option(
         "read_buf_mem_limit",

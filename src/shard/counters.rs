@@ -1,5 +1,7 @@
 //! What a shard counts. Plain numbers of one core; merging is addition.
 
+use crate::storage::ClassCommands;
+
 /// Counts of executed requests, under memcached's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // The names are memcached's; its protocol document describes them.
@@ -24,6 +26,25 @@ pub struct Counters {
     pub touch_misses: u64,
     pub store_too_large: u64,
     pub store_no_memory: u64,
+}
+
+impl Counters {
+    /// With the hits, which the store counts by slab class, and the sums that follow from hits and misses.
+    pub(super) fn with_hits(self, commands: &ClassCommands) -> Self {
+        Counters {
+            cmd_get: commands.get_hits + self.get_misses,
+            cmd_set: commands.cmd_set,
+            cmd_touch: commands.touch_hits + self.touch_misses,
+            get_hits: commands.get_hits,
+            delete_hits: commands.delete_hits,
+            incr_hits: commands.incr_hits,
+            decr_hits: commands.decr_hits,
+            cas_hits: commands.cas_hits,
+            cas_badval: commands.cas_badval,
+            touch_hits: commands.touch_hits,
+            ..self
+        }
+    }
 }
 
 /// Counts of what a shard's connections do.

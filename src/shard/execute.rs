@@ -1,17 +1,16 @@
-//! Executing requests on the store.
+//! Executing requests on the store: reads and writes. What is asked more seldom is in `rare`.
 
 use std::collections::HashMap;
 
 use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
+use super::observe::Observer;
 use super::order::{Order, Outcome, Report, Subject};
+use super::prefixes::PrefixCounter;
 use crate::clock::{Deadline, Exptime, Now};
-use crate::command::{
-    self, Arithmetic, ArithmeticMode, CasCheck, Delete, Hit, MetaGet, Number, Op, Payload, Reply, Request, StoreMode,
-    UploadId, Value,
-};
+use crate::command::{self, CasCheck, Hit, Op, Payload, Reply, Request, StoreMode, UploadId, Value};
 use crate::storage::{
-    self, DeleteOutcome, Found, ItemValue, SetArgs, SetMode, SetOutcome, Source, StorageError, Store, StoreConfig,
+    self, ClassCommands, Found, ItemValue, SetArgs, SetMode, SetOutcome, Source, StorageError, Store, StoreConfig,
     StoreError,
 };
 
@@ -25,14 +24,19 @@ const _: () = assert!(command::INLINE_VALUE_MAX == storage::INLINE_VALUE_MAX, "b
 
 /// A store with its counters, on one core.
 pub struct Shard {
-    store: Store,
-    counters: Counters,
+    pub(super) store: Store,
+    pub(super) counters: Counters,
     traffic: Traffic,
     limit_bytes: u64,
     /// Why there is no room for a LARGE value that is being received. At most one per connection.
     failed_uploads: HashMap<u64, StoreError>,
     /// When `flush_all` with a delay is to take effect.
     flush_at: Option<Deadline>,
+    pub(super) observer: Observer,
+    pub(super) prefixes: PrefixCounter,
+    /// Whether requests are to be executed with more than themselves in mind: a delayed flush, or somebody who
+    /// watches. One branch for all of it.
+    is_attentive: bool,
 }
 
 impl Shard {
@@ -50,6 +54,9 @@ impl Shard {
             limit_bytes,
             failed_uploads: HashMap::new(),
             flush_at: None,
+            observer: Observer::default(),
+            prefixes: PrefixCounter::default(),
+            is_attentive: false,
         })
     }
 
@@ -68,11 +75,28 @@ impl Shard {
     /// Executes one request.
     #[inline]
     pub fn execute(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
-        if let Some(at) = self.flush_at
-            && at.is_past(now.seconds)
-        {
+        if self.is_attentive {
+            return self.execute_attentively(request, now);
+        }
+        self.perform(request, now)
+    }
+
+    /// Executes a request while there is more to be done than that.
+    #[cold]
+    fn execute_attentively(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
+        if self.flush_at.is_some_and(|at| at.is_past(now.seconds)) {
             self.flush_now();
         }
+        if self.is_watched() { self.execute_watched(request, now) } else { self.perform(request, now) }
+    }
+
+    /// To be called when anything changes that requests must attend to.
+    pub(super) fn renew_attention(&mut self) {
+        self.is_attentive = self.flush_at.is_some() || self.is_watched();
+    }
+
+    #[inline(always)]
+    pub(super) fn perform(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
         let Request { hash, key, op } = *request;
         match op {
             Op::Get => self.get(hash, key, now),
@@ -82,12 +106,11 @@ impl Shard {
     }
 
     #[inline]
-    fn get(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
-        self.counters.cmd_get += 1;
+    pub(super) fn get(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
         match self.store.find_to_read(hash, key, now.seconds) {
             Some(found) => {
-                self.counters.get_hits += 1;
-                self.hit(found, now, false)
+                self.store.count_get_hit(found);
+                self.hit(found, now)
             }
             None => {
                 self.counters.get_misses += 1;
@@ -97,7 +120,7 @@ impl Shard {
     }
 
     #[inline]
-    fn hit(&mut self, found: Found, now: Now, won: bool) -> Reply<'_> {
+    pub(super) fn hit(&mut self, found: Found, now: Now) -> Reply<'_> {
         let pin = match self.store.found_large(found) {
             Some(large) => match self.store.pin(large) {
                 Some(pin) => Some(pin),
@@ -116,18 +139,17 @@ impl Shard {
             cas: view.cas,
             ttl_seconds: view.deadline.remaining(now.seconds),
             fetched: view.was_fetched,
-            won,
+            idle_seconds: now.seconds.0.saturating_sub(view.accessed.0),
+            won: false,
             token_sent: view.is_won,
-            idle_seconds: 0,
-            stale: false,
-            binary_key: false,
+            stale: view.is_stale,
+            binary_key: view.binary_key,
             value,
         })
     }
 
     #[inline]
-    fn set(&mut self, hash: u64, key: &[u8], store: &command::Store<'_>, now: Now) -> Reply<'_> {
-        self.counters.cmd_set += 1;
+    pub(super) fn set(&mut self, hash: u64, key: &[u8], store: &command::Store<'_>, now: Now) -> Reply<'static> {
         let value = match store.value {
             Payload::Inline(bytes) => Source::Inline(bytes),
             Payload::Upload(id) => {
@@ -148,158 +170,30 @@ impl Shard {
             value,
             cas: compared(store.cas),
             autovivify: store.autovivify.map(|exptime| now.deadline(exptime)),
+            new_cas: store.new_cas,
+            invalidate: store.invalidate,
+            binary_key: store.binary_key,
         };
-        let outcome = self.store.set(hash, key, args, now.seconds);
-        if store.cas != CasCheck::Any {
-            match outcome {
-                Ok(SetOutcome::Stored { .. }) => self.counters.cas_hits += 1,
-                Ok(SetOutcome::Exists) => self.counters.cas_badval += 1,
-                Ok(SetOutcome::NotFound | SetOutcome::NotStored) => self.counters.cas_misses += 1,
-                Err(_) => {}
-            }
-        }
-        match outcome {
+        match self.store.set(hash, key, args, now.seconds) {
             Ok(SetOutcome::Stored { cas, value_len }) => Reply::Stored { cas, value_len },
             Ok(SetOutcome::NotStored) => Reply::NotStored,
             Ok(SetOutcome::Exists) => Reply::Exists,
-            Ok(SetOutcome::NotFound) => Reply::NotFound,
+            Ok(SetOutcome::NotFound) => {
+                self.counters.cas_misses += 1;
+                Reply::NotFound
+            }
             Err(error) => self.not_stored(error),
         }
     }
 
     #[cold]
-    fn not_stored(&mut self, error: StoreError) -> Reply<'static> {
+    pub(super) fn not_stored(&mut self, error: StoreError) -> Reply<'static> {
         match error {
             StoreError::TooLarge => {
                 self.counters.store_too_large += 1;
                 Reply::TooLarge
             }
             StoreError::OutOfMemory | StoreError::NoUpload => {
-                self.counters.store_no_memory += 1;
-                Reply::OutOfMemory
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn execute_rare(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
-        let Request { hash, key, op } = *request;
-        match op {
-            Op::Get => self.get(hash, key, now),
-            Op::Store(store) => self.set(hash, key, &store, now),
-            Op::GetAndTouch(exptime) => {
-                self.counters.cmd_get += 1;
-                self.counters.cmd_touch += 1;
-                self.get_and_touch(hash, key, now.deadline(exptime), now)
-            }
-            Op::MetaGet(get) => self.meta_get(hash, key, get, now),
-            Op::RefusedStore(mode) => {
-                self.counters.store_too_large += 1;
-                if mode == StoreMode::Set {
-                    self.store.remove_any(hash, key);
-                }
-                Reply::TooLarge
-            }
-            Op::Delete(Delete { cas, .. }) => match self.store.delete(hash, key, compared(cas), now.seconds) {
-                DeleteOutcome::Deleted => {
-                    self.counters.delete_hits += 1;
-                    Reply::Deleted
-                }
-                DeleteOutcome::NotFound => {
-                    self.counters.delete_misses += 1;
-                    Reply::NotFound
-                }
-                DeleteOutcome::Exists => Reply::Exists,
-            },
-            Op::Debug => Reply::Miss,
-            Op::Arithmetic(arithmetic) => self.arithmetic(hash, key, arithmetic, now),
-            Op::Touch(exptime) => {
-                self.counters.cmd_touch += 1;
-                if let Some(found) = self.store.find_to_touch(hash, key, now.deadline(exptime), now.seconds) {
-                    self.counters.touch_hits += 1;
-                    let view = self.store.found_view(found);
-                    Reply::Touched { cas: view.cas, flags: view.flags }
-                } else {
-                    self.counters.touch_misses += 1;
-                    Reply::NotFound
-                }
-            }
-        }
-    }
-
-    fn get_and_touch(&mut self, hash: u64, key: &[u8], deadline: Deadline, now: Now) -> Reply<'_> {
-        match self.store.find_to_touch(hash, key, deadline, now.seconds) {
-            Some(found) => {
-                self.counters.get_hits += 1;
-                self.counters.touch_hits += 1;
-                self.hit(found, now, false)
-            }
-            None => {
-                self.counters.get_misses += 1;
-                self.counters.touch_misses += 1;
-                Reply::Miss
-            }
-        }
-    }
-
-    fn meta_get(&mut self, hash: u64, key: &[u8], get: MetaGet, now: Now) -> Reply<'_> {
-        self.counters.cmd_meta += 1;
-        self.counters.cmd_get += 1;
-        let found = match get.touch {
-            Some(exptime) => {
-                self.counters.cmd_touch += 1;
-                self.store.find_to_touch(hash, key, now.deadline(exptime), now.seconds)
-            }
-            None if get.no_bump => self.store.find_to_peek(hash, key, now.seconds),
-            None => self.store.find_to_read(hash, key, now.seconds),
-        };
-        if let Some(found) = found {
-            self.counters.get_hits += 1;
-            self.counters.touch_hits += u64::from(get.touch.is_some());
-            return self.hit(found, now, false);
-        }
-        self.counters.get_misses += 1;
-        self.counters.touch_misses += u64::from(get.touch.is_some());
-        let Some(exptime) = get.vivify else { return Reply::Miss };
-        let args = SetArgs {
-            mode: SetMode::Add,
-            flags: 0,
-            deadline: now.deadline(exptime),
-            value: Source::Inline(b""),
-            cas: None,
-            autovivify: None,
-        };
-        if self.store.set(hash, key, args, now.seconds).is_err() {
-            self.counters.store_no_memory += 1;
-            return Reply::OutOfMemory;
-        }
-        match self.store.find_to_peek(hash, key, now.seconds) {
-            Some(found) => {
-                self.store.mark_won(found);
-                self.hit(found, now, true)
-            }
-            None => Reply::Miss,
-        }
-    }
-
-    fn arithmetic(&mut self, hash: u64, key: &[u8], arithmetic: Arithmetic, now: Now) -> Reply<'_> {
-        let up = arithmetic.mode == ArithmeticMode::Increment;
-        let outcome = self.store.arithmetic(hash, key, arithmetic.delta, up, now.seconds);
-        let (hits, misses) = match up {
-            true => (&mut self.counters.incr_hits, &mut self.counters.incr_misses),
-            false => (&mut self.counters.decr_hits, &mut self.counters.decr_misses),
-        };
-        match outcome {
-            storage::Arithmetic::Number { value, cas } => {
-                *hits += 1;
-                Reply::Number(Number { value, cas, ttl_seconds: None, created: false, binary_key: false })
-            }
-            storage::Arithmetic::NotFound => {
-                *misses += 1;
-                Reply::NotFound
-            }
-            storage::Arithmetic::NonNumeric => Reply::NonNumeric,
-            storage::Arithmetic::OutOfMemory => {
                 self.counters.store_no_memory += 1;
                 Reply::OutOfMemory
             }
@@ -313,6 +207,7 @@ impl Shard {
             at if at == Deadline::NEVER || at.is_past(now.seconds) => self.flush_now(),
             at => self.flush_at = Some(at),
         }
+        self.renew_attention();
     }
 
     /// Counts a `flush_all`, which every shard carries out and one has received.
@@ -322,6 +217,7 @@ impl Shard {
 
     fn flush_now(&mut self) {
         self.flush_at = None;
+        self.renew_attention();
         self.store.flush_all();
     }
 
@@ -378,10 +274,7 @@ impl Shard {
     /// Carries out an order.
     pub fn carry_out(&mut self, order: Order, now: Now) -> Outcome {
         match order {
-            Order::FlushAll(delay) => {
-                self.count_flush();
-                self.flush_all(delay, now);
-            }
+            Order::FlushAll(delay) => self.flush_all(delay, now),
             Order::StatsReset => self.reset_stats(),
             Order::Report(Subject::General) => return Outcome::Report(Box::new(Report::General(self.stats()))),
         }
@@ -392,7 +285,7 @@ impl Shard {
     pub fn stats(&self) -> ShardStats {
         let store = self.store.stats();
         ShardStats {
-            counters: self.counters,
+            counters: self.counters.with_hits(&self.store.commands()),
             traffic: self.traffic,
             curr_items: store.items,
             total_items: store.total_items,
@@ -411,11 +304,18 @@ impl Shard {
         }
     }
 
+    /// The counts of requests by slab class, the first being class 1.
+    pub fn class_commands(&self) -> &[ClassCommands] {
+        self.store.class_commands()
+    }
+
     /// Sets the counters to zero, as `stats reset` does.
     pub fn reset_stats(&mut self) {
         self.counters = Counters::default();
         self.traffic.reset();
         self.store.reset_stats();
+        self.store.reset_commands();
+        self.prefixes.reset();
     }
 }
 
@@ -429,6 +329,7 @@ impl Shard {
             evictions: true,
             huge_pages: false,
             first_cas: 1,
+            cas_step: 1,
         };
         Shard::new(config, hasher).expect("memory for a shard")
     }
@@ -444,7 +345,7 @@ fn set_mode(mode: StoreMode) -> SetMode {
     }
 }
 
-fn compared(cas: CasCheck) -> Option<u64> {
+pub(super) fn compared(cas: CasCheck) -> Option<u64> {
     match cas {
         CasCheck::Any => None,
         CasCheck::Equals(cas) => Some(cas),

@@ -6,9 +6,18 @@
 mod counters;
 mod execute;
 mod hasher;
+mod observe;
 mod order;
+mod prefixes;
+mod rare;
+mod watched;
 
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
+pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Observations, StoreStatus, Streams};
 pub use order::{Order, Outcome, Report, Subject};
+pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
+
+#[cfg(test)]
+mod tests;

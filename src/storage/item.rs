@@ -1,15 +1,20 @@
 //! The bytes of an item in its chunk. Pure layout: knows neither where the chunk is nor why it is there.
 //!
 //! ```text
-//!   0        8       16             (20)
-//!   | header | CAS   | flags (opt.) | key ... | value ...                       an inline item
-//!   | header | CAS   | flags (opt.) | key ... | pad to 8 | record (see large)   a LARGE item
-//!   | header | owner                | value ...                                 a tail piece of a LARGE value
-//!   | header |                                                                  a free chunk
+//!   0        8     16             (20)           (24)
+//!   | header | CAS | access (opt.) | flags (opt.) | key ... | value ...                      an inline item
+//!   | header | CAS | access        | flags (opt.) | key ... | pad to 8 | record (see large)  a LARGE item
+//!   | header | owner                              | value ...                      a tail piece of a LARGE value
+//!   | header |                                                                     a free chunk
 //!
-//!   header   63  62    61     60         59    58  57    56      55  54 53       52   51       36 35      28 27     0
-//!            WIN STALE binary COMPRESSED LARGE CAS flags fetched  freq. in small LIVE value length key length expiry
+//!   header   63  62    61     60         59    58  57    56      55  54 53       52   51     50        36 35      28 27    0
+//!            WIN STALE binary COMPRESSED LARGE CAS flags fetched  freq. in small LIVE access value length key length second
 //! ```
+//!
+//! The second in bits 0–27 is that of the last access where `access` is 0: the item does not expire. Where it is 1,
+//! bits 0–27 are the deadline (0 for none) and the last access has four bytes of its own. So an item that never
+//! expires pays nothing for knowing when it was read last, and one that is given a deadline may have to move. A LARGE
+//! item always has the four bytes.
 //!
 //! | LIVE | key length | LARGE | the chunk is |
 //! |---|---|---|---|
@@ -19,13 +24,14 @@
 //! | 0 | 0 | 1 | reserved: taken, not yet written |
 //! | 0 | 0 | 0 | free; bits 0–15 link to the page's next free chunk |
 //!
-//! Bits 53 and 60–62 are kept for S3-FIFO, compression, binary keys and meta's stale mark.
+//! Bits 53 and 60 are kept for S3-FIFO and compression.
 
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Seconds};
 
 /// Bytes of the header word.
 pub(super) const HEADER_BYTES: usize = 8;
 const CAS_BYTES: usize = 8;
+const ACCESS_BYTES: usize = 4;
 const FLAGS_BYTES: usize = 4;
 
 /// Longest key in bytes.
@@ -35,7 +41,8 @@ pub const KEY_LEN_MAX: usize = 250;
 pub const INLINE_VALUE_MAX: usize = 16 << 10;
 
 /// The largest chunk that an inline item needs.
-pub(super) const INLINE_ITEM_BYTES_MAX: usize = HEADER_BYTES + CAS_BYTES + FLAGS_BYTES + KEY_LEN_MAX + INLINE_VALUE_MAX;
+pub(super) const INLINE_ITEM_BYTES_MAX: usize =
+    HEADER_BYTES + CAS_BYTES + ACCESS_BYTES + FLAGS_BYTES + KEY_LEN_MAX + INLINE_VALUE_MAX;
 
 /// Bytes of a tail piece in front of the value.
 pub(super) const TAIL_HEADER_BYTES: usize = 16;
@@ -43,12 +50,17 @@ pub(super) const TAIL_HEADER_BYTES: usize = 16;
 /// Times an item can be passed over by the eviction hand.
 pub(super) const FREQUENCY_MAX: u64 = 3;
 
-const EXPIRY_BITS: u32 = 28;
-const EXPIRY_MASK: u64 = (1 << EXPIRY_BITS) - 1;
+/// A last access younger than this is not noted again, so that reads seldom write (memcached's
+/// `ITEM_UPDATE_INTERVAL`).
+pub(super) const ACCESS_INTERVAL_SECONDS: u32 = 60;
+
+const SECOND_BITS: u32 = 28;
+const SECOND_MASK: u64 = (1 << SECOND_BITS) - 1;
 const KEY_LEN_SHIFT: u32 = 28;
 const KEY_LEN_MASK: u64 = 0xff;
 const VALUE_LEN_SHIFT: u32 = 36;
-const VALUE_LEN_MASK: u64 = 0xffff;
+const VALUE_LEN_MASK: u64 = 0x7fff;
+const HAS_ACCESS: u64 = 1 << 51;
 const LIVE: u64 = 1 << 52;
 const FREQUENCY_SHIFT: u32 = 54;
 const FREQUENCY_MASK: u64 = FREQUENCY_MAX << FREQUENCY_SHIFT;
@@ -56,12 +68,15 @@ const FETCHED: u64 = 1 << 56;
 const HAS_FLAGS: u64 = 1 << 57;
 const HAS_CAS: u64 = 1 << 58;
 const LARGE: u64 = 1 << 59;
+const BINARY_KEY: u64 = 1 << 61;
+const STALE: u64 = 1 << 62;
 const WIN: u64 = 1 << 63;
 const NEXT_FREE_MASK: u64 = 0xffff;
 
-const _: () = assert!(EXPIRY_BITS == KEY_LEN_SHIFT && Deadline::MAX.raw() as u64 == EXPIRY_MASK);
+const _: () = assert!(SECOND_BITS == KEY_LEN_SHIFT && Deadline::MAX.raw() as u64 == SECOND_MASK);
 const _: () = assert!(KEY_LEN_MAX as u64 <= KEY_LEN_MASK && KEY_LEN_MASK << KEY_LEN_SHIFT < 1 << VALUE_LEN_SHIFT);
-const _: () = assert!(INLINE_VALUE_MAX as u64 <= VALUE_LEN_MASK && VALUE_LEN_MASK << VALUE_LEN_SHIFT < LIVE);
+const _: () = assert!(INLINE_VALUE_MAX as u64 <= VALUE_LEN_MASK && VALUE_LEN_MASK << VALUE_LEN_SHIFT < HAS_ACCESS);
+const _: () = assert!(HAS_ACCESS << 1 == LIVE);
 const _: () = assert!(FREQUENCY_MASK == 0b11 << 54 && FREQUENCY_MASK < FETCHED);
 
 /// The header word.
@@ -74,18 +89,27 @@ impl Header {
     /// A tail piece.
     pub(super) const TAIL: Header = Header(LIVE | LARGE);
 
-    /// Of a live item that was never read. A LARGE one has no value length here.
+    /// Of a live inline item, written `now` and never read.
     #[inline(always)]
-    pub(super) fn item(deadline: Deadline, key_len: usize, value_len: usize, has_flags: bool) -> Self {
+    pub(super) fn item(deadline: Deadline, now: Seconds, key_len: usize, value_len: usize, has_flags: bool) -> Self {
         debug_assert!(key_len <= KEY_LEN_MAX && value_len <= INLINE_VALUE_MAX);
+        let second = match deadline {
+            Deadline::NEVER => access_second(now),
+            _ => u64::from(deadline.raw()) & SECOND_MASK | HAS_ACCESS,
+        };
         Header(
-            u64::from(deadline.raw()) & EXPIRY_MASK
+            second
                 | (key_len as u64) << KEY_LEN_SHIFT
                 | (value_len as u64) << VALUE_LEN_SHIFT
                 | LIVE
                 | HAS_CAS
                 | if has_flags { HAS_FLAGS } else { 0 },
         )
+    }
+
+    /// Of a live LARGE item that was never read.
+    pub(super) fn large_item(deadline: Deadline, key_len: usize, has_flags: bool) -> Self {
+        Header(Header::item(Deadline::PAST, Seconds(0), key_len, 0, has_flags).0 | LARGE).with_deadline(deadline)
     }
 
     /// Of a free chunk that links to the next one.
@@ -107,11 +131,25 @@ impl Header {
 
     #[inline(always)]
     pub(super) const fn deadline(self) -> Deadline {
-        Deadline::from_raw((self.0 & EXPIRY_MASK) as u32)
+        if self.has_access() { Deadline::from_raw((self.0 & SECOND_MASK) as u32) } else { Deadline::NEVER }
     }
 
+    /// With another deadline, which an item without room for its last access cannot have.
     pub(super) fn with_deadline(self, deadline: Deadline) -> Self {
-        Header(self.0 & !EXPIRY_MASK | u64::from(deadline.raw()) & EXPIRY_MASK)
+        debug_assert!(self.has_access());
+        Header(self.0 & !SECOND_MASK | u64::from(deadline.raw()) & SECOND_MASK)
+    }
+
+    /// Whether the last access has bytes of its own, and bits 0–27 are the deadline.
+    #[inline(always)]
+    pub(super) const fn has_access(self) -> bool {
+        self.0 & HAS_ACCESS != 0
+    }
+
+    /// The same item with a deadline and room for its last access, so four bytes longer.
+    pub(super) fn widened(self, deadline: Deadline) -> Self {
+        debug_assert!(!self.has_access());
+        Header(self.0 | HAS_ACCESS).with_deadline(deadline)
     }
 
     #[inline(always)]
@@ -153,10 +191,6 @@ impl Header {
         self.0 & LARGE != 0
     }
 
-    pub(super) const fn with_large(self) -> Self {
-        Header(self.0 | LARGE)
-    }
-
     #[inline(always)]
     pub(super) const fn is_fetched(self) -> bool {
         self.0 & FETCHED != 0
@@ -170,6 +204,33 @@ impl Header {
 
     pub(super) const fn won(self) -> Self {
         Header(self.0 | WIN)
+    }
+
+    /// Whether the item was invalidated (meta `I`) and not written since.
+    #[inline(always)]
+    pub(super) const fn is_stale(self) -> bool {
+        self.0 & STALE != 0
+    }
+
+    /// Stale, and to be won anew.
+    pub(super) const fn stale(self) -> Self {
+        Header(self.0 & !WIN | STALE)
+    }
+
+    /// Whether the key was sent in base64 (meta `b`).
+    #[inline(always)]
+    pub(super) const fn has_binary_key(self) -> bool {
+        self.0 & BINARY_KEY != 0
+    }
+
+    #[inline(always)]
+    pub(super) const fn with_marks(self, marks: Marks) -> Self {
+        Header(self.0 | marks.0)
+    }
+
+    /// The marks of an item that outlast what is stored over it.
+    pub(super) const fn lasting_marks(self) -> Marks {
+        Marks(self.0 & BINARY_KEY)
     }
 
     #[inline(always)]
@@ -203,8 +264,13 @@ impl Header {
     }
 
     #[inline(always)]
-    const fn flags_offset(self) -> usize {
+    const fn access_offset(self) -> usize {
         HEADER_BYTES + if self.has_cas() { CAS_BYTES } else { 0 }
+    }
+
+    #[inline(always)]
+    const fn flags_offset(self) -> usize {
+        self.access_offset() + if self.has_access() { ACCESS_BYTES } else { 0 }
     }
 
     #[inline(always)]
@@ -229,6 +295,38 @@ impl Header {
     }
 }
 
+/// What a new item is marked with from the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marks(u64);
+
+impl Marks {
+    /// A reader was told to fill it.
+    pub(super) const WON: Marks = Marks(WIN);
+
+    /// That of a key sent in base64, or none.
+    #[inline(always)]
+    pub(super) const fn binary_key(is_binary: bool) -> Self {
+        Marks(if is_binary { BINARY_KEY } else { 0 })
+    }
+
+    /// With those of `other`, too.
+    #[inline(always)]
+    pub(super) const fn and(self, other: Marks) -> Self {
+        Marks(self.0 | other.0)
+    }
+
+    /// Stale, and won if the item before was.
+    pub(super) const fn and_stale_after(self, old: Header) -> Self {
+        Marks(self.0 | STALE | old.0 & WIN)
+    }
+}
+
+/// As much of a second as fits.
+#[inline(always)]
+fn access_second(now: Seconds) -> u64 {
+    u64::from(now.0).min(SECOND_MASK)
+}
+
 #[inline(always)]
 pub(super) fn cas(header: Header, chunk: &[u8]) -> u64 {
     if !header.has_cas() {
@@ -244,6 +342,48 @@ pub(super) fn set_cas(header: Header, chunk: &mut [u8], cas: u64) {
     if header.has_cas() {
         chunk[HEADER_BYTES..HEADER_BYTES + CAS_BYTES].copy_from_slice(&cas.to_le_bytes());
     }
+}
+
+/// The second of the last access that was noted.
+#[inline(always)]
+pub(super) fn access(header: Header, chunk: &[u8]) -> Seconds {
+    if !header.has_access() {
+        return Seconds((header.0 & SECOND_MASK) as u32);
+    }
+    let mut word = [0; ACCESS_BYTES];
+    word.copy_from_slice(&chunk[header.access_offset()..header.flags_offset()]);
+    Seconds(u32::from_le_bytes(word))
+}
+
+/// Notes an access: in the returned header, or in the chunk where the item has room for it.
+#[inline(always)]
+pub(super) fn note_access(header: Header, chunk: &mut [u8], now: Seconds) -> Header {
+    let second = access_second(now);
+    if !header.has_access() {
+        return Header(header.0 & !SECOND_MASK | second);
+    }
+    chunk[header.access_offset()..header.flags_offset()].copy_from_slice(&(second as u32).to_le_bytes());
+    header
+}
+
+/// Marks an item as read. Writes nothing where nothing changes.
+#[inline(always)]
+pub(super) fn bump(header: Header, chunk: &mut [u8], now: Seconds) {
+    let mut bumped = header.read_once_more();
+    if now.0.saturating_sub(access(header, chunk).0) >= ACCESS_INTERVAL_SECONDS {
+        bumped = note_access(bumped, chunk, now);
+    }
+    if bumped != header {
+        bumped.write(chunk);
+    }
+}
+
+/// Makes room for the last access in a chunk that is large enough, and sets the deadline.
+pub(super) fn widen(header: Header, chunk: &mut [u8], deadline: Deadline) -> Header {
+    let (widened, accessed) = (header.widened(deadline), access(header, chunk));
+    chunk.copy_within(header.flags_offset()..header.item_len(), widened.flags_offset());
+    widened.write(chunk);
+    note_access(widened, chunk, accessed)
 }
 
 #[inline(always)]
@@ -266,10 +406,19 @@ pub(super) fn value(header: Header, chunk: &[u8]) -> &[u8] {
     &chunk[header.value_offset()..header.item_len()]
 }
 
+/// What is written behind an item's header and in front of its key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields {
+    pub(super) cas: u64,
+    pub(super) access: Seconds,
+    pub(super) flags: u32,
+}
+
 /// Writes an item. A LARGE one has an empty value here.
 #[inline(always)]
-pub(super) fn write(chunk: &mut [u8], header: Header, cas: u64, flags: u32, key: &[u8], value: &[u8]) {
-    header.write(chunk);
+pub(super) fn write(chunk: &mut [u8], header: Header, fields: Fields, key: &[u8], value: &[u8]) {
+    let Fields { cas, access, flags } = fields;
+    note_access(header, chunk, access).write(chunk);
     set_cas(header, chunk, cas);
     if header.has_flags() {
         chunk[header.flags_offset()..header.key_offset()].copy_from_slice(&flags.to_le_bytes());
@@ -292,31 +441,36 @@ pub(super) fn set_tail_owner(chunk: &mut [u8], owner: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Seconds;
+
+    const NOW: Seconds = Seconds(7);
 
     #[test]
     fn the_common_item_takes_sixty_four_bytes() {
-        assert_eq!(Header::item(Deadline::NEVER, 16, 32, false).item_len(), 64);
-        assert_eq!(Header::item(Deadline::NEVER, 16, 32, true).item_len(), 68);
+        assert_eq!(Header::item(Deadline::NEVER, NOW, 16, 32, false).item_len(), 64);
+        assert_eq!(Header::item(Deadline::NEVER, NOW, 16, 32, true).item_len(), 68);
+        assert_eq!(Header::item(Deadline::MAX, NOW, 16, 32, true).item_len(), 72);
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         for (flags_in, key_in, value_in) in [(0, &b"k"[..], &b""[..]), (7, &[b'x'; 250][..], &[1; 16 << 10][..])] {
-            let header = Header::item(Deadline::MAX, key_in.len(), value_in.len(), flags_in != 0);
-            let mut chunk = vec![0xff; INLINE_ITEM_BYTES_MAX];
-            write(&mut chunk, header, u64::MAX - 1, flags_in, key_in, value_in);
-            let header = Header::read(&chunk);
-            assert!(header.is_live_item() && !header.is_free() && !header.is_large());
-            assert_eq!((key(header, &chunk), value(header, &chunk)), (key_in, value_in));
-            assert_eq!((cas(header, &chunk), flags(header, &chunk)), (u64::MAX - 1, flags_in));
-            assert_eq!(header.deadline(), Deadline::MAX);
+            for deadline in [Deadline::NEVER, Deadline::MAX] {
+                let header = Header::item(deadline, NOW, key_in.len(), value_in.len(), flags_in != 0);
+                let mut chunk = vec![0xff; INLINE_ITEM_BYTES_MAX];
+                let fields = Fields { cas: u64::MAX - 1, access: Seconds(9), flags: flags_in };
+                write(&mut chunk, header, fields, key_in, value_in);
+                let header = Header::read(&chunk);
+                assert!(header.is_live_item() && !header.is_free() && !header.is_large());
+                assert_eq!((key(header, &chunk), value(header, &chunk)), (key_in, value_in));
+                assert_eq!((cas(header, &chunk), flags(header, &chunk)), (u64::MAX - 1, flags_in));
+                assert_eq!((header.deadline(), access(header, &chunk)), (deadline, Seconds(9)));
+            }
         }
     }
 
     #[test]
     fn frequency_saturates_and_touches_nothing_else() {
-        let fresh = Header::item(Deadline::from_raw(9), 3, 5, true);
+        let fresh = Header::item(Deadline::from_raw(9), NOW, 3, 5, true);
         let mut header = fresh;
         for _ in 0..9 {
             header = header.read_once_more();
@@ -329,13 +483,43 @@ mod tests {
     }
 
     #[test]
+    fn an_access_is_noted_once_a_minute() {
+        for deadline in [Deadline::NEVER, Deadline::MAX] {
+            let header = Header::item(deadline, NOW, 1, 1, true);
+            let mut chunk = vec![0; 64];
+            write(&mut chunk, header, Fields { cas: 1, access: NOW, flags: 2 }, b"k", b"v");
+            for (at, noted) in [(30, 7), (66, 7), (67, 67), (126, 67), (u32::MAX, SECOND_MASK as u32)] {
+                bump(Header::read(&chunk), &mut chunk, Seconds(at));
+                let header = Header::read(&chunk);
+                assert_eq!(access(header, &chunk), Seconds(noted), "at {at}");
+                assert_eq!((header.deadline(), flags(header, &chunk), key(header, &chunk)), (deadline, 2, &b"k"[..]));
+            }
+        }
+    }
+
+    #[test]
+    fn an_item_that_never_expired_is_widened_where_it_is() {
+        let header = Header::item(Deadline::NEVER, NOW, 1, 3, true).stale().with_marks(Marks::binary_key(true));
+        let mut chunk = vec![0; 64];
+        write(&mut chunk, header, Fields { cas: 5, access: NOW, flags: 2 }, b"k", b"abc");
+        let widened = widen(header, &mut chunk, Deadline::MAX);
+        assert_eq!(widened, Header::read(&chunk));
+        assert_eq!((widened.deadline(), access(widened, &chunk), cas(widened, &chunk)), (Deadline::MAX, NOW, 5));
+        assert_eq!((flags(widened, &chunk), key(widened, &chunk), value(widened, &chunk)), (2, &b"k"[..], &b"abc"[..]));
+        assert!(widened.is_stale() && widened.has_binary_key() && !widened.is_won());
+        assert_eq!(widened.item_len(), header.item_len() + ACCESS_BYTES);
+    }
+
+    #[test]
     fn the_kinds_of_chunk_exclude_each_other() {
-        let item = Header::item(Deadline::NEVER, 1, 0, false);
-        let kinds = [item, item.with_large(), Header::TAIL, item.with_large().detached(), Header::RESERVED];
+        let item = Header::item(Deadline::NEVER, NOW, 1, 0, false);
+        let large = Header::large_item(Deadline::NEVER, 1, false);
+        let kinds = [item, large, Header::TAIL, large.detached(), Header::RESERVED];
         for header in kinds.into_iter().chain([Header::free(0), Header::free(u16::MAX)]) {
             let is = [header.is_live_item(), header.is_tail(), header.is_detached(), header.is_free()];
             assert_eq!(is.into_iter().filter(|&b| b).count(), usize::from(header != Header::RESERVED), "{header:?}");
         }
         assert_eq!(Header::free(8191).next_free(), 8191);
+        assert_eq!((large.deadline(), large.has_access()), (Deadline::NEVER, true));
     }
 }

@@ -25,10 +25,10 @@ pub use self::{
     item::{INLINE_VALUE_MAX, KEY_LEN_MAX},
     large::VALUE_LEN_MAX,
     store::{
-        Arithmetic, CRAWL_PACE_ITEMS_MAX, ClassSet, ClassStats, CrawlStart, CrawlStats, DeleteOutcome, Found,
-        ITEM_OVERHEAD_BYTES, ItemValue, ItemView, LargeRef, LimitError, PINS_MAX, PREFETCH_GROUP, REMOVALS_BYTES_MAX,
-        Reason, Reassigned, Removal, SetArgs, SetMode, SetOutcome, SizeHistogram, Source, Store, StoreConfig,
-        StoreStats, Walk, WalkedItem,
+        Arithmetic, ArithmeticArgs, CRAWL_PACE_ITEMS_MAX, ClassCommands, ClassSet, ClassStats, CrawlStart, CrawlStats,
+        DeleteArgs, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES, ItemDetails, ItemValue, ItemView, LargeRef, LimitError,
+        Look, PINS_MAX, PREFETCH_GROUP, REMOVALS_BYTES_MAX, Reason, Reassigned, Removal, SetArgs, SetMode, SetOutcome,
+        SizeHistogram, Source, Store, StoreConfig, StoreStats, Walk, WalkedItem,
     },
 };
 

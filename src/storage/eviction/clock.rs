@@ -1,7 +1,7 @@
 //! 2-bit CLOCK over the chunks of one class. A LARGE item is judged at its record and at each of its tail pieces, so
 //! it ages faster than a small one: it also takes more.
 
-use super::{Terms, Victim, is_pinned, judge};
+use super::{Terms, is_pinned, judge};
 use crate::storage::{
     item,
     location::Location,
@@ -11,6 +11,9 @@ use crate::storage::{
 /// Chunks looked at in search of a victim. If all of them have been read lately, the least read of them leaves:
 /// a bound on the time of one eviction, met only when everything is hot.
 const SCAN_CHUNKS_MAX: usize = 512;
+
+/// Chunks looked at for the next candidate, for statistics.
+const CANDIDATE_CHUNKS_MAX: usize = 64;
 
 /// How far ahead of the hand the hash table's bucket of a likely victim is loaded.
 const LOOK_AHEAD_CHUNKS: u16 = 3;
@@ -27,7 +30,7 @@ pub(in crate::storage) struct Hand {
 
 impl Hand {
     /// The next item to leave, `None` if none of the chunks looked at may.
-    pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Victim> {
+    pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Location> {
         let mut least_read: Option<(u64, Location)> = None;
         for _ in 0..SCAN_CHUNKS_MAX {
             let item = self.advance(class, slab)?;
@@ -47,7 +50,19 @@ impl Hand {
             }
         }
         let (_, item) = least_read.filter(|_| !terms.expired_only)?;
-        Some(Victim { item, is_expired: false })
+        Some(item)
+    }
+
+    /// The first item from the hand on that has not been read since the hand was there, if it is near.
+    pub(super) fn candidate(&self, class: ClassId, slab: &Slab) -> Option<Location> {
+        let mut hand = *self;
+        for _ in 0..CANDIDATE_CHUNKS_MAX {
+            let item = hand.advance(class, slab)?;
+            if item != Location::NONE && slab.header(item).is_live_item() && slab.header(item).frequency() == 0 {
+                return Some(item);
+            }
+        }
+        None
     }
 
     /// An item that will be evicted soon, if nobody reads it before.

@@ -24,13 +24,6 @@ use super::{
 };
 use crate::clock::Seconds;
 
-/// An item that is to leave.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Victim {
-    pub(super) item: Location,
-    pub(super) is_expired: bool,
-}
-
 /// What a search for a victim has to respect.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
@@ -67,7 +60,7 @@ impl Eviction {
     }
 
     /// The next item of a class to leave.
-    pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Victim> {
+    pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Location> {
         self.hands[class.index()].victim(class, slab, terms)
     }
 
@@ -76,9 +69,14 @@ impl Eviction {
         self.hands[class.index()].upcoming(class, slab)
     }
 
+    /// The item of a class that is likely to leave next, if one is near the hand.
+    pub(super) fn candidate(&self, class: ClassId, slab: &Slab) -> Option<Location> {
+        self.hands[class.index()].candidate(class, slab)
+    }
+
     /// The next LARGE item with whole pages to leave. The hand goes round the pages and judges an item at its
     /// first page.
-    pub(super) fn large_victim(&mut self, slab: &mut Slab, terms: Terms) -> Option<Victim> {
+    pub(super) fn large_victim(&mut self, slab: &mut Slab, terms: Terms) -> Option<Location> {
         let total = slab.pages().len() as u32;
         // Each frequency is lowered to 0 after FREQUENCY_MAX rounds.
         for _ in 0..total as u64 * (item::FREQUENCY_MAX + 1) {
@@ -106,19 +104,19 @@ fn first_page(slab: &Slab, record: Location) -> PageId {
 }
 
 /// Whether an item leaves; if not, it loses one of its lives.
-fn judge(slab: &mut Slab, item: Location, terms: Terms) -> Option<Victim> {
+fn judge(slab: &mut Slab, item: Location, terms: Terms) -> Option<Location> {
     let header = slab.header(item);
     if !header.is_live_item() || item == terms.protected || is_pinned(slab, item) {
         return None;
     }
     if header.deadline().is_past(terms.now) {
-        return Some(Victim { item, is_expired: true });
+        return Some(item);
     }
     if terms.expired_only {
         return None;
     }
     match header.frequency() {
-        0 => Some(Victim { item, is_expired: false }),
+        0 => Some(item),
         frequency => {
             slab.set_header(item, header.with_frequency(frequency - 1));
             None

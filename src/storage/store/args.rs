@@ -17,6 +17,20 @@ pub struct StoreConfig {
     pub huge_pages: bool,
     /// The first CAS number to hand out; at least 1.
     pub first_cas: u64,
+    /// What is added to get the next one, at least 1: the number of stores that count side by side, so that no two
+    /// hand out the same.
+    pub cas_step: u64,
+}
+
+/// CAS numbers that a store may hand out per millisecond before they meet those of a later start.
+const CAS_BITS_PER_MS: u32 = 22;
+
+impl StoreConfig {
+    /// The first CAS number of one of several stores, in a process that was started at this unix time, such that the
+    /// numbers of an earlier process do not come again: 4 million a millisecond were not handed out since its start.
+    pub const fn first_cas_of(started_unix_ms: u64, store: usize) -> u64 {
+        (started_unix_ms << CAS_BITS_PER_MS) + store as u64
+    }
 }
 
 /// A write.
@@ -34,6 +48,29 @@ pub struct SetArgs<'a> {
     pub cas: Option<u64>,
     /// For append and prepend to a missing key: create the item with this deadline.
     pub autovivify: Option<Deadline>,
+    /// The item's CAS number; the store's next where absent.
+    pub new_cas: Option<u64>,
+    /// Where `cas` is below the item's, store all the same: as stale, with the item's deadline.
+    pub invalidate: bool,
+    /// Its key was sent in base64, which the item remembers.
+    pub binary_key: bool,
+}
+
+impl<'a> SetArgs<'a> {
+    /// A write without client flags, deadline or CAS number.
+    pub const fn new(mode: SetMode, value: Source<'a>) -> Self {
+        SetArgs {
+            mode,
+            flags: 0,
+            deadline: Deadline::NEVER,
+            value,
+            cas: None,
+            autovivify: None,
+            new_cas: None,
+            invalidate: false,
+            binary_key: false,
+        }
+    }
 }
 
 /// The condition and effect of a write.
@@ -78,15 +115,56 @@ pub enum SetOutcome {
     NotFound,
 }
 
+/// A removal, or what is done to an item instead.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeleteArgs {
+    /// Only if the item carries this CAS number.
+    pub cas: Option<u64>,
+    /// Keep the item, as stale and under another CAS number.
+    pub invalidate: bool,
+    /// Keep the item without value and client flags.
+    pub clear_value: bool,
+    /// The deadline of an item that is kept. Where absent its own, but none after `clear_value`.
+    pub deadline: Option<Deadline>,
+    /// The CAS number of an item that is kept. Where absent the store's next, or its own if only its value is cleared.
+    pub new_cas: Option<u64>,
+}
+
 /// The answer to a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeleteOutcome {
-    /// The item is gone.
+    /// The item is gone, or what was to be done to it is.
     Deleted,
     /// There was none.
     NotFound,
     /// It carries another CAS number.
     Exists,
+}
+
+/// An increment or decrement.
+#[derive(Clone, Copy, Debug)]
+pub struct ArithmeticArgs {
+    /// Add, wrapping at 2^64; else subtract, stopping at 0.
+    pub increment: bool,
+    /// By how much.
+    pub delta: u64,
+    /// Only if the item carries this CAS number; 0 compares nothing.
+    pub cas: Option<u64>,
+    /// The item's CAS number afterwards; the store's next where absent.
+    pub new_cas: Option<u64>,
+    /// The item's deadline afterwards; its own where absent. Not for an item that is created.
+    pub deadline: Option<Deadline>,
+    /// If there is no item: create one with this number and deadline.
+    pub initial: Option<(u64, Deadline)>,
+    /// Its key was sent in base64, which an item that is created remembers.
+    pub binary_key: bool,
+}
+
+impl ArithmeticArgs {
+    /// To an item that exists, and nothing else of it changes.
+    pub const fn by(increment: bool, delta: u64) -> Self {
+        ArithmeticArgs { increment, delta, cas: None, new_cas: None, deadline: None, initial: None, binary_key: false }
+    }
 }
 
 /// The answer to an increment or decrement.
@@ -98,9 +176,19 @@ pub enum Arithmetic {
         value: u64,
         /// The item's new CAS number.
         cas: u64,
+        /// When it expires.
+        deadline: Deadline,
+        /// When it was to expire before.
+        deadline_before: Deadline,
+        /// Whether it was created.
+        created: bool,
+        /// Whether its key was sent in base64.
+        binary_key: bool,
     },
     /// There is no item.
     NotFound,
+    /// It carries another CAS number.
+    Exists,
     /// The item's value is not a decimal number below 2^64.
     NonNumeric,
     /// No room for a longer number.

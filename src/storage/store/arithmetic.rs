@@ -2,12 +2,15 @@
 //! shorter result is padded with spaces to the length that was there.
 
 use super::{
-    Arithmetic, Store,
+    Arithmetic, ArithmeticArgs, Store,
     write::{NewItem, Old},
 };
 use crate::{
-    clock::Seconds,
-    storage::{item, location::Location},
+    clock::{Deadline, Seconds},
+    storage::{
+        item::{self, Marks},
+        location::Location,
+    },
 };
 
 /// The longest decimal number below 2^64.
@@ -17,22 +20,50 @@ const DIGITS_MAX: usize = 20;
 const LARGE_NUMBER_BYTES_MAX: usize = 64;
 
 impl Store {
-    /// Adds `delta` to (wrapping at 2^64), or takes it from (stopping at 0), the decimal number that is an
-    /// item's value. Flags and deadline stay, the CAS number changes.
-    pub fn arithmetic(&mut self, hash: u64, key: &[u8], delta: u64, increment: bool, now: Seconds) -> Arithmetic {
-        let Some((location, header)) = self.find_live(hash, key, now) else { return Arithmetic::NotFound };
+    /// Adds to (wrapping at 2^64), or takes from (stopping at 0), the decimal number that is an item's value.
+    /// Client flags stay, the CAS number changes.
+    pub fn arithmetic(&mut self, hash: u64, key: &[u8], args: ArithmeticArgs, now: Seconds) -> Arithmetic {
+        let Some((location, header)) = self.find_live(hash, key, now) else {
+            return self.store_initial(hash, key, args, now);
+        };
         let piece = self.value_piece(location, 0);
+        if piece.is_empty() {
+            return Arithmetic::NonNumeric;
+        }
+        if args.cas.is_some_and(|cas| cas != 0 && cas != item::cas(header, self.slab.chunk(location))) {
+            return Arithmetic::Exists;
+        }
         let len = if header.is_large() { piece.len().min(LARGE_NUMBER_BYTES_MAX) } else { piece.len() };
         let Some(number) = parse(&piece[..len]) else { return Arithmetic::NonNumeric };
-        let value = if increment { number.wrapping_add(delta) } else { number.saturating_sub(delta) };
+        let value = if args.increment { number.wrapping_add(args.delta) } else { number.saturating_sub(args.delta) };
+        let class = self.class_of_item(location, header);
+        let counts = &mut self.commands[class.index()];
+        *(if args.increment { &mut counts.incr_hits } else { &mut counts.decr_hits }) += 1;
+        let deadline = args.deadline.unwrap_or(header.deadline());
+        let Ok(location) = self.set_deadline(hash, location, deadline, now) else { return Arithmetic::OutOfMemory };
         let mut buffer = [b' '; DIGITS_MAX];
         let digits = format(value, &mut buffer);
-        let written = if header.is_large() {
-            self.overwrite_large_number(hash, key, location, digits, now)
-        } else {
-            self.overwrite_number(hash, key, location, digits, now)
+        let written = match header.is_large() {
+            true => self.overwrite_large_number(hash, key, location, digits, args.new_cas, now),
+            false => self.overwrite_number(hash, key, location, digits, args.new_cas, now),
         };
-        written.map_or(Arithmetic::OutOfMemory, |cas| Arithmetic::Number { value, cas })
+        let Some(cas) = written else { return Arithmetic::OutOfMemory };
+        let (deadline_before, binary_key) = (header.deadline(), header.has_binary_key());
+        Arithmetic::Number { value, cas, deadline, deadline_before, created: false, binary_key }
+    }
+
+    fn store_initial(&mut self, hash: u64, key: &[u8], args: ArithmeticArgs, now: Seconds) -> Arithmetic {
+        let Some((value, deadline)) = args.initial else { return Arithmetic::NotFound };
+        let mut buffer = [b' '; DIGITS_MAX];
+        let digits = format(value, &mut buffer);
+        if !self.fits(key.len(), digits.len() as u64) {
+            return Arithmetic::OutOfMemory;
+        }
+        let (new_cas, marks) = (args.new_cas, Marks::binary_key(args.binary_key));
+        let new = NewItem { hash, key, flags: 0, deadline, new_cas, marks };
+        let Ok(cas) = self.store_inline(new, Old::Absent, digits, now) else { return Arithmetic::OutOfMemory };
+        let (deadline_before, binary_key) = (Deadline::NEVER, args.binary_key);
+        Arithmetic::Number { value, cas, deadline, deadline_before, created: true, binary_key }
     }
 
     fn overwrite_number(
@@ -41,23 +72,32 @@ impl Store {
         key: &[u8],
         location: Location,
         digits: &[u8],
+        new_cas: Option<u64>,
         now: Seconds,
     ) -> Option<u64> {
         let header = self.slab.header(location);
         if digits.len() > header.value_len() {
-            let flags = item::flags(header, self.slab.chunk(location));
-            let new = NewItem { hash, key, flags, deadline: header.deadline() };
+            let new = self.successor_of(hash, key, location, new_cas);
             return self.store_inline(new, Old::KeepOnFailure(location), digits, now).ok();
         }
-        let cas = self.take_cas();
+        let cas = self.cas_for(new_cas);
         let chunk = self.slab.chunk_mut(location);
         item::set_cas(header, chunk, cas);
         let value = &mut chunk[header.value_offset()..header.item_len()];
         let (number, padding) = value.split_at_mut(digits.len());
         number.copy_from_slice(digits);
         padding.fill(b' ');
-        self.slab.set_header(location, header.with_frequency(header.frequency() + 1));
+        // A use of the item, not a fetch; it stays stale or won if it is.
+        item::note_access(header.with_frequency(header.frequency() + 1), chunk, now).write(chunk);
         Some(cas)
+    }
+
+    /// What stays of an item whose value is written anew elsewhere. As in memcached, being stale or won does not.
+    fn successor_of<'a>(&self, hash: u64, key: &'a [u8], location: Location, new_cas: Option<u64>) -> NewItem<'a> {
+        let chunk = self.slab.chunk(location);
+        let header = item::Header::read(chunk);
+        let (flags, deadline) = (item::flags(header, chunk), header.deadline());
+        NewItem { hash, key, flags, deadline, new_cas, marks: header.lasting_marks() }
     }
 
     /// A LARGE value that starts with a number: the number, and spaces for all the rest. Readers may hold the
@@ -69,12 +109,11 @@ impl Store {
         key: &[u8],
         location: Location,
         digits: &[u8],
+        new_cas: Option<u64>,
         now: Seconds,
     ) -> Option<u64> {
-        let header = self.slab.header(location);
-        let flags = item::flags(header, self.slab.chunk(location));
-        let len = self.value_len(location, header);
-        let new = NewItem { hash, key, flags, deadline: header.deadline() };
+        let len = self.value_len(location, self.slab.header(location));
+        let new = self.successor_of(hash, key, location, new_cas);
         self.protect(location);
         let filled = self.padded_upload(digits, len, now);
         self.unprotect(location);

@@ -58,7 +58,8 @@ impl Store {
     ) -> Result<SetOutcome, StoreError> {
         let header = self.slab.header(old);
         let flags = item::flags(header, self.slab.chunk(old));
-        let new = NewItem { flags, deadline: header.deadline(), ..*new };
+        let marks = new.marks.and(header.lasting_marks());
+        let new = NewItem { flags, deadline: header.deadline(), marks, ..*new };
         let halves = match mode {
             SetMode::Prepend => [addition, Half::Stored(old)],
             _ => [Half::Stored(old), addition],

@@ -20,6 +20,8 @@ pub(super) struct Events {
     pub(super) evictions: u64,
     pub(super) evicted_nonzero: u64,
     pub(super) evicted_unfetched: u64,
+    /// Of the last eviction.
+    pub(super) evicted_idle_seconds: u32,
     pub(super) expired_unfetched: u64,
     pub(super) reclaimed: u64,
     pub(super) crawler_reclaimed: u64,
@@ -104,7 +106,7 @@ impl Counters {
     }
 
     /// An item was removed without having been asked for.
-    pub(super) fn removed(&mut self, class: ClassId, header: Header, reason: Reason) {
+    pub(super) fn removed(&mut self, class: ClassId, header: Header, reason: Reason, idle_seconds: u32) {
         let unfetched = u64::from(!header.is_fetched());
         let expires = u64::from(header.deadline() != crate::clock::Deadline::NEVER);
         let events = self.events(class);
@@ -113,6 +115,7 @@ impl Counters {
                 events.evictions += 1;
                 events.evicted_nonzero += expires;
                 events.evicted_unfetched += unfetched;
+                events.evicted_idle_seconds = idle_seconds;
             }
             Reason::Reclaimed => {
                 events.reclaimed += 1;

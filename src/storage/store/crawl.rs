@@ -292,7 +292,7 @@ impl Store {
     fn crawl_item(&mut self, location: Location, pass: &mut Pass, now: Seconds) {
         let deadline = self.slab.header(location).deadline();
         if deadline.is_past(now) {
-            pass.reclaimed += u64::from(self.remove(location, Reason::Crawled));
+            pass.reclaimed += u64::from(self.remove(location, Reason::Crawled, now));
         } else if deadline != Deadline::NEVER {
             note(&mut pass.earliest, deadline.raw());
         }

@@ -1,18 +1,59 @@
 //! Reading in two steps, for a caller that must act on what it found before it borrows the value: a LARGE one is
 //! pinned in between.
 
-use super::{ItemView, LargeRef, Store};
+use super::{
+    ItemView, LargeRef, Store,
+    write::{ITEM_OVERHEAD_BYTES, NewItem, Old},
+};
 use crate::{
     clock::{Deadline, Seconds},
-    storage::{item::Header, location::Location},
+    storage::{
+        INLINE_VALUE_MAX, KEY_LEN_MAX, StoreError,
+        item::{self, Header, Marks},
+        location::Location,
+    },
 };
 
-/// A live item that was found. Means what it says until the store is changed, pinning excepted.
+/// A live item that was found. Means what it says until the store is changed, pinning and marking excepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
-    location: Location,
-    /// As it was before it was marked as read.
-    header: Header,
+    pub(super) location: Location,
+    /// As it was before it was marked as read, but with the deadline it has now.
+    pub(super) header: Header,
+    /// When it was accessed before.
+    accessed: Seconds,
+    deadline_before: Deadline,
+}
+
+impl Found {
+    /// The deadline that the item had before it was touched.
+    pub const fn deadline_before(&self) -> Deadline {
+        self.deadline_before
+    }
+}
+
+/// What a look for a key shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// There is no item.
+    Absent,
+    /// There is one that has expired.
+    Expired,
+    /// There is one.
+    Present(ItemDetails),
+}
+
+/// What a store says of an item, beside its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ItemDetails {
+    /// When it expires.
+    pub deadline: Deadline,
+    /// Its slab class, from 1.
+    pub class: u16,
+    /// Length of the value in bytes.
+    pub value_len: u64,
+    /// Key, value, client flags and [`ITEM_OVERHEAD_BYTES`]: what memcached says that an item takes.
+    pub size_bytes: u64,
 }
 
 impl Store {
@@ -20,26 +61,71 @@ impl Store {
     #[inline]
     pub fn find_to_read(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
         let (location, header) = self.find_live(hash, key, now)?;
-        let bumped = header.read_once_more();
-        if bumped != header {
-            self.slab.set_header(location, bumped);
-        }
-        Some(Found { location, header })
+        let found = self.found(location, header);
+        item::bump(header, self.slab.chunk_mut(location), now);
+        Some(found)
     }
 
     /// Finds an item and leaves its eviction state and fetched mark alone.
     #[inline]
     pub fn find_to_peek(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
         let (location, header) = self.find_live(hash, key, now)?;
-        Some(Found { location, header })
+        Some(self.found(location, header))
     }
 
-    /// Finds an item, sets its deadline and marks it as read. Its CAS number stays.
-    pub fn find_to_touch(&mut self, hash: u64, key: &[u8], deadline: Deadline, now: Seconds) -> Option<Found> {
-        let (location, header) = self.find_live(hash, key, now)?;
-        self.slab.set_header(location, header.read_once_more().with_deadline(deadline));
-        self.slab.note_deadline(location, deadline.raw());
-        Some(Found { location, header: header.with_deadline(deadline) })
+    /// Finds an item and sets its deadline; its CAS number stays. [`Store::bump`] marks it as read.
+    ///
+    /// # Errors
+    /// `OutOfMemory` if it never expired so far, is to be moved to make room for a deadline, and there is none. It
+    /// then stays as it is.
+    pub fn find_to_touch(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        deadline: Deadline,
+        now: Seconds,
+    ) -> Result<Option<Found>, StoreError> {
+        let Some((location, header)) = self.find_live(hash, key, now) else { return Ok(None) };
+        let found = self.found(location, header);
+        let location = self.set_deadline(hash, location, deadline, now)?;
+        Ok(Some(Found { location, header: self.slab.header(location), ..found }))
+    }
+
+    /// Creates an empty item, won by its reader, in place of one that is there.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; `TooLarge` if the maximum item size is below that of an empty one.
+    pub fn vivify(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        deadline: Deadline,
+        new_cas: Option<u64>,
+        binary_key: bool,
+        now: Seconds,
+    ) -> Result<Found, StoreError> {
+        let marks = Marks::binary_key(binary_key).and(Marks::WON);
+        let new = NewItem { hash, key, flags: 0, deadline, new_cas, marks };
+        if !self.fits(key.len(), 0) {
+            return Err(StoreError::TooLarge);
+        }
+        let old = self.find(hash, key).map_or(Old::Absent, Old::DropFirst);
+        self.store_inline(new, old, b"", now)?;
+        let location = self.find(hash, key).ok_or(StoreError::OutOfMemory)?;
+        let found = self.found(location, self.slab.header(location));
+        Ok(Found { deadline_before: Deadline::NEVER, ..found })
+    }
+
+    #[inline(always)]
+    fn found(&self, location: Location, header: Header) -> Found {
+        let accessed = item::access(header, self.slab.chunk(location));
+        Found { location, header, accessed, deadline_before: header.deadline() }
+    }
+
+    /// Marks a found item as read.
+    pub fn bump(&mut self, found: Found, now: Seconds) {
+        let chunk = self.slab.chunk_mut(found.location);
+        item::bump(Header::read(chunk), chunk, now);
     }
 
     /// Marks an item as won by the reader that was told to fill it, until it is written.
@@ -50,12 +136,46 @@ impl Store {
     /// The value of a found item if it is LARGE.
     #[inline]
     pub fn found_large(&self, found: Found) -> Option<LargeRef> {
-        if found.header.is_large() { self.view(found.location, found.header).value.large() } else { None }
+        if found.header.is_large() { self.found_view(found).value.large() } else { None }
     }
 
     /// A found item.
     #[inline]
     pub fn found_view(&self, found: Found) -> ItemView<'_> {
-        self.view(found.location, found.header)
+        self.view(found.location, found.header, found.accessed)
+    }
+
+    /// What else there is to know of a found item.
+    pub fn found_details(&self, found: Found) -> ItemDetails {
+        self.details(found.location, found.header)
+    }
+
+    /// Looks for a key and leaves everything as it is, an expired item included.
+    pub fn look(&self, hash: u64, key: &[u8], now: Seconds) -> Look {
+        let Some(location) = self.find(hash, key) else { return Look::Absent };
+        match self.slab.header(location) {
+            header if header.deadline().is_past(now) => Look::Expired,
+            header => Look::Present(self.details(location, header)),
+        }
+    }
+
+    /// The slab class, from 1, that an item with an inline value of this length would have; 0 for a longer value.
+    pub fn class_for(&self, key_len: usize, value_len: usize, flags: u32, deadline: Deadline) -> u16 {
+        if key_len > KEY_LEN_MAX || value_len > INLINE_VALUE_MAX {
+            return 0;
+        }
+        let header = Header::item(deadline, Seconds(0), key_len, value_len, flags != 0);
+        self.class_of_len(header.item_len()).index() as u16 + 1
+    }
+
+    fn details(&self, location: Location, header: Header) -> ItemDetails {
+        let value_len = self.value_len(location, header);
+        let flags_bytes = if header.has_flags() { size_of::<u32>() } else { 0 };
+        ItemDetails {
+            deadline: header.deadline(),
+            class: self.class_of_item(location, header).index() as u16 + 1,
+            value_len,
+            size_bytes: value_len + (header.key_len() + flags_bytes + ITEM_OVERHEAD_BYTES) as u64,
+        }
     }
 }

@@ -138,7 +138,7 @@ impl Store {
                     self.evict_page(page, class, now);
                 }
                 PageUse::Large(record) if !is_pinned(&self.slab, record) => {
-                    self.evict(record, self.slab.header(record).deadline().is_past(now));
+                    self.evict(record, now);
                 }
                 _ => {}
             }

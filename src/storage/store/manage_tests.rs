@@ -51,10 +51,10 @@ fn a_crawl_frees_what_has_expired_and_nothing_else() {
 fn a_crawl_keeps_to_its_classes_and_refuses_others() {
     let mut store = store(16 << 20);
     for number in 0..1_000u32 {
-        put_expiring(&mut store, format!("{number:04}").as_bytes(), &[0; 44], NOW.0);
-        put_expiring(&mut store, format!("{number:04}b").as_bytes(), &[0; 379], NOW.0);
+        put_expiring(&mut store, format!("{number:04}").as_bytes(), &[0; 40], NOW.0);
+        put_expiring(&mut store, format!("{number:04}b").as_bytes(), &[0; 375], NOW.0);
     }
-    let (small, big) = (class_of(&store, 8 + 8 + 4 + 44), class_of(&store, 8 + 8 + 5 + 379));
+    let (small, big) = (class_of(&store, 8 + 8 + 4 + 4 + 40), class_of(&store, 8 + 8 + 4 + 5 + 375));
     let mut classes = ClassSet::default();
     assert_eq!(store.crawl_begin(classes, NOW), CrawlStart::BadClass, "no class");
     assert!(classes.insert(big) && !classes.insert(256));
@@ -371,13 +371,23 @@ fn a_classs_figures_are_those_of_its_items() {
     store.remove_any(store.hash(b"large"), b"large");
     assert_eq!((store.stats().large_items, store.class_stats().count()), (0, 1));
     for number in 0..400_000u32 {
-        put_expiring(&mut store, &number.to_be_bytes(), &[0; 42], NOW.0 + 9);
+        // As long as the others: a deadline takes four bytes.
+        put_expiring(&mut store, &number.to_be_bytes(), &[0; 38], NOW.0 + 9);
     }
     let stats = class(&store, small);
     let all = store.stats();
     assert_eq!((stats.evictions, stats.evicted_unfetched), (all.evictions, all.evictions));
     assert!(stats.evicted_nonzero + 1_000 >= stats.evictions && stats.evicted_nonzero <= stats.evictions);
     assert!(stats.direct_reclaims > 0 && stats.direct_reclaims == all.direct_reclaims);
+    assert_eq!((stats.candidate_accessed, stats.evicted_idle_seconds), (Some(NOW), 0));
+    let later = SetArgs { deadline: Deadline::from_raw(5_000), ..args(SetMode::Set, &[0; 38]) };
+    for number in 0..3_000u32 {
+        let key = (number + 1_000_000).to_be_bytes();
+        store.set(store.hash(&key), &key, later, Seconds(NOW.0 + 7)).unwrap();
+    }
+    let stats = class(&store, small);
+    assert!(stats.evictions > all.evictions || stats.reclaimed > 0);
+    assert_eq!(stats.evicted_idle_seconds, 7);
     store.reset_stats();
     let reset = class(&store, small);
     assert_eq!((reset.items, reset.evictions, reset.direct_reclaims), (stats.items, 0, 0));
@@ -430,6 +440,8 @@ fn removals_are_told_in_order_and_within_a_bound() {
             was_fetched: true,
             class: removal.class,
             size_bytes: 59 + 3 + 5 + 4,
+            value_len: 5,
+            accessed: NOW,
         };
         assert_eq!(removal, expected);
         told.push((removal.key.to_vec(), removal.reason));

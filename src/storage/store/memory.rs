@@ -6,7 +6,7 @@ use crate::{
     clock::Seconds,
     storage::{
         StoreError,
-        eviction::{LARGE_SHARE_DIVISOR, PoolId, Terms, Victim, donor},
+        eviction::{LARGE_SHARE_DIVISOR, PoolId, Terms, donor},
         item::{self, Header},
         location::{Location, PageId},
         slab::ClassId,
@@ -174,7 +174,7 @@ impl Store {
     }
 
     fn evict_in_class(&mut self, class: ClassId, terms: Terms) -> bool {
-        let Some(Victim { item, is_expired }) = self.eviction.victim(class, &mut self.slab, terms) else {
+        let Some(item) = self.eviction.victim(class, &mut self.slab, terms) else {
             return false;
         };
         // Where the index has a victim is random memory: have it loaded by the time the hand gets there.
@@ -182,14 +182,14 @@ impl Store {
             let chunk = self.slab.chunk(upcoming);
             self.table.prefetch_home((self.rehash)(&self.hasher, item::key(Header::read(chunk), chunk)));
         }
-        self.evict(item, is_expired)
+        self.evict(item, terms.now)
     }
 
     pub(super) fn evict_large(&mut self, terms: Terms) -> bool {
-        let Some(Victim { item, is_expired }) = self.eviction.large_victim(&mut self.slab, terms) else {
+        let Some(item) = self.eviction.large_victim(&mut self.slab, terms) else {
             return false;
         };
-        self.evict(item, is_expired)
+        self.evict(item, terms.now)
     }
 
     /// Frees a page of the richest pool, not counting those in `except` unless no other has one to give.
@@ -233,25 +233,26 @@ impl Store {
                 () if header.is_tail() => Location(item::tail_owner(self.slab.chunk(chunk))),
                 () => continue,
             };
-            self.evict(item, self.slab.header(item).deadline().is_past(now));
+            self.evict(item, now);
         }
         self.slab.page(page).class() != Some(class)
     }
 
     /// Removes an item to make room. False if it is not in the hash table.
-    pub(super) fn evict(&mut self, location: Location, is_expired: bool) -> bool {
-        self.remove(location, if is_expired { Reason::Reclaimed } else { Reason::Evicted })
+    pub(super) fn evict(&mut self, location: Location, now: Seconds) -> bool {
+        let is_expired = self.slab.header(location).deadline().is_past(now);
+        self.remove(location, if is_expired { Reason::Reclaimed } else { Reason::Evicted }, now)
     }
 
     /// Removes an item that nobody asked to remove. False if it is not in the hash table.
-    pub(super) fn remove(&mut self, location: Location, reason: Reason) -> bool {
+    pub(super) fn remove(&mut self, location: Location, reason: Reason, now: Seconds) -> bool {
         let chunk = self.slab.chunk(location);
         let header = Header::read(chunk);
         if !header.is_live_item() {
             return false;
         }
         let hash = (self.rehash)(&self.hasher, item::key(header, chunk));
-        let class = self.slab.class_at(location);
+        let (class, accessed) = (self.slab.class_at(location), item::access(header, chunk));
         if self.removals.is_on {
             self.note_removal(location, reason);
         }
@@ -259,7 +260,7 @@ impl Store {
             debug_assert!(false, "an item's key does not hash to where it is");
             return false;
         }
-        self.counters.removed(class, header, reason);
+        self.counters.removed(class, header, reason, now.0.saturating_sub(accessed.0));
         true
     }
 

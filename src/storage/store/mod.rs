@@ -1,17 +1,20 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
-//! This file has the type, reading and removing; `write` storing, `combine` append and prepend, `arithmetic`
-//! incr and decr, `memory` allocation and eviction, `uploads` and `pins` LARGE values, `flush`, `check`. For operators:
-//! `walk` lists, `crawl` frees what has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells
-//! who left, `counters`, `stats` and `sizes` count.
+//! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
+//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
+//! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
+//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
+//! `sizes` count.
 
 mod args;
 mod arithmetic;
 #[cfg(any(test, debug_assertions))]
 mod check;
 mod combine;
+mod commands;
 mod counters;
 mod crawl;
+mod delete;
 mod flush;
 mod found;
 mod limit;
@@ -21,15 +24,17 @@ mod reassign;
 mod removals;
 mod sizes;
 mod stats;
+mod touch;
 mod uploads;
 mod view;
 mod walk;
 mod write;
 
 pub use self::{
-    args::{Arithmetic, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    args::{Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
-    found::Found,
+    found::{Found, ItemDetails, Look},
     limit::LimitError,
     pins::PINS_MAX,
     reassign::Reassigned,
@@ -43,7 +48,7 @@ pub use self::{
 
 use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
 use super::{
-    error::StorageError,
+    error::{StorageError, StoreError},
     eviction::Eviction,
     hash_table::{Candidate, HashTable},
     item::{self, Header},
@@ -84,6 +89,8 @@ pub struct Store {
     /// The item whose successor is being allocated; eviction passes it over.
     protected: Location,
     counters: Counters,
+    /// By class.
+    commands: Vec<ClassCommands>,
     crawl: Crawl,
     removals: Removals,
     /// Whether a class may take pages from others when it has some of its own.
@@ -151,6 +158,7 @@ impl Store {
             config,
             protected: Location::NONE,
             counters: Counters::new(classes),
+            commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
             removals: Removals::default(),
             automove: true,
@@ -214,27 +222,20 @@ impl Store {
     }
 
     /// Sets an item's deadline, marks it as read and reads it. Its CAS number stays.
-    pub fn touch(&mut self, hash: u64, key: &[u8], deadline: Deadline, now: Seconds) -> Option<ItemView<'_>> {
-        let found = self.find_to_touch(hash, key, deadline, now)?;
+    ///
+    /// # Errors
+    /// As [`Store::find_to_touch`].
+    pub fn touch(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        deadline: Deadline,
+        now: Seconds,
+    ) -> Result<Option<ItemView<'_>>, StoreError> {
+        let Some(found) = self.find_to_touch(hash, key, deadline, now)? else { return Ok(None) };
+        self.bump(found, now);
         // The view has the new deadline and the old fetched mark.
-        Some(self.found_view(found))
-    }
-
-    /// Removes an item, if `compare_cas` is absent or its CAS number.
-    pub fn delete(&mut self, hash: u64, key: &[u8], compare_cas: Option<u64>, now: Seconds) -> DeleteOutcome {
-        let Some((location, header)) = self.find_live(hash, key, now) else { return DeleteOutcome::NotFound };
-        if compare_cas.is_some_and(|cas| cas != item::cas(header, self.slab.chunk(location))) {
-            return DeleteOutcome::Exists;
-        }
-        self.unlink(hash, location);
-        DeleteOutcome::Deleted
-    }
-
-    /// Removes an item if there is one: for a write that was refused before it came here.
-    pub fn remove_any(&mut self, hash: u64, key: &[u8]) {
-        if let Some(location) = self.find(hash, key) {
-            self.unlink(hash, location);
-        }
+        Ok(Some(self.found_view(found)))
     }
 
     #[inline(always)]
@@ -265,9 +266,14 @@ impl Store {
         self.unlink(hash, location);
     }
 
-    fn take_cas(&mut self) -> u64 {
+    /// The CAS number of what is written: the one that was asked for, or the next, which that does not move.
+    #[inline(always)]
+    fn cas_for(&mut self, asked: Option<u64>) -> u64 {
+        if let Some(cas) = asked {
+            return cas;
+        }
         let cas = self.next_cas;
-        self.next_cas += 1;
+        self.next_cas = cas.wrapping_add(self.config.cas_step);
         cas
     }
 }

@@ -1,7 +1,7 @@
 //! What leaves the store without having been asked to, for those who want to know: `watch evictions`, a replica.
 
 use super::{Store, WalkedItem};
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Seconds};
 
 /// Removals kept until they are taken, in bytes of keys and records. What comes beyond that is counted, not kept.
 pub const REMOVALS_BYTES_MAX: usize = 64 << 10;
@@ -32,6 +32,10 @@ pub struct Removal<'a> {
     pub class: u32,
     /// Its size in bytes as memcached counts it; see [`WalkedItem::size_bytes`].
     pub size_bytes: u64,
+    /// Bytes of its value.
+    pub value_len: u64,
+    /// When it was last accessed, noted once a minute.
+    pub accessed: Seconds,
 }
 
 /// A [`Removal`] whose key is in a common buffer.
@@ -43,6 +47,8 @@ struct Record {
     was_fetched: bool,
     class: u32,
     size_bytes: u64,
+    value_len: u64,
+    accessed: Seconds,
 }
 
 /// The removals that wait to be taken.
@@ -57,14 +63,23 @@ pub(super) struct Removals {
 
 impl Removals {
     fn note(&mut self, item: &WalkedItem<'_>, reason: Reason) {
-        let &WalkedItem { key, deadline, was_fetched, class, size_bytes, .. } = item;
+        let &WalkedItem { key, deadline, was_fetched, class, size_bytes, value_len, accessed, .. } = item;
         let kept_bytes = self.keys.len() + self.records.len() * size_of::<Record>();
         if kept_bytes + key.len() + size_of::<Record>() > REMOVALS_BYTES_MAX {
             self.dropped += 1;
             return;
         }
         self.keys.extend_from_slice(key);
-        self.records.push(Record { key_len: key.len(), reason, deadline, was_fetched, class, size_bytes });
+        self.records.push(Record {
+            key_len: key.len(),
+            reason,
+            deadline,
+            was_fetched,
+            class,
+            size_bytes,
+            value_len,
+            accessed,
+        });
     }
 }
 
@@ -79,10 +94,11 @@ impl Store {
     pub fn take_removals(&mut self, mut visit: impl FnMut(Removal<'_>)) -> u64 {
         let Removals { records, keys, dropped, .. } = &mut self.removals;
         let mut rest = keys.as_slice();
-        for &Record { key_len, reason, deadline, was_fetched, class, size_bytes } in records.iter() {
+        for &Record { key_len, reason, deadline, was_fetched, class, size_bytes, value_len, accessed } in records.iter()
+        {
             let (key, behind) = rest.split_at(key_len);
             rest = behind;
-            visit(Removal { key, reason, deadline, was_fetched, class, size_bytes });
+            visit(Removal { key, reason, deadline, was_fetched, class, size_bytes, value_len, accessed });
         }
         records.clear();
         keys.clear();

@@ -1,6 +1,10 @@
 //! How the store reports what it counts.
 
 use super::Store;
+use crate::{
+    clock::Seconds,
+    storage::{item, slab::ClassId},
+};
 
 /// A store's figures. Sizes in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +76,10 @@ pub struct ClassStats {
     pub evicted_nonzero: u64,
     /// Those among them that were never read.
     pub evicted_unfetched: u64,
+    /// Seconds since the last access of the item that was evicted last; 0 if none was.
+    pub evicted_idle_seconds: u32,
+    /// The last access of the item that is likely to be evicted next, if one is in sight.
+    pub candidate_accessed: Option<Seconds>,
     /// Items that expired and were removed, in whatever way, without having been read.
     pub expired_unfetched: u64,
     /// Expired items removed when room was needed.
@@ -87,9 +95,14 @@ pub struct ClassStats {
 }
 
 impl ClassStats {
-    /// Adds another store's figures of the same class.
+    /// Adds another store's figures of the same class; of last accesses the earlier, of idle times the longer.
     pub fn merge(&mut self, other: &ClassStats) {
         debug_assert_eq!(self.class, other.class);
+        self.evicted_idle_seconds = self.evicted_idle_seconds.max(other.evicted_idle_seconds);
+        self.candidate_accessed = match (self.candidate_accessed, other.candidate_accessed) {
+            (Some(left), Some(right)) => Some(left.min(right)),
+            (left, right) => left.or(right),
+        };
         macro_rules! add {
             ($($field:ident)+) => { $( self.$field += other.$field; )+ };
         }
@@ -166,6 +179,8 @@ impl Store {
                 evictions: events.evictions,
                 evicted_nonzero: events.evicted_nonzero,
                 evicted_unfetched: events.evicted_unfetched,
+                evicted_idle_seconds: events.evicted_idle_seconds,
+                candidate_accessed: self.candidate_accessed(class),
                 expired_unfetched: events.expired_unfetched,
                 reclaimed: events.reclaimed,
                 crawler_reclaimed: events.crawler_reclaimed,
@@ -175,6 +190,11 @@ impl Store {
             }
         });
         all.filter(ClassStats::has_anything)
+    }
+
+    fn candidate_accessed(&self, class: ClassId) -> Option<Seconds> {
+        let candidate = self.eviction.candidate(class, &self.slab)?;
+        Some(item::access(self.slab.header(candidate), self.slab.chunk(candidate)))
     }
 
     /// Number of slab classes; their numbers are 1 to this.

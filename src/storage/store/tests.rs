@@ -5,7 +5,14 @@ pub(super) const NOW: Seconds = Seconds(100);
 const HELD_BYTES: usize = 200_000;
 
 pub(super) fn config(memory_limit_bytes: usize) -> StoreConfig {
-    StoreConfig { memory_limit_bytes, item_size_max_bytes: 1 << 20, evictions: true, huge_pages: false, first_cas: 1 }
+    StoreConfig {
+        memory_limit_bytes,
+        item_size_max_bytes: 1 << 20,
+        evictions: true,
+        huge_pages: false,
+        first_cas: 1,
+        cas_step: 1,
+    }
 }
 
 pub(super) fn store(memory_limit_bytes: usize) -> Store {
@@ -13,12 +20,16 @@ pub(super) fn store(memory_limit_bytes: usize) -> Store {
 }
 
 pub(super) fn args(mode: SetMode, value: &[u8]) -> SetArgs<'_> {
-    SetArgs { mode, flags: 0, deadline: Deadline::NEVER, value: Source::Inline(value), cas: None, autovivify: None }
+    SetArgs::new(mode, Source::Inline(value))
 }
 
 pub(super) fn put(store: &mut Store, key: &[u8], value: &[u8]) -> Result<SetOutcome, StoreError> {
     let hash = store.hash(key);
     store.set(hash, key, args(SetMode::Set, value), NOW)
+}
+
+fn delete(store: &mut Store, key: &[u8], cas: Option<u64>) -> DeleteOutcome {
+    store.delete(store.hash(key), key, DeleteArgs { cas, ..DeleteArgs::default() }, NOW).unwrap()
 }
 
 fn large_of(store: &mut Store, key: &[u8]) -> LargeRef {
@@ -248,8 +259,7 @@ fn a_pinned_value_outlives_its_item() {
     let overwrite: Fate = |store| assert!(put(store, b"held", b"short").is_ok());
     let overwrite_large: Fate = |store| assert!(put(store, b"held", &[9; 50_000]).is_ok());
     let delete: Fate = |store| {
-        let hash = store.hash(b"held");
-        assert_eq!(store.delete(hash, b"held", None, NOW), DeleteOutcome::Deleted);
+        assert_eq!(self::delete(store, b"held", None), DeleteOutcome::Deleted);
     };
     let append: Fate = |store| {
         let hash = store.hash(b"held");
@@ -410,22 +420,40 @@ fn arithmetic_keeps_the_length_like_memcached() {
     let mut store = store(8 << 20);
     let hash = store.hash(b"n");
     put(&mut store, b"n", b"100").unwrap();
-    let Arithmetic::Number { value: 99, cas } = store.arithmetic(hash, b"n", 1, false, NOW) else { panic!() };
+    let Arithmetic::Number { value: 99, cas, .. } = store.arithmetic(hash, b"n", ArithmeticArgs::by(false, 1), NOW)
+    else {
+        panic!()
+    };
     assert_eq!(read(&mut store, b"n").as_deref(), Some(&b"99 "[..]));
     assert_eq!(store.get(hash, b"n", NOW).map(|item| item.cas), Some(cas));
-    assert!(matches!(store.arithmetic(hash, b"n", 901, true, NOW), Arithmetic::Number { value: 1000, .. }));
+    assert!(matches!(
+        store.arithmetic(hash, b"n", ArithmeticArgs::by(true, 901), NOW),
+        Arithmetic::Number { value: 1000, .. }
+    ));
     assert_eq!(read(&mut store, b"n").as_deref(), Some(&b"1000"[..]));
-    assert!(matches!(store.arithmetic(hash, b"n", 5000, false, NOW), Arithmetic::Number { value: 0, .. }));
+    assert!(matches!(
+        store.arithmetic(hash, b"n", ArithmeticArgs::by(false, 5000), NOW),
+        Arithmetic::Number { value: 0, .. }
+    ));
     assert_eq!(read(&mut store, b"n").as_deref(), Some(&b"0   "[..]));
-    assert!(matches!(store.arithmetic(hash, b"n", u64::MAX, true, NOW), Arithmetic::Number { value: u64::MAX, .. }));
-    assert!(matches!(store.arithmetic(hash, b"n", 2, true, NOW), Arithmetic::Number { value: 1, .. }));
+    assert!(matches!(
+        store.arithmetic(hash, b"n", ArithmeticArgs::by(true, u64::MAX), NOW),
+        Arithmetic::Number { value: u64::MAX, .. }
+    ));
+    assert!(matches!(
+        store.arithmetic(hash, b"n", ArithmeticArgs::by(true, 2), NOW),
+        Arithmetic::Number { value: 1, .. }
+    ));
     put(&mut store, b"n", b"1x").unwrap();
-    assert_eq!(store.arithmetic(hash, b"n", 1, true, NOW), Arithmetic::NonNumeric);
-    assert_eq!(store.arithmetic(store.hash(b"m"), b"m", 1, true, NOW), Arithmetic::NotFound);
+    assert_eq!(store.arithmetic(hash, b"n", ArithmeticArgs::by(true, 1), NOW), Arithmetic::NonNumeric);
+    assert_eq!(store.arithmetic(store.hash(b"m"), b"m", ArithmeticArgs::by(true, 1), NOW), Arithmetic::NotFound);
     let mut large = vec![b' '; 100_000];
     large[3] = b'9';
     put(&mut store, b"n", &large).unwrap();
-    assert!(matches!(store.arithmetic(hash, b"n", 1, true, NOW), Arithmetic::Number { value: 10, .. }));
+    assert!(matches!(
+        store.arithmetic(hash, b"n", ArithmeticArgs::by(true, 1), NOW),
+        Arithmetic::Number { value: 10, .. }
+    ));
     let value = read(&mut store, b"n").unwrap();
     assert!(value.len() == 100_000 && value.starts_with(b"10 ") && value[2..].iter().all(|&byte| byte == b' '));
     store.check_invariants();
@@ -443,24 +471,24 @@ fn conditions_answer_like_memcached() {
     assert_eq!(store.set(hash, b"k", with_cas(SetMode::Replace, 1), NOW), Ok(SetOutcome::NotFound));
     assert_eq!(store.set(hash, b"k", with_cas(SetMode::Prepend, 1), NOW), Ok(SetOutcome::NotStored));
     assert!(matches!(store.set(hash, b"k", with_cas(SetMode::Add, 1), NOW), Ok(SetOutcome::Stored { .. })));
-    assert_eq!(store.delete(hash, b"k", None, NOW), DeleteOutcome::Deleted);
+    assert_eq!(delete(&mut store, b"k", None), DeleteOutcome::Deleted);
     let vivify = SetArgs { autovivify: Some(Deadline::from_raw(500)), ..args(SetMode::Append, b"v") };
     let Ok(SetOutcome::Stored { cas, .. }) = store.set(hash, b"k", vivify, NOW) else { panic!() };
     assert_eq!(store.peek(hash, b"k", NOW).unwrap().deadline.raw(), 500);
     assert_eq!(store.set(hash, b"k", args(SetMode::Add, b"v"), NOW), Ok(SetOutcome::NotStored));
     assert_eq!(store.set(hash, b"k", with_cas(SetMode::Set, cas + 1), NOW), Ok(SetOutcome::Exists));
     assert_eq!(store.set(hash, b"k", with_cas(SetMode::Append, cas + 1), NOW), Ok(SetOutcome::Exists));
-    assert_eq!(store.delete(hash, b"k", Some(cas + 1), NOW), DeleteOutcome::Exists);
+    assert_eq!(delete(&mut store, b"k", Some(cas + 1)), DeleteOutcome::Exists);
     assert!(!store.peek(hash, b"k", NOW).unwrap().was_fetched);
     assert!(!store.get(hash, b"k", NOW).unwrap().was_fetched);
     assert!(store.get(hash, b"k", NOW).unwrap().was_fetched);
-    let touched = store.touch(hash, b"k", Deadline::from_raw(200), NOW).unwrap();
+    let touched = store.touch(hash, b"k", Deadline::from_raw(200), NOW).unwrap().unwrap();
     assert_eq!((touched.cas, touched.deadline.raw()), (cas, 200));
     assert!(matches!(store.set(hash, b"k", with_cas(SetMode::Set, cas), NOW), Ok(SetOutcome::Stored { .. })));
-    assert!(store.touch(hash, b"k", Deadline::from_raw(200), NOW).is_some());
+    assert!(store.touch(hash, b"k", Deadline::from_raw(200), NOW).unwrap().is_some());
     assert!(store.get(hash, b"k", Seconds(199)).is_some());
     assert!(store.get(hash, b"k", Seconds(200)).is_none());
-    assert_eq!(store.delete(hash, b"k", None, NOW), DeleteOutcome::NotFound);
+    assert_eq!(delete(&mut store, b"k", None), DeleteOutcome::NotFound);
     assert_eq!(store.stats().items, 0);
 }
 

@@ -8,8 +8,8 @@ use crate::{
     clock::Seconds,
     storage::{
         INLINE_VALUE_MAX, StoreError, VALUE_LEN_MAX,
-        item::{self, Header, TAIL_HEADER_BYTES},
-        large::{DIRECT_PAGES_MAX, Piece, Upload, record_len, write_numbers},
+        item::{self, Fields, Header, TAIL_HEADER_BYTES},
+        large::{DIRECT_PAGES_MAX, Piece, Shape, Upload, record_len, write_numbers},
         location::{Location, PageId},
     },
 };
@@ -203,19 +203,28 @@ impl Store {
         if upload.len() <= INLINE_VALUE_MAX as u64 {
             return self.set_short_upload(hash, key, args, upload, now);
         }
-        let new = NewItem { hash, key, flags: args.flags, deadline: args.deadline };
-        match self.admit(&new, &args, now) {
+        let new = NewItem::of(hash, key, &args);
+        let admission = self.admit(&new, &args, now);
+        self.count_large_set(&new, upload.shape);
+        match admission {
             Admission::Refused(outcome) => {
                 self.discard(&mut upload);
                 Ok(outcome)
             }
-            Admission::Store(old, deadline) => {
+            Admission::Store(old, deadline, marks) => {
                 let value_len = upload.len();
-                let cas = self.store_large(NewItem { deadline, ..new }, old, upload, now)?;
+                let cas = self.store_large(NewItem { deadline, marks, ..new }, old, upload, now)?;
                 Ok(SetOutcome::Stored { cas, value_len })
             }
             Admission::Combine(old) => self.combine_upload(&new, old, args.mode, upload, now),
         }
+    }
+
+    /// Counts a write of a LARGE value: in the class of its record.
+    fn count_large_set(&mut self, new: &NewItem<'_>, shape: Shape) {
+        let header = Header::large_item(new.deadline, new.key.len(), new.flags != 0);
+        let class = self.class_of_len(header.record_offset() + record_len(shape));
+        self.commands[class.index()].cmd_set += 1;
     }
 
     /// An upload need not have been LARGE.
@@ -248,7 +257,7 @@ impl Store {
         mut upload: Upload,
         now: Seconds,
     ) -> Result<u64, StoreError> {
-        let header = Header::item(new.deadline, new.key.len(), 0, new.flags != 0).with_large();
+        let header = Header::large_item(new.deadline, new.key.len(), new.flags != 0).with_marks(new.marks);
         let allocated = self.allocate_record(&new, header, old, &upload, now);
         let (location, list_page) = match allocated {
             Ok(allocated) => allocated,
@@ -257,8 +266,9 @@ impl Store {
                 return Err(error);
             }
         };
-        let cas = self.take_cas();
-        item::write(self.slab.chunk_mut(location), header, cas, new.flags, new.key, &[]);
+        let cas = self.cas_for(new.new_cas);
+        let fields = Fields { cas, access: now, flags: new.flags };
+        item::write(self.slab.chunk_mut(location), header, fields, new.key, &[]);
         self.slab.note_deadline(location, new.deadline.raw());
         self.record_mut(location).write(upload.shape, &upload.tails, list_page);
         if list_page == PageId::NONE {
@@ -276,7 +286,7 @@ impl Store {
         }
         self.counters.total_items += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
-        self.link_successor(new.hash, old, location)?;
+        self.link_successor(new.hash, old, location, now)?;
         Ok(cas)
     }
 

@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::{
-    clock::Deadline,
+    clock::{Deadline, Seconds},
     storage::{
         item::{self, Header},
         large::Record,
@@ -21,8 +21,14 @@ pub struct ItemView<'a> {
     pub deadline: Deadline,
     /// Whether it had been read before.
     pub was_fetched: bool,
+    /// When it was accessed before, noted once a minute.
+    pub accessed: Seconds,
     /// Whether a reader was told to fill it ([`Store::mark_won`]), and it was not written since.
     pub is_won: bool,
+    /// Whether it was invalidated and not written since.
+    pub is_stale: bool,
+    /// Whether its key was sent in base64.
+    pub binary_key: bool,
     /// The value.
     pub value: ItemValue<'a>,
 }
@@ -76,7 +82,7 @@ impl ItemValue<'_> {
 
 impl Store {
     #[inline(always)]
-    pub(super) fn view(&self, location: Location, header: Header) -> ItemView<'_> {
+    pub(super) fn view(&self, location: Location, header: Header, accessed: Seconds) -> ItemView<'_> {
         let chunk = self.slab.chunk(location);
         let cas = item::cas(header, chunk);
         let value = if header.is_large() {
@@ -84,8 +90,17 @@ impl Store {
         } else {
             ItemValue::Inline(item::value(header, chunk))
         };
-        let (flags, was_fetched) = (item::flags(header, chunk), header.is_fetched());
-        ItemView { flags, cas, deadline: header.deadline(), was_fetched, is_won: header.is_won(), value }
+        ItemView {
+            flags: item::flags(header, chunk),
+            cas,
+            deadline: header.deadline(),
+            was_fetched: header.is_fetched(),
+            accessed,
+            is_won: header.is_won(),
+            is_stale: header.is_stale(),
+            binary_key: header.has_binary_key(),
+            value,
+        }
     }
 
     /// The record of a LARGE item.

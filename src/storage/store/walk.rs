@@ -7,7 +7,7 @@ use crate::{
         hash_table::{Cursor, PIECE_ITEMS_MAX},
         item::{self, Header},
         location::Location,
-        slab::{ClassId, Slab},
+        slab::Slab,
     },
 };
 
@@ -31,6 +31,10 @@ pub struct WalkedItem<'a> {
     pub deadline: Deadline,
     /// Whether it has been read.
     pub was_fetched: bool,
+    /// When it was last accessed, noted once a minute.
+    pub accessed: Seconds,
+    /// Whether its key was sent in base64 when it was stored.
+    pub binary_key: bool,
     /// The number of its slab class, from 1; of a LARGE one the class of its record.
     pub class: u32,
     /// Bytes of the value.
@@ -112,17 +116,12 @@ impl Store {
             cas: item::cas(header, chunk),
             deadline: header.deadline(),
             was_fetched: header.is_fetched(),
+            accessed: item::access(header, chunk),
+            binary_key: header.has_binary_key(),
             class: self.class_of_item(location, header).number(),
             value_len,
             size_bytes: item_size(key.len(), value_len, flags),
         }
-    }
-
-    #[inline(always)]
-    pub(super) fn class_of_item(&self, location: Location, header: Header) -> ClassId {
-        // An inline item always lies in the class of its length: no need to look at the page's metadata.
-        let by_length = self.slab.classes.class_of(header.item_len()).filter(|_| !header.is_large());
-        by_length.unwrap_or_else(|| self.slab.class_at(location))
     }
 }
 

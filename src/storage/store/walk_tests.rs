@@ -67,7 +67,7 @@ fn what_stays_is_shown_once_while_others_go() {
     let mut gone = HashSet::new();
     let seen = walked_while(&mut store, 10, |store, call| {
         for key in going.iter().skip(call * 5).take(5) {
-            store.delete(store.hash(key), key, None, NOW);
+            store.remove_any(store.hash(key), key);
             gone.insert(key.clone());
         }
         // Free slots attract displaced items.

@@ -6,7 +6,7 @@ use crate::{
     storage::{
         INLINE_VALUE_MAX, KEY_LEN_MAX, StoreError,
         hash_table::Full,
-        item::{self, Header},
+        item::{self, Fields, Header, Marks},
         location::Location,
     },
 };
@@ -22,6 +22,17 @@ pub(super) struct NewItem<'a> {
     pub(super) key: &'a [u8],
     pub(super) flags: u32,
     pub(super) deadline: Deadline,
+    /// The CAS number asked for.
+    pub(super) new_cas: Option<u64>,
+    pub(super) marks: Marks,
+}
+
+impl<'a> NewItem<'a> {
+    #[inline(always)]
+    pub(super) fn of(hash: u64, key: &'a [u8], args: &SetArgs<'_>) -> Self {
+        let marks = Marks::binary_key(args.binary_key);
+        NewItem { hash, key, flags: args.flags, deadline: args.deadline, new_cas: args.new_cas, marks }
+    }
 }
 
 /// What becomes of the item that a new one replaces.
@@ -56,18 +67,34 @@ impl Store {
                 if value.len() > INLINE_VALUE_MAX {
                     return self.set_long_inline(hash, key, args, value, now);
                 }
-                let new = NewItem { hash, key, flags: args.flags, deadline: args.deadline };
+                let new = NewItem::of(hash, key, &args);
                 match self.admit(&new, &args, now) {
-                    Admission::Refused(outcome) => Ok(outcome),
-                    Admission::Store(old, deadline) => {
-                        let cas = self.store_inline(NewItem { deadline, ..new }, old, value, now)?;
+                    Admission::Refused(outcome) => {
+                        self.count_set(&new, value.len());
+                        Ok(outcome)
+                    }
+                    Admission::Store(old, deadline, marks) => {
+                        let new = NewItem { deadline, marks, ..new };
+                        let cas = self.store_inline(new, old, value, now)?;
+                        self.count_set(&new, value.len());
                         Ok(SetOutcome::Stored { cas, value_len: value.len() as u64 })
                     }
-                    Admission::Combine(old) => self.combine_inline(&new, old, args.mode, value, now),
+                    Admission::Combine(old) => {
+                        self.count_set(&new, value.len());
+                        self.combine_inline(&new, old, args.mode, value, now)
+                    }
                 }
             }
             Source::Upload(id) => self.set_upload(hash, key, args, id, now),
         }
+    }
+
+    /// Counts a write of an inline value, as memcached does: in the class of what was given.
+    #[inline(always)]
+    fn count_set(&mut self, new: &NewItem<'_>, value_len: usize) {
+        let header = Header::item(new.deadline, Seconds(0), new.key.len(), value_len, new.flags != 0);
+        let class = self.class_of_len(header.item_len());
+        self.commands[class.index()].cmd_set += 1;
     }
 
     /// Refuses what exceeds the maximum item size; a plain `set` removes the old item.
@@ -99,26 +126,49 @@ impl Store {
         use SetMode::{Add, Append, Prepend, Replace, Set};
         let Some((location, header)) = self.find_live(new.hash, new.key, now) else {
             return match (args.mode, args.cas, args.autovivify) {
-                (Append | Prepend, _, Some(deadline)) => Admission::Store(Old::Absent, deadline),
+                (Append | Prepend, _, Some(deadline)) => Admission::Store(Old::Absent, deadline, new.marks),
                 (Append | Prepend, _, None) => Admission::Refused(SetOutcome::NotStored),
                 (Set | Replace, Some(_), _) => Admission::Refused(SetOutcome::NotFound),
                 (Replace, None, _) => Admission::Refused(SetOutcome::NotStored),
-                (Add, ..) | (Set, None, _) => Admission::Store(Old::Absent, args.deadline),
+                (Add, ..) | (Set, None, _) => Admission::Store(Old::Absent, args.deadline, new.marks),
             };
         };
-        if args.mode == Add {
-            // As in memcached, an add that fails counts as a use of the item.
-            self.slab.set_header(location, header.with_frequency(header.frequency() + 1));
-            return Admission::Refused(SetOutcome::NotStored);
+        match (args.mode, args.cas) {
+            (Set, None) => Admission::Store(Old::DropFirst(location), args.deadline, new.marks),
+            (Replace, None) => Admission::Store(Old::KeepOnFailure(location), args.deadline, new.marks),
+            (Set | Replace, Some(cas)) => self.admit_cas(location, cas, new, args),
+            (Add, _) => {
+                // As in memcached, an add that fails counts as a use of the item, not as a fetch.
+                let chunk = self.slab.chunk_mut(location);
+                item::note_access(header.with_frequency(header.frequency() + 1), chunk, now).write(chunk);
+                Admission::Refused(SetOutcome::NotStored)
+            }
+            // 0 compares nothing here.
+            (Append | Prepend, Some(cas)) if cas != 0 && cas != item::cas(header, self.slab.chunk(location)) => {
+                Admission::Refused(SetOutcome::Exists)
+            }
+            (Append | Prepend, _) => Admission::Combine(location),
         }
-        if args.cas.is_some_and(|cas| cas != item::cas(header, self.slab.chunk(location))) {
-            return Admission::Refused(SetOutcome::Exists);
+    }
+
+    /// Compares the CAS numbers. A lower one than the item's may store what is stale from the start.
+    fn admit_cas(&mut self, location: Location, cas: u64, new: &NewItem<'_>, args: &SetArgs<'_>) -> Admission {
+        let header = self.slab.header(location);
+        let present = item::cas(header, self.slab.chunk(location));
+        let class = self.class_of_item(location, header);
+        let counts = &mut self.commands[class.index()];
+        let old = Old::KeepOnFailure(location);
+        // No item is compared with 0, not even one that was given that number.
+        if cas != 0 && cas == present {
+            counts.cas_hits += 1;
+            return Admission::Store(old, args.deadline, new.marks);
         }
-        match args.mode {
-            Append | Prepend => Admission::Combine(location),
-            Set if args.cas.is_none() => Admission::Store(Old::DropFirst(location), args.deadline),
-            _ => Admission::Store(Old::KeepOnFailure(location), args.deadline),
+        if args.invalidate && cas != 0 && cas < present {
+            counts.cas_hits += 1;
+            return Admission::Store(old, header.deadline(), new.marks.and_stale_after(header));
         }
+        counts.cas_badval += 1;
+        Admission::Refused(SetOutcome::Exists)
     }
 
     /// Stores an item of at most `INLINE_VALUE_MAX` value bytes.
@@ -130,7 +180,7 @@ impl Store {
         value: &[u8],
         now: Seconds,
     ) -> Result<u64, StoreError> {
-        let header = Header::item(new.deadline, new.key.len(), value.len(), new.flags != 0);
+        let header = Header::item(new.deadline, now, new.key.len(), value.len(), new.flags != 0).with_marks(new.marks);
         let class = self.slab.classes.class_of(header.item_len()).ok_or(StoreError::TooLarge)?;
         let mut frequency = 0;
         if let Some(location) = old.location() {
@@ -139,27 +189,41 @@ impl Store {
             // An inline item always lies in the class of its length: no need to look at the page's metadata.
             if !old_header.is_large() && self.slab.classes.class_of(old_header.item_len()) == Some(class) {
                 self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
-                return Ok(self.write_inline(location, header.with_frequency(frequency), new, value));
+                return Ok(self.write_inline(location, header.with_frequency(frequency), new, value, now));
             }
         }
         let location = self.allocate_successor(new.hash, old, class, now)?;
-        let cas = self.write_inline(location, header.with_frequency(frequency), new, value);
+        let cas = self.write_inline(location, header.with_frequency(frequency), new, value, now);
         self.counters.item_added(class, header.item_len() as u64);
-        self.link_successor(new.hash, old, location)?;
+        self.link_successor(new.hash, old, location, now)?;
         Ok(cas)
     }
 
     #[inline(always)]
-    fn write_inline(&mut self, location: Location, header: Header, new: NewItem<'_>, value: &[u8]) -> u64 {
-        let cas = self.take_cas();
-        item::write(self.slab.chunk_mut(location), header, cas, new.flags, new.key, value);
+    fn write_inline(
+        &mut self,
+        location: Location,
+        header: Header,
+        new: NewItem<'_>,
+        value: &[u8],
+        now: Seconds,
+    ) -> u64 {
+        let cas = self.cas_for(new.new_cas);
+        let fields = Fields { cas, access: now, flags: new.flags };
+        item::write(self.slab.chunk_mut(location), header, fields, new.key, value);
         self.slab.note_deadline(location, new.deadline.raw());
         self.counters.total_items += 1;
         cas
     }
 
     /// A written item takes the old one's place in the hash table, or a new one. It must be counted already.
-    pub(super) fn link_successor(&mut self, hash: u64, old: Old, location: Location) -> Result<(), StoreError> {
+    pub(super) fn link_successor(
+        &mut self,
+        hash: u64,
+        old: Old,
+        location: Location,
+        now: Seconds,
+    ) -> Result<(), StoreError> {
         if let Old::KeepOnFailure(old) = old {
             let replaced = self.table.replace(hash, old, location);
             debug_assert!(replaced);
@@ -168,13 +232,13 @@ impl Store {
         }
         match self.table.insert(hash, location, false) {
             Ok(()) => Ok(()),
-            Err(Full) => self.link_slowly(hash, location),
+            Err(Full) => self.link_slowly(hash, location, now),
         }
     }
 
     /// The index must grow. If it may not, or growing does not help, somebody must leave the bucket.
     #[cold]
-    fn link_slowly(&mut self, hash: u64, location: Location) -> Result<(), StoreError> {
+    fn link_slowly(&mut self, hash: u64, location: Location, now: Seconds) -> Result<(), StoreError> {
         if self.may_grow_index() && self.table.insert(hash, location, true).is_ok() {
             return Ok(());
         }
@@ -182,7 +246,7 @@ impl Store {
             let neighbours = self.table.neighbours(hash);
             let coldest = neighbours.into_iter().min_by_key(|&neighbour| self.slab.header(neighbour).frequency());
             if let Some(neighbour) = coldest
-                && self.evict(neighbour, false)
+                && self.evict(neighbour, now)
                 && self.table.insert(hash, location, false).is_ok()
             {
                 return Ok(());
@@ -196,8 +260,8 @@ impl Store {
 /// What [`Store::admit`] decides.
 pub(super) enum Admission {
     Refused(SetOutcome),
-    /// Store, with this deadline.
-    Store(Old, Deadline),
+    /// Store, with this deadline and these marks.
+    Store(Old, Deadline, Marks),
     /// Append to or prepend to this item.
     Combine(Location),
 }
