@@ -1,4 +1,12 @@
 //! Meta commands: every flag with good, bad and repeated arguments.
+//!
+//! Left out, because Debian's memcached 1.6.18 is older than what we follow; the conformance tables hold it instead:
+//!
+//! - `E`, an explicit CAS number, `x` of `md`, and `s` of `ms`: it does not have them.
+//! - `C` of `mg`: it ignores it.
+//! - `N` of `ms` with an append: it does not create the item.
+//! - `q` of `md` and `ma`: it does not hide `NF`.
+//! - `S` of `ms`: obsolete.
 
 use super::stream::{CasForm, Choose, Command};
 use super::support::Random;
@@ -6,9 +14,6 @@ use super::text;
 
 /// Keys in base64: of `a` and `n`, of a key with a space and a NUL, and what is no base64.
 const ENCODED: [&str; 7] = ["YQ==", "bg==", "c3AgYWNl", "AAECA/8=", "YQ=", "Y Q==", "!!!!"];
-
-/// Explicit CAS numbers, in [`super::play::CAS_EXPLICIT`].
-const EXPLICIT: [&str; 3] = ["1000000000001", "1500000000000", "1999999999999"];
 
 /// One command, or now and then a classic one beside it.
 pub fn command(random: &mut Random) -> Command {
@@ -80,8 +85,6 @@ fn flags(random: &mut Random, command: &mut Command, key: &str, letters: &str) {
             )),
             'J' | 'D' => command
                 .add(format!("{letter}{}", random.one(&["0", "1", "5", "18446744073709551616", "10", "x", "-1", ""]))),
-            'E' if rarely => command.add("Ex"),
-            'E' => command.add(format!("E{}", random.one(&EXPLICIT))),
             'C' if rarely => command.add(random.one(&["Cx", "C", "C0"])),
             'C' => command.add("C").add_cas(key.as_bytes(), random.below(2) as usize, CasForm::Text),
             'M' => &mut *command,
@@ -103,7 +106,7 @@ fn get(random: &mut Random) -> Command {
     if encoded {
         command.add(" b");
     }
-    flags(random, &mut command, &key, "cfhkOqstuvENRTvvvkPL");
+    flags(random, &mut command, &key, "cfhkOqstuvNRTvvvkPL");
     command.add("\r\n");
     command
 }
@@ -119,8 +122,7 @@ fn set(random: &mut Random) -> Command {
         let mode = random.one(&["E", "A", "P", "R", "S", "e", "a", "p", "r", "s", "S", "A", "X", "", "set"]);
         command.add(format!(" M{mode}"));
     }
-    // N needs an append; with other modes it is without effect.
-    flags(random, &mut command, &key, "cCEFIkOqTNPL");
+    flags(random, &mut command, &key, "cCFIkOqTPL");
     command.add("\r\n").add(value).add("\r\n");
     command
 }
@@ -134,7 +136,7 @@ fn arithmetic(random: &mut Random) -> Command {
         let mode = random.one(&["I", "D", "i", "d", "+", "-", "incr", "decr", "X", ""]);
         command.add(format!(" M{mode}"));
     }
-    flags(random, &mut command, &key, "CENJDTOqtcvkvNJPL");
+    flags(random, &mut command, &key, "CNJDTOtcvkvNJPL");
     command.add("\r\n");
     command.first()
 }
@@ -144,7 +146,7 @@ fn delete(random: &mut Random) -> Command {
     if encoded {
         command.add(" b");
     }
-    flags(random, &mut command, &key, "CEIkOqTIIPL");
+    flags(random, &mut command, &key, "CIkOTIIPL");
     command.add("\r\n");
     command
 }

@@ -16,9 +16,6 @@ const FENCES_MAX: u32 = 2;
 /// The number that stands for a CAS number nobody has told yet.
 const CAS_UNKNOWN: u64 = 7;
 
-/// Explicit CAS numbers of the generators, compared as they are: memcached's counter is below, ringcached's above.
-pub const CAS_EXPLICIT: std::ops::Range<u64> = 1_000_000_000_000..2_000_000_000_000;
-
 /// What was learnt of CAS numbers in one stream on one server.
 #[derive(Default)]
 pub struct Learned {
@@ -27,9 +24,9 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// The number's name: the order of its first appearance; explicit and small ones are their own.
+    /// The number's name: the order of its first appearance; the bounds are their own.
     pub fn name(&mut self, cas: u64) -> String {
-        if cas == 0 || cas == u64::MAX || CAS_EXPLICIT.contains(&cas) {
+        if cas == 0 || cas == u64::MAX {
             return cas.to_string();
         }
         let next = self.names.len();

@@ -1,10 +1,12 @@
-//! Packets of the binary protocol, built by hand.
+//! Packets of the binary protocol, built by hand, and what is wanted of their replies.
 //!
 //! ```text
 //!  0        1        2..4     4        5      6..8           8..12     12..16  16..24
 //!  magic    opcode   key len  extras   type   status         body len  opaque  cas      extras, key, value
 //!                             len             (0 in requests)
 //! ```
+
+use std::collections::HashMap;
 
 /// Bytes before the body.
 pub const HEADER_LEN: usize = 24;
@@ -18,6 +20,7 @@ pub struct Packet {
     value: Vec<u8>,
     opaque: u32,
     cas: u64,
+    cas_name: Option<&'static str>,
     key_len: Option<u16>,
     extras_len: Option<u8>,
     body_len: Option<u32>,
@@ -74,6 +77,24 @@ impl Packet {
         self
     }
 
+    /// The CAS number to compare with: one that a [`Want`] has remembered.
+    pub fn cas_of(mut self, name: &'static str) -> Self {
+        self.cas_name = Some(name);
+        self
+    }
+
+    /// Puts in the remembered number.
+    ///
+    /// # Errors
+    /// It is not known.
+    pub fn filled(mut self, numbers: &HashMap<String, Vec<u8>>) -> Result<Self, String> {
+        if let Some(name) = self.cas_name {
+            let number = numbers.get(name).ok_or(format!("{name} is not known yet"))?;
+            self.cas = String::from_utf8_lossy(number).parse().map_err(|_| format!("{name} is no number"))?;
+        }
+        Ok(self)
+    }
+
     /// A key length other than the key's.
     pub fn key_len(mut self, len: u16) -> Self {
         self.key_len = Some(len);
@@ -114,6 +135,112 @@ impl Packet {
         bytes.extend_from_slice(&self.key);
         bytes.extend_from_slice(&self.value);
         bytes
+    }
+}
+
+/// What a reply carries as its CAS number.
+#[derive(Clone, Copy, Debug)]
+enum WantCas {
+    /// 0.
+    None,
+    /// Any other.
+    Some,
+    /// The number remembered under this name, or a new one to remember.
+    Named(&'static str),
+}
+
+/// What is wanted of one reply.
+#[derive(Clone, Debug)]
+pub struct Want {
+    opcode: u8,
+    status: u16,
+    opaque: u32,
+    extras: Vec<u8>,
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+    cas: WantCas,
+}
+
+/// Wants an empty success without CAS number.
+pub fn want(opcode: u8) -> Want {
+    Want { opcode, status: 0, opaque: 0, extras: vec![], key: vec![], value: Some(vec![]), cas: WantCas::None }
+}
+
+/// Wants a refusal: its status and words.
+pub fn refusal(opcode: u8, status: u16, words: &str) -> Want {
+    Want { status, ..want(opcode) }.value(words)
+}
+
+impl Want {
+    /// This opaque.
+    pub fn opaque(mut self, opaque: u32) -> Self {
+        self.opaque = opaque;
+        self
+    }
+
+    /// These extras.
+    pub fn extras(mut self, extras: impl AsRef<[u8]>) -> Self {
+        self.extras = extras.as_ref().to_vec();
+        self
+    }
+
+    /// The extras of a hit: these client flags.
+    pub fn flags(self, flags: u32) -> Self {
+        self.extras(flags.to_be_bytes())
+    }
+
+    /// This key.
+    pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.key = key.as_ref().to_vec();
+        self
+    }
+
+    /// This value.
+    pub fn value(mut self, value: impl AsRef<[u8]>) -> Self {
+        self.value = Some(value.as_ref().to_vec());
+        self
+    }
+
+    /// A counter's value.
+    pub fn number(self, number: u64) -> Self {
+        self.value(number.to_be_bytes())
+    }
+
+    /// Any value.
+    pub fn any_value(mut self) -> Self {
+        self.value = None;
+        self
+    }
+
+    /// A CAS number.
+    pub fn some_cas(mut self) -> Self {
+        self.cas = WantCas::Some;
+        self
+    }
+
+    /// The CAS number remembered under this name, or a new one to remember.
+    pub fn cas(mut self, name: &'static str) -> Self {
+        self.cas = WantCas::Named(name);
+        self
+    }
+
+    /// Compares a reply with what is wanted, and remembers its CAS number.
+    ///
+    /// # Errors
+    /// What differs, in words.
+    pub fn check(&self, got: &Answer, numbers: &mut HashMap<String, Vec<u8>>) -> Result<(), String> {
+        let number = got.cas.to_string().into_bytes();
+        let cas = match self.cas {
+            WantCas::None => got.cas == 0,
+            WantCas::Some => got.cas != 0,
+            WantCas::Named(name) => got.cas != 0 && *numbers.entry(name.to_owned()).or_insert(number.clone()) == number,
+        };
+        let value = self.value.as_ref().is_none_or(|value| *value == got.value);
+        let header = (self.opcode, self.status, self.opaque) == (got.opcode, got.status, got.opaque);
+        if cas && value && header && self.extras == got.extras && self.key == got.key {
+            return Ok(());
+        }
+        Err(format!("wanted {self:?}, received {got:?}"))
     }
 }
 
