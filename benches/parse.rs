@@ -65,7 +65,7 @@ fn encoding(criterion: &mut Criterion) {
         ("hit-cas", Form::text(FormTag::Get { with_cas: true, last: true }), hit),
         ("miss", Form::text(FormTag::Get { with_cas: false, last: true }), Reply::Miss),
         ("stored", Form::text(FormTag::Store { noreply: false }), Reply::Stored { cas: 1, value_len: 32 }),
-        ("mg-hit", FormTag::MetaGet { quiet: false, value: true }.with(b"v f c"), hit),
+        ("mg-hit", FormTag::MetaGet { quiet: false, value: true, conditional: false }.with(b"v f c"), hit),
     ];
     let mut group = criterion.benchmark_group("encode");
     let mut out = Vec::with_capacity(64 << 10);

@@ -1,9 +1,9 @@
 //! What a connection does with the parser, without a socket: buffers what is incomplete, discards what is to be
 //! swallowed, collects uploads, and writes down every step. Shared by the split test and the fuzz target.
 
-use ringcached::command::{INLINE_VALUE_MAX, KEY_LEN_MAX, Op, Payload};
+use ringcached::command::{Hit, INLINE_VALUE_MAX, ItemInfo, KEY_LEN_MAX, Number, Op, Payload, Reply, Request, Value};
 use ringcached::protocol::memcache::{
-    LINE_LEN_MAX, MULTIGET_LINE_LEN_MAX, Need, Parser, REQUEST_LEN_MAX, Resume, Step,
+    Form, KeyRoom, LINE_LEN_MAX, MULTIGET_LINE_LEN_MAX, Need, Parser, REQUEST_LEN_MAX, Resume, Step, encode,
 };
 
 /// Small enough for tests to exceed it, large enough for uploads.
@@ -24,10 +24,22 @@ pub struct Outcome {
     pub closed: bool,
 }
 
-/// Feeds the pieces one after the other.
+/// Feeds the pieces one after the other, as text.
+#[allow(dead_code, reason = "each user of this file feeds one protocol or both")]
 pub fn run<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
+    run_as(false, pieces)
+}
+
+/// Feeds the pieces one after the other, as packets of the binary protocol.
+#[allow(dead_code, reason = "each user of this file feeds one protocol or both")]
+pub fn run_binary<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
+    run_as(true, pieces)
+}
+
+fn run_as<'p>(binary: bool, pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
     let mut driver = Driver {
         parser: Parser::new(VALUE_LEN_MAX),
+        binary,
         resume: Resume::default(),
         buffer: Vec::new(),
         need: 0,
@@ -44,12 +56,13 @@ pub fn run<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
 
 struct Driver {
     parser: Parser,
+    binary: bool,
     resume: Resume,
     buffer: Vec<u8>,
     /// The parser is not asked before the buffer holds this much.
     need: usize,
     swallow: u64,
-    /// Bytes of an upload that are still to come, its CRLF included.
+    /// Bytes of an upload that are still to come, its CRLF, if it has one, included.
     upload: u64,
     outcome: Outcome,
 }
@@ -85,7 +98,10 @@ impl Driver {
     }
 
     fn step(&mut self, rest: &[u8]) -> Option<usize> {
-        let step = self.parser.next(rest, &mut self.resume, |key| key.iter().map(|&byte| u64::from(byte)).sum());
+        let step = match self.binary {
+            false => self.parser.next(rest, &mut self.resume, hash),
+            true => self.parser.next_binary(rest, hash),
+        };
         if !matches!(step, Step::Incomplete { .. }) {
             self.outcome.steps.push(format!("{step:?}"));
         }
@@ -100,18 +116,23 @@ impl Driver {
                 self.need = total;
                 return None;
             }
-            Step::Request { request, consumed, swallow, .. } => {
-                assert!(!request.key.is_empty() && request.key.len() <= KEY_LEN_MAX);
-                assert_eq!(swallow > 0, matches!(request.op, Op::RefusedStore(_)));
-                if let Op::Store(store) = request.op {
-                    assert!(matches!(store.value, Payload::Inline(value) if value.len() <= INLINE_VALUE_MAX));
-                }
+            Step::Request { request, form, consumed, swallow } => {
+                check_request(&request, form, swallow);
+                self.swallow = swallow;
+                consumed
+            }
+            Step::EncodedKey { request, form, consumed, swallow } => {
+                let mut room = KeyRoom::new();
+                check_request(&Request { key: room.decode(request.key), ..request }, form, swallow);
                 self.swallow = swallow;
                 consumed
             }
             Step::Upload { head, consumed } => {
                 assert!(head.value_len > INLINE_VALUE_MAX as u64 && head.value_len <= VALUE_LEN_MAX);
-                self.upload = head.value_len + 2;
+                let mut room = KeyRoom::new();
+                let key = if head.binary_key { room.decode(head.key) } else { head.key };
+                assert!(!key.is_empty() && key.len() <= KEY_LEN_MAX && hash(key) == head.hash);
+                self.upload = head.value_len + if head.form.tag.has_terminator() { 2 } else { 0 };
                 consumed
             }
             Step::Refused { reply, consumed, swallow, close } => {
@@ -121,10 +142,60 @@ impl Driver {
                 self.outcome.closed = close;
                 consumed
             }
+            Step::RefusedPacket { consumed, swallow, close, .. } => {
+                assert!(!close || swallow == 0);
+                self.swallow = swallow;
+                self.outcome.closed = close;
+                consumed
+            }
             Step::Admin { consumed, .. } => consumed,
         };
         assert!(consumed > 0 && consumed <= rest.len());
         Some(consumed)
+    }
+}
+
+fn hash(key: &[u8]) -> u64 {
+    key.iter().map(|&byte| u64::from(byte)).sum()
+}
+
+/// A request is within its bounds, and whatever may be answered to it is a line.
+fn check_request(request: &Request<'_>, form: Form<'_>, swallow: u64) {
+    assert!(!request.key.is_empty() && request.key.len() <= KEY_LEN_MAX);
+    assert_eq!(request.hash, hash(request.key));
+    assert_eq!(swallow > 0, matches!(request.op, Op::RefusedStore(_)));
+    if let Op::Store(store) = request.op {
+        assert!(matches!(store.value, Payload::Inline(value) if value.len() <= INLINE_VALUE_MAX));
+    }
+    let hit = Hit { binary_key: true, won: true, stale: true, ..Hit::of(1, Value::Inline(b"value")) };
+    let number = Number { value: 1, cas: 2, ttl_seconds: None, created: false, binary_key: true };
+    let info = ItemInfo {
+        ttl_seconds: Some(1),
+        idle_seconds: 2,
+        cas: 3,
+        fetched: true,
+        class: 4,
+        size_bytes: 5,
+        binary_key: true,
+    };
+    for reply in [
+        Reply::Hit(hit),
+        Reply::Miss,
+        Reply::Stored { cas: 1, value_len: 2 },
+        Reply::NotStored,
+        Reply::Exists,
+        Reply::NotFound,
+        Reply::Deleted,
+        Reply::Touched { cas: 1, flags: 2 },
+        Reply::Number(number),
+        Reply::Debug(info),
+        Reply::NonNumeric,
+        Reply::TooLarge,
+        Reply::OutOfMemory,
+    ] {
+        let mut out = Vec::new();
+        let _ = encode(form, request.key, &reply, &mut out);
+        assert!(out.is_empty() || out.ends_with(b"\r\n"));
     }
 }
 

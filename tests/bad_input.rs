@@ -223,16 +223,23 @@ fn swallowed(shape: &str, server: &Server, line: &str, value: &str, answer: &str
 }
 
 #[test]
-fn a_client_of_the_binary_protocol_is_told_and_closed() {
-    each_started("binary protocol", &[], |shape, server| {
+fn bad_packets_close_their_connection_and_no_other() {
+    each_started("bad packets", &[], |shape, server| {
         let shape = shape.name();
-        // A get of the key "k" as the binary protocol packs it, and its first byte alone.
-        for request in [&b"\x80\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0k"[..], b"\x80"] {
+        server.connect().set(CANARY, CANARY_VALUE);
+        // Text behind a packet; a key longer than its body; a get without a key; a response.
+        for request in [
+            &b"\x80\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0get key\r\n"[..],
+            b"\x80\0\0\x09\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0k",
+            b"\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        ] {
             let mut client = server.connect();
             client.send(request);
-            assert!(client.line().starts_with(b"SERVER_ERROR binary protocol"), "[{shape}]");
+            // Each is answered with the head of a packet before the end.
+            assert_eq!(client.try_read(24, REPLY_WAIT).expect("a head")[0], 0x81, "[{shape}]");
             assert!(client.closes_within(REPLY_WAIT), "[{shape}] it stays open");
         }
+        assert_eq!(server.connect().get(CANARY).as_deref(), Some(CANARY_VALUE), "[{shape}]");
     });
 }
 

@@ -11,6 +11,7 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         8 => "[a-z]{1,30}".prop_map(String::into_bytes),
         1 => select(vec![&b"k\tk"[..], b"k\r", b"\x00", b"noreply", b""]).prop_map(<[u8]>::to_vec),
+        1 => select(vec![&b"YQ=="[..], b"Cg0=", b"AAECA/8=", b"YQ=", b"===="]).prop_map(<[u8]>::to_vec),
         1 => (248usize..254).prop_map(|len| vec![b'k'; len]),
     ]
 }
@@ -59,9 +60,11 @@ fn meta_store() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn flags() -> impl Strategy<Value = String> {
-    let flag =
-        select(vec!["v", "q", "k", "Oabc", "c", "f", "s", "t", "h", "u", "T30", "C5", "F7", "ME", "N1", "z", "Tx"]);
-    prop::collection::vec(flag, 0..6).prop_map(|flags| flags.join(" "))
+    let flag = select(vec![
+        "v", "q", "k", "Oabc", "c", "f", "s", "t", "h", "l", "u", "b", "b", "x", "I", "T30", "C5", "E9", "F7", "ME",
+        "MA", "MD", "M", "N1", "R30", "J7", "D3", "P", "Lx", "z", "Tx", "Dx",
+    ]);
+    prop::collection::vec(flag, 0..7).prop_map(|flags| flags.join(" "))
 }
 
 fn read() -> impl Strategy<Value = Vec<u8>> {
@@ -91,6 +94,7 @@ fn other() -> impl Strategy<Value = Vec<u8>> {
         "mn",
         "version",
         "nonsense",
+        "ma",
         "me",
     ]);
     (verb, key(), number(), flags(), line_end()).prop_map(|(verb, key, number, flags, end)| {
@@ -156,9 +160,22 @@ fn the_generator_reaches_every_kind_of_step() {
         let stream = stream().new_tree(&mut runner).unwrap().current();
         steps.extend(driver::run([&stream[..]]).steps);
     }
-    for kind in
-        ["Request {", "Admin {", "Upload {", "Refused {", "RefusedStore", "MetaGet", "last: false", "close: true"]
-    {
+    for kind in [
+        "Request {",
+        "EncodedKey {",
+        "Admin {",
+        "Upload {",
+        "Refused {",
+        "RefusedStore",
+        "MetaGet",
+        "MetaDebug",
+        "Arithmetic",
+        "last: false",
+        "close: true",
+        "binary_key: true",
+        "invalidate: true",
+        "clear_value: true",
+    ] {
         assert!(steps.contains(kind), "no {kind}");
     }
 }

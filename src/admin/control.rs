@@ -16,7 +16,6 @@ const PROTOCOL_VERSION: &str = "1.6.45";
 /// Answers for the whole server. One, shared by all shards; it only reads.
 pub struct AdminControl {
     version: String,
-    version_line: Vec<u8>,
     clock: Clock,
     config: Arc<Config>,
     set_verbosity: Box<Verbosity>,
@@ -26,13 +25,12 @@ impl AdminControl {
     /// The control of a server of this configuration.
     pub fn new(config: Arc<Config>, clock: Clock, set_verbosity: Box<Verbosity>) -> Self {
         let version = format!("{PROTOCOL_VERSION}-ringcached-{}", env!("CARGO_PKG_VERSION"));
-        let version_line = format!("VERSION {version}\r\n").into_bytes();
-        AdminControl { version, version_line, clock, config, set_verbosity }
+        AdminControl { version, clock, config, set_verbosity }
     }
 
-    /// The reply to `version`.
+    /// What `version` tells.
     pub fn version(&self) -> &[u8] {
-        &self.version_line
+        self.version.as_bytes()
     }
 
     /// Whether [`stats`](Self::stats) knows these arguments.

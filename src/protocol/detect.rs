@@ -3,15 +3,12 @@
 /// First byte of every request of memcached's binary protocol.
 pub const BINARY_REQUEST_MAGIC: u8 = 0x80;
 
-/// What a client that speaks the binary protocol is told before its connection is closed.
-pub const BINARY_REFUSED: &[u8] = b"SERVER_ERROR binary protocol not supported, use text or meta\r\n";
-
 /// A protocol served on the cache's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// memcached's text and meta commands.
-    Memcache,
-    /// memcached's binary protocol. Not served: answer [`BINARY_REFUSED`] and close.
+    Text,
+    /// memcached's binary protocol.
     Binary,
 }
 
@@ -20,7 +17,7 @@ impl Protocol {
     pub const fn detect(first: u8) -> Protocol {
         match first {
             BINARY_REQUEST_MAGIC => Protocol::Binary,
-            _ => Protocol::Memcache,
+            _ => Protocol::Text,
         }
     }
 }
@@ -33,7 +30,7 @@ mod tests {
     fn the_magic_byte_is_binary_and_all_else_is_text() {
         assert_eq!(Protocol::detect(0x80), Protocol::Binary);
         for first in [b'g', b'm', b'\r', b' ', 0, 0x81, 0xff] {
-            assert_eq!(Protocol::detect(first), Protocol::Memcache);
+            assert_eq!(Protocol::detect(first), Protocol::Text);
         }
     }
 }

@@ -7,6 +7,7 @@ use bytes::{Buf, BytesMut};
 use super::intake::Upload;
 use super::replies::ReplyQueue;
 use crate::clock::Seconds;
+use crate::protocol::detect::Protocol;
 use crate::protocol::memcache::{Need, Resume};
 
 /// A connection's state. Idle, it owns no buffer.
@@ -26,8 +27,8 @@ pub(super) struct Connection {
     pub(super) ended: bool,
     /// When it last sent something; at first, when it came.
     pub(super) last_input: Seconds,
-    /// Its first byte was seen, and told its protocol.
-    pub(super) detected: bool,
+    /// What its first byte told, once that was seen.
+    pub(super) protocol: Option<Protocol>,
     pub(super) closing: Closing,
     pub(super) blocked: Blocked,
     /// Where in the grammar the input stands.
@@ -85,7 +86,7 @@ impl Connection {
             touched: false,
             ended: false,
             last_input: Seconds(0),
-            detected: false,
+            protocol: None,
             closing: Closing::No,
             blocked: Blocked::No,
             resume: Resume::default(),

@@ -24,8 +24,8 @@ use super::rules::Rules;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Hit, Reply, Request, UploadId, Value};
-use crate::protocol::detect::{self, Protocol};
-use crate::protocol::memcache::{self, Encoded, Form, Parser, Resume, Step};
+use crate::protocol::detect::Protocol;
+use crate::protocol::memcache::{self, Encoded, Form, KeyRoom, Parser, Resume, Step};
 use crate::router::{Errand, Full, KeyHasher};
 
 /// A parsed request that waits for its group.
@@ -106,19 +106,15 @@ impl Dispatch {
         connection.need = None;
         connection.last_input = self.now.seconds;
         let mut resume = connection.resume;
-        if !connection.detected
+        if connection.protocol.is_none()
             && let Some(first) = bytes.first()
         {
-            connection.detected = true;
-            match self.rules.protocol(*first) {
-                Some(Protocol::Memcache) => {}
-                None => self.close_after_replies(number),
-                Some(Protocol::Binary) => {
-                    self.reply(number, detect::BINARY_REFUSED);
-                    self.close_after_replies(number);
-                }
+            connection.protocol = self.rules.protocol(*first);
+            if connection.protocol.is_none() {
+                self.close_after_replies(number);
             }
         }
+        let binary = self.connections.at(number).protocol == Some(Protocol::Binary);
         let mut at = 0;
         let mut budget = self.rules.requests_per_turn;
         loop {
@@ -151,7 +147,12 @@ impl Dispatch {
             }
             let before = resume;
             let hasher = &self.hasher;
-            if let Some(read) = self.parser.next_read(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
+            let rest = &bytes[at..];
+            let read = match binary {
+                false => self.parser.next_read(rest, &mut resume, |key| hasher.hash(key)),
+                true => self.parser.next_binary_read(rest, |key| hasher.hash(key)),
+            };
+            if let Some(read) = read {
                 let (request, form, owner) = (read.request(), read.form(), self.router.owner(read.hash));
                 let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
                 at += read.consumed;
@@ -161,7 +162,11 @@ impl Dispatch {
                 }
                 continue;
             }
-            match self.parser.next_other(&bytes[at..], &mut resume, |key| hasher.hash(key)) {
+            let step = match binary {
+                false => self.parser.next_other(rest, &mut resume, |key| hasher.hash(key)),
+                true => self.parser.next_binary_other(rest, |key| hasher.hash(key)),
+            };
+            match step {
                 Step::Request { request, form, consumed, swallow: 0 } => {
                     let owner = self.router.owner(request.hash);
                     let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
@@ -286,18 +291,33 @@ impl Dispatch {
                 self.discard(number, swallow);
                 Ok(consumed)
             }
+            Step::EncodedKey { request, form, consumed, swallow } => {
+                let mut room = KeyRoom::new();
+                let request = Request { key: room.decode(request.key), ..request };
+                self.run(number, &request, form, self.router.owner(request.hash))?;
+                self.discard(number, swallow);
+                Ok(consumed)
+            }
             Step::Upload { head, consumed } => {
                 let id = UploadId { home: self.router.own() as u16, connection: number };
                 let owner = self.router.owner(head.hash);
                 self.connections.at(number).intake = Intake::Upload(Box::new(Upload::new(&head, id, owner)));
                 Ok(consumed)
             }
-            Step::Admin { admin, form: _, consumed } => {
-                self.run_admin(number, admin)?;
+            Step::Admin { admin, form, consumed } => {
+                self.run_admin(number, admin, form)?;
                 Ok(consumed)
             }
             Step::Refused { reply, consumed, swallow, close } => {
                 self.reply(number, reply);
+                self.discard(number, swallow);
+                if close {
+                    self.close_after_replies(number);
+                }
+                Ok(consumed)
+            }
+            Step::RefusedPacket { refusal, consumed, swallow, close } => {
+                self.reply_with(number, |out| refusal.encode(out));
                 self.discard(number, swallow);
                 if close {
                     self.close_after_replies(number);
@@ -366,12 +386,17 @@ impl Dispatch {
 
     /// Queues a reply that is known.
     pub(super) fn reply(&mut self, number: u32, bytes: &[u8]) {
+        self.reply_with(number, |out| out.extend_from_slice(bytes));
+    }
+
+    /// Queues a reply that is known and that `write` appends to the output.
+    pub(super) fn reply_with(&mut self, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let Dispatch { connections, pool, touched, .. } = self;
         let connection = connections.at(number);
         touch(connection, touched, number);
         match &mut connection.queue {
-            Some(queue) if !queue.is_empty() => queue.push_ready(|out| out.extend_from_slice(bytes)),
-            _ => output(connection, pool).extend_from_slice(bytes),
+            Some(queue) if !queue.is_empty() => queue.push_ready(write),
+            _ => write(output(connection, pool)),
         }
         block_on_output(connection);
     }

@@ -1,6 +1,7 @@
 //! Commands that every shard must answer before the client is.
 
 use super::replies::Sequence;
+use crate::protocol::memcache::AdminForm;
 use crate::router::Outcome;
 
 /// What is gathered.
@@ -15,13 +16,14 @@ pub(super) struct Gather {
     pub(super) connection: u32,
     pub(super) generation: u32,
     pub(super) sequence: Sequence,
+    pub(super) form: AdminForm,
     pub(super) kind: GatherKind,
     pub(super) outcomes: Vec<Outcome>,
 }
 
 impl Gather {
-    pub(super) fn new(connection: u32, generation: u32, sequence: Sequence, kind: GatherKind) -> Self {
-        Gather { connection, generation, sequence, kind, outcomes: Vec::new() }
+    pub(super) fn new(connection: u32, generation: u32, sequence: Sequence, form: AdminForm, kind: GatherKind) -> Self {
+        Gather { connection, generation, sequence, form, kind, outcomes: Vec::new() }
     }
 
     /// A shard has answered.
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn a_gather_is_complete_when_every_shard_has_answered_and_its_place_is_used_again() {
         let mut gathers = Gathers::default();
-        let gather = |number| Gather::new(number, 1, 0, GatherKind::StatsReset);
+        let gather = |number| Gather::new(number, 1, 0, AdminForm::Text, GatherKind::StatsReset);
         let (first, second) = (gathers.insert(gather(10)), gathers.insert(gather(20)));
         for _ in 0..2 {
             gathers.at(first, |gather| gather.add(Outcome::Done));

@@ -6,7 +6,7 @@ use super::connection::Intake;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{Op, Payload, Request, Store, UploadId};
-use crate::protocol::memcache::{FormTag, UploadHead};
+use crate::protocol::memcache::{FormTag, KeyRoom, UploadHead};
 use crate::router::{Errand, Full, PIECE_MAX};
 
 /// Bytes that end a value.
@@ -25,7 +25,7 @@ pub(super) struct Upload {
     received: u64,
     /// The owner was told to expect it.
     begun: bool,
-    /// Bytes of the terminator seen, and whether they were the right ones.
+    /// Bytes of the terminator seen, all where there is none, and whether they were the right ones.
     terminator_len: usize,
     terminated: bool,
 }
@@ -45,18 +45,20 @@ impl Upload {
     pub(super) fn new(head: &UploadHead<'_>, id: UploadId, owner: usize) -> Self {
         let store = head.store(Payload::Upload(id));
         let (form, meta) = head.form.parts();
+        let mut room = KeyRoom::new();
+        let key = if head.binary_key { room.decode(head.key) } else { head.key };
         Upload {
             id,
             owner,
             hash: head.hash,
-            key: head.key.into(),
+            key: key.into(),
             store,
             form,
             meta: meta.into(),
             value_len: head.value_len,
             received: 0,
             begun: false,
-            terminator_len: 0,
+            terminator_len: if form.has_terminator() { 0 } else { TERMINATOR.len() },
             terminated: true,
         }
     }

@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn stream(pin: u32) -> Stream {
-        Stream { owner: 1, pin, len: 5, written: 0, asked: false, form: FormTag::MetaGet { quiet: false, value: true } }
+        Stream { owner: 1, pin, len: 5, written: 0, asked: false, form: FormTag::Get { with_cas: false, last: false } }
     }
 
     fn drain(queue: &mut ReplyQueue) -> String {

@@ -30,9 +30,9 @@ impl Rules {
     pub(super) fn protocol(&self, first: u8) -> Option<Protocol> {
         match (self.protocols, Protocol::detect(first)) {
             (Protocols::Auto, detected) => Some(detected),
-            (Protocols::Ascii, _) => Some(Protocol::Memcache),
+            (Protocols::Ascii, _) => Some(Protocol::Text),
             (Protocols::Binary, Protocol::Binary) => Some(Protocol::Binary),
-            (Protocols::Binary, Protocol::Memcache) => None,
+            (Protocols::Binary, Protocol::Text) => None,
         }
     }
 }
@@ -45,8 +45,8 @@ mod tests {
     fn protocols_can_be_narrowed() {
         let of = |protocols, first| Rules { protocols, ..Rules::default() }.protocol(first);
         assert_eq!(of(Protocols::Auto, 0x80), Some(Protocol::Binary));
-        assert_eq!(of(Protocols::Auto, b'g'), Some(Protocol::Memcache));
-        assert_eq!(of(Protocols::Ascii, 0x80), Some(Protocol::Memcache));
+        assert_eq!(of(Protocols::Auto, b'g'), Some(Protocol::Text));
+        assert_eq!(of(Protocols::Ascii, 0x80), Some(Protocol::Text));
         assert_eq!(of(Protocols::Binary, 0x80), Some(Protocol::Binary));
         assert_eq!(of(Protocols::Binary, b'g'), None);
     }

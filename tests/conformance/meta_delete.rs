@@ -2,9 +2,6 @@
 
 use crate::support::{Case, case};
 
-/// What memcached answers to any fault in the flags of `md`.
-const BAD_FLAG: &str = "CLIENT_ERROR invalid or duplicate flag\r\n";
-
 /// The table.
 pub fn cases() -> Vec<Case> {
     vec![
@@ -35,15 +32,18 @@ pub fn cases() -> Vec<Case> {
         case("P and L are accepted and ignored")
             .talk("set a 0 0 1\r\nx\r\n", "STORED\r\n")
             .talk("md a P L9\r\n", "HD\r\n"),
-        case("md without a key is ERROR").talk("md\r\n", "ERROR\r\n"),
+        case("md without a key is refused")
+            .talk("md\r\n", "CLIENT_ERROR bad command line format\r\n")
+            .since([1, 6, 45]),
         case("faults in the flags are refused and keep the item")
             .talk("set a 0 0 1\r\nx\r\n", "STORED\r\n")
-            .talk("md a !\r\n", BAD_FLAG)
-            .talk("md a k k\r\n", BAD_FLAG)
-            .talk("md a Cx\r\n", BAD_FLAG)
-            .talk("md a q !\r\n", BAD_FLAG)
+            .talk("md a !\r\n", "CLIENT_ERROR invalid flag\r\n")
+            .talk("md a k k\r\n", "CLIENT_ERROR duplicate flag\r\n")
+            .talk("md a Cx\r\n", "CLIENT_ERROR bad token in command line format\r\n")
+            .talk("md a q !\r\n", "CLIENT_ERROR invalid flag\r\n")
             .talk(format!("md a O{}\r\n", "o".repeat(33)), "CLIENT_ERROR opaque token too long\r\n")
-            .talk("mg a v\r\n", "VA 1\r\nx\r\n"),
+            .talk("mg a v\r\n", "VA 1\r\nx\r\n")
+            .since([1, 6, 45]),
         case("mn ignores what follows it").talk("mn x\r\n", "MN\r\n").talk("mn \r\n", "MN\r\n"),
         case("md of a large value")
             .talk(format!("ms a 200000\r\n{}\r\n", "x".repeat(200_000)), "HD\r\n")

@@ -47,9 +47,12 @@ fn flags() -> Vec<Case> {
             .talk("get a\r\n", "VALUE a 7 2\r\nhi\r\nEND\r\n")
             .talk("mg a h\r\n", "HD h1\r\n"),
         stored("P and L are accepted and ignored").talk("mg a Pxyz Lq v\r\n", "VA 2\r\nhi\r\n"),
-        case("a conditional fetch is refused, not ignored")
-            .talk("mg a C1 v\r\nmg a v C1\r\n", "CLIENT_ERROR invalid flag\r\nCLIENT_ERROR invalid flag\r\n")
-            .ours("memcached ignores it, or serves it as of 2025"),
+        stored("the value is not shown to one who names its CAS number")
+            .talk("mg a c\r\n", "HD c<cas:a>\r\n")
+            .talk("mg a v C<cas:a>\r\nmg a C<cas:a> v s\r\n", "HD\r\nHD s2\r\n")
+            .talk("ms a 2\r\nho\r\n", "HD\r\n")
+            .talk("mg a v C<cas:a>\r\n", "VA 2\r\nho\r\n")
+            .since([1, 6, 45]),
         case("an empty value").talk("set a 0 0 0\r\n\r\n", "STORED\r\n").talk("mg a v s\r\n", "VA 0 s0\r\n\r\n"),
         case("a value with line ends in it")
             .talk("set a 0 0 6\r\nEN\r\nHD\r\n", "STORED\r\n")
@@ -117,7 +120,9 @@ fn touching() -> Vec<Case> {
 fn refusals() -> Vec<Case> {
     let (longest, longer) = ("o".repeat(31), "o".repeat(33));
     vec![
-        case("mg without a key is ERROR").talk("mg\r\n", "ERROR\r\n"),
+        case("mg without a key is refused")
+            .talk("mg\r\n", "CLIENT_ERROR bad command line format\r\n")
+            .since([1, 6, 45]),
         stored("a flag given twice is refused")
             .talk("mg a v v\r\n", "CLIENT_ERROR duplicate flag\r\n")
             .talk("mg a O1 O2\r\n", "CLIENT_ERROR duplicate flag\r\n"),

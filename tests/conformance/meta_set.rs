@@ -120,7 +120,9 @@ fn refusals() -> Vec<Case> {
             .talk("get keep a\r\n", "VALUE keep 0 1\r\nk\r\nEND\r\n")
     };
     vec![
-        case("ms without a key is ERROR").talk("ms\r\n", "ERROR\r\n"),
+        case("ms without a key is refused")
+            .talk("ms\r\n", "CLIENT_ERROR bad command line format\r\n")
+            .since([1, 6, 45]),
         case("ms without a length").talk("ms a\r\n", BAD_LINE).may_close(),
         case("a length that is no number").talk("ms a x\r\n", BAD_LINE).may_close(),
         case("a negative length").talk("ms a -1\r\n", BAD_LINE).may_close(),

@@ -1,6 +1,8 @@
 //! Commands that concern the whole server, not one key.
 
 use crate::command::Exptime;
+use crate::protocol::memcache::binary;
+use crate::protocol::memcache::errors;
 
 /// In which words a command to the whole server wants its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,4 +46,58 @@ pub enum Admin<'a> {
     MetaNoop,
     /// Answer what is before it, then close.
     Quit,
+}
+
+/// The answer to a command that both protocols have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminReply<'a> {
+    /// Carried out.
+    Done,
+    /// Everything before it is answered.
+    Noop,
+    /// The connection is about to close.
+    Closing,
+    /// The version, without words around it.
+    Version(&'a [u8]),
+    /// The counters are reset.
+    StatsReset,
+    /// Statistics.
+    Stats {
+        /// What was asked for.
+        args: &'a [u8],
+        /// The answer of the text protocol.
+        lines: &'a [u8],
+    },
+    /// There are no such statistics.
+    NoSuchStats,
+    /// `flush_all` is switched off.
+    FlushNotAllowed,
+}
+
+impl AdminReply<'_> {
+    /// Appends the answer to `out`.
+    pub fn encode(&self, form: AdminForm, out: &mut Vec<u8>) {
+        match form {
+            AdminForm::Text => self.encode_text(out),
+            AdminForm::Binary { opcode, opaque } => binary::encode_admin(opcode, opaque, self, out),
+        }
+    }
+
+    fn encode_text(&self, out: &mut Vec<u8>) {
+        let line = match self {
+            AdminReply::Done => errors::OK,
+            AdminReply::Noop => errors::META_NOOP,
+            AdminReply::Closing => b"",
+            AdminReply::Version(version) => {
+                out.extend_from_slice(b"VERSION ");
+                out.extend_from_slice(version);
+                b"\r\n"
+            }
+            AdminReply::StatsReset => errors::RESET,
+            AdminReply::Stats { lines, .. } => lines,
+            AdminReply::NoSuchStats => errors::ERROR,
+            AdminReply::FlushNotAllowed => errors::FLUSH_NOT_ALLOWED,
+        };
+        out.extend_from_slice(line);
+    }
 }

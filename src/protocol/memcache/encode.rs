@@ -1,6 +1,7 @@
 //! From replies to bytes: the classic commands.
 
 use crate::command::{Hit, Reply, Value};
+use crate::protocol::memcache::binary;
 use crate::protocol::memcache::encode_meta;
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::{Form, FormTag};
@@ -35,9 +36,15 @@ pub fn encode(form: Form<'_>, key: &[u8], reply: &Reply<'_>, out: &mut Vec<u8>) 
             }
             Encoded::Done
         }
-        (FormTag::MetaGet { .. } | FormTag::MetaStore { .. } | FormTag::MetaDelete { .. }, _) => {
-            encode_meta::encode(form, key, reply, out)
-        }
+        (
+            FormTag::MetaGet { .. }
+            | FormTag::MetaStore { .. }
+            | FormTag::MetaDelete { .. }
+            | FormTag::MetaArithmetic { .. }
+            | FormTag::MetaDebug,
+            _,
+        ) => encode_meta::encode(form, key, reply, out),
+        (FormTag::Binary { opcode, opaque }, reply) => binary::encode(opcode, opaque, key, reply, out),
         (FormTag::Store { noreply }, reply) => {
             if !noreply {
                 out.extend_from_slice(store_line(reply));
@@ -55,6 +62,7 @@ pub fn encode(form: Form<'_>, key: &[u8], reply: &Reply<'_>, out: &mut Vec<u8>) 
 pub fn encode_tail(form: Form<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(match form.tag {
         FormTag::Get { last: true, .. } => CRLF_END,
+        FormTag::Binary { .. } => b"",
         _ => CRLF,
     });
 }

@@ -16,33 +16,39 @@ pub const INVALID_DELTA: &[u8] = b"CLIENT_ERROR invalid numeric delta argument\r
 pub const NON_NUMERIC: &[u8] = b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
 /// A line without end. The connection is closed.
 pub const LINE_TOO_LONG: &[u8] = b"CLIENT_ERROR line too long\r\n";
+/// `flush_all` is not allowed.
+pub const FLUSH_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR flush_all not allowed\r\n";
 /// `shutdown` is not allowed.
 pub const SHUTDOWN_DISABLED: &[u8] = b"ERROR: shutdown not enabled\r\n";
 
-/// A meta flag is unknown or not served.
+/// A meta flag is unknown.
 pub const INVALID_FLAG: &[u8] = b"CLIENT_ERROR invalid flag\r\n";
 /// A meta flag stands twice, or is not a letter.
 pub const DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR duplicate flag\r\n";
-/// `md` names no more than this for any fault of its flags.
+/// `ma` names no more than this for any fault of its key and flags.
 pub const INVALID_OR_DUPLICATE_FLAG: &[u8] = b"CLIENT_ERROR invalid or duplicate flag\r\n";
 /// The number behind a meta flag is malformed.
 pub const BAD_TOKEN: &[u8] = b"CLIENT_ERROR bad token in command line format\r\n";
+/// The number behind `J` is malformed.
+pub const BAD_INITIAL: &[u8] = b"CLIENT_ERROR invalid numeric initial value\r\n";
+/// The number behind `D` is malformed.
+pub const BAD_DELTA_FLAG: &[u8] = b"CLIENT_ERROR invalid numeric delta value\r\n";
+/// With `b`, the key is not base64.
+pub const BAD_KEY_ENCODING: &[u8] = b"CLIENT_ERROR error decoding key\r\n";
 /// The opaque is too long.
 pub const OPAQUE_TOO_LONG: &[u8] = b"CLIENT_ERROR opaque token too long\r\n";
-/// A mode is not one letter.
-pub const BAD_MODE_LENGTH: &[u8] = b"CLIENT_ERROR incorrect length for M token\r\n";
 /// `ms` does not know this mode.
 pub const BAD_STORE_MODE: &[u8] = b"CLIENT_ERROR invalid mode for ms M token\r\n";
-/// Too many flags for `mg`.
-pub const GET_FLAGS_TOO_LONG: &[u8] = b"CLIENT_ERROR options flags are too long\r\n";
-/// Too many flags for `ms` and `md`.
-pub const FLAGS_TOO_LONG: &[u8] = b"CLIENT_ERROR options flags too long\r\n";
+/// `ma` does not know this mode.
+pub const BAD_ARITHMETIC_MODE: &[u8] = b"CLIENT_ERROR invalid mode for ma M token\r\n";
+/// Too many flags.
+pub const FLAGS_TOO_LONG: &[u8] = b"CLIENT_ERROR options flags are too long\r\n";
 
 /// The value is over the maximum item size.
 pub const TOO_LARGE: &[u8] = b"SERVER_ERROR object too large for cache\r\n";
 /// No memory could be freed for the item.
 pub const OUT_OF_MEMORY: &[u8] = b"SERVER_ERROR out of memory storing object\r\n";
-/// The same, from `incr` and `decr`.
+/// The same, from commands that do not bring the value: `incr`, `decr`, `ma`, `md`.
 pub const OUT_OF_MEMORY_ARITHMETIC: &[u8] = b"SERVER_ERROR out of memory\r\n";
 /// An answer that does not belong to the command: our own fault.
 pub const UNEXPECTED_REPLY: &[u8] = b"SERVER_ERROR unexpected reply\r\n";
@@ -53,6 +59,8 @@ pub const END: &[u8] = b"END\r\n";
 pub const OK: &[u8] = b"OK\r\n";
 /// Statistics are reset.
 pub const RESET: &[u8] = b"RESET\r\n";
+/// The answer to `me` of an absent key.
+pub const META_MISS: &[u8] = b"EN\r\n";
 /// The answer to `mn`.
 pub const META_NOOP: &[u8] = b"MN\r\n";
 

@@ -101,7 +101,7 @@ pub(super) fn meta_get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Opti
     if input.get(end..end + 2)? != b"\r\n" || end >= LINE_LEN_MAX || too_many_tokens(2, meta) {
         return None;
     }
-    let flags = MetaFlags::parse(meta).ok().filter(|flags| !flags.opaque_too_long)?;
+    let flags = MetaFlags::parse(meta, key).ok().filter(|flags| !flags.opaque_too_long && !flags.binary_key)?;
     let (op, tag) = get_op(&flags).ok()?;
     Some(Step::request(Request { hash: hash(key), key, op }, tag.with(meta), end + 2))
 }

@@ -48,11 +48,15 @@ pub enum FormTag {
         quiet: bool,
         /// Show the value.
         value: bool,
+        /// But not to one who has it: the flag `C` names the item's CAS number.
+        conditional: bool,
     },
     /// `ms`.
     MetaStore {
         /// Answer no success.
         quiet: bool,
+        /// Length of the value in bytes, for the flag `s` where it is not stored.
+        value_len: u32,
     },
     /// `md`.
     MetaDelete {
@@ -97,6 +101,11 @@ impl FormTag {
     #[inline]
     pub const fn with(self, meta: &[u8]) -> Form<'_> {
         Form { tag: self, meta }
+    }
+
+    /// Whether a value that is stored has a CRLF behind it.
+    pub const fn has_terminator(self) -> bool {
+        !matches!(self, FormTag::Binary { .. })
     }
 
     /// The line for a value that does not end in CRLF; empty if its command wants no reply. Meta commands

@@ -18,4 +18,4 @@ pub const VALUE_LEN_WIRE_MAX: u64 = i32::MAX as u64 - 2;
 pub const OPAQUE_TOKEN_LEN_MAX: usize = 32;
 
 /// Most tokens of a meta command line: the command, its key, a length and flags.
-pub const META_TOKENS_MAX: usize = 19;
+pub const META_TOKENS_MAX: usize = 20;

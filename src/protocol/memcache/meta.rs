@@ -1,7 +1,10 @@
 //! The meta commands.
 
-use crate::command::{CasCheck, Delete, Exptime, KEY_LEN_MAX, MetaGet, Op, Request, StoreMode};
+use crate::command::{
+    Arithmetic, ArithmeticMode, CasCheck, Delete, Exptime, Initial, KEY_LEN_MAX, MetaGet, Op, Request, StoreMode,
+};
 use crate::protocol::memcache::admin::{Admin, AdminForm};
+use crate::protocol::memcache::base64::{self, KeyRoom};
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::{Form, FormTag};
 use crate::protocol::memcache::limits::META_TOKENS_MAX;
@@ -17,10 +20,12 @@ impl Parser {
     /// The command `m<kind>`.
     pub(super) fn meta<'a>(&self, kind: u8, line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
         match kind {
-            b'g' => get(line, hash),
+            b'g' => one_key(line, hash, 2, get_op),
             b's' => self.meta_store(line, hash),
-            b'd' => delete(line, hash),
+            b'd' => one_key(line, hash, 2, delete_op),
+            b'a' => arithmetic(line, hash),
             b'n' => Step::Admin { admin: Admin::MetaNoop, form: AdminForm::Text, consumed: line.len },
+            b'e' => debug(line, hash),
             _ => Step::refused(errors::ERROR, line.len),
         }
     }
@@ -29,7 +34,7 @@ impl Parser {
     fn meta_store<'a>(&self, line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
         let (key, rest) = split_first(line.args);
         if key.is_empty() {
-            return Step::refused(errors::ERROR, line.len);
+            return Step::refused(errors::BAD_COMMAND_LINE, line.len);
         }
         let (len, meta) = split_first(rest);
         let value_len = store::value_len(len);
@@ -37,97 +42,176 @@ impl Parser {
             Ok(value_len) => meta_store_head(key, value_len, meta),
             Err(_) => Err(errors::BAD_COMMAND_LINE),
         };
-        match head {
-            Ok(head) => self.value(line, UploadHead { hash: hash(key), ..head }),
-            Err(reply) => store::refuse(line, reply, value_len),
+        let head = match head {
+            Ok(head) => UploadHead { hash: hash_of(key, head.binary_key, hash), ..head },
+            Err(reply) => return store::refuse(line, reply, value_len),
+        };
+        match self.value(line, head) {
+            Step::Request { request, form, consumed, swallow } if head.binary_key => {
+                Step::EncodedKey { request, form, consumed, swallow }
+            }
+            step => step,
         }
     }
 }
 
 /// The arguments of an `ms`. The error is the line to answer.
 fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<UploadHead<'a>, &'static [u8]> {
-    if key.len() > KEY_LEN_MAX {
-        return Err(errors::BAD_COMMAND_LINE);
-    }
-    if too_many_tokens(3, meta) {
-        return Err(errors::FLAGS_TOO_LONG);
-    }
-    let flags = MetaFlags::parse(meta)?;
+    let flags = flags(key, meta, 3)?;
     let mode = match flags.mode {
-        None | Some(b'S' | b's') => StoreMode::Set,
-        Some(b'E' | b'e') => StoreMode::Add,
-        Some(b'A' | b'a') => StoreMode::Append,
-        Some(b'P' | b'p') => StoreMode::Prepend,
-        Some(b'R' | b'r') => StoreMode::Replace,
+        None | Some(b'S') => StoreMode::Set,
+        Some(b'E') => StoreMode::Add,
+        Some(b'A') => StoreMode::Append,
+        Some(b'P') => StoreMode::Prepend,
+        Some(b'R') => StoreMode::Replace,
         Some(_) => return Err(errors::BAD_STORE_MODE),
     };
     if flags.opaque_too_long {
         return Err(errors::OPAQUE_TOO_LONG);
     }
+    let combines = matches!(mode, StoreMode::Append | StoreMode::Prepend);
+    let cas = match mode {
+        // To a key that must be absent there is nothing to compare.
+        StoreMode::Add => CasCheck::Any,
+        _ if combines => flags.cas_unless_zero(),
+        _ => flags.cas,
+    };
     // The wire's bound on lengths keeps the cast's value.
-    let tag = FormTag::MetaStore { quiet: flags.quiet };
+    let tag = FormTag::MetaStore { quiet: flags.quiet, value_len: value_len as u32 };
     Ok(UploadHead {
         key,
         mode,
         flags: flags.client_flags,
         exptime: flags.exptime.unwrap_or(Exptime(0)),
-        // To a key that must be absent there is nothing to compare.
-        cas: if mode == StoreMode::Add { CasCheck::Any } else { flags.cas },
-        autovivify: flags.vivify.filter(|_| matches!(mode, StoreMode::Append | StoreMode::Prepend)),
+        cas,
+        autovivify: flags.vivify.filter(|_| combines),
+        // Here a 0 asks for the next number, as no `E` does.
+        new_cas: flags.new_cas.filter(|cas| *cas != 0),
+        invalidate: flags.invalidate && !combines && cas != CasCheck::Any,
+        binary_key: flags.binary_key,
         value_len,
         ..UploadHead::empty(Form { tag, meta })
     })
 }
 
-/// `mg <key> <flags>*`.
-fn get<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
-    one_key(line, hash, errors::GET_FLAGS_TOO_LONG, None, get_op)
-}
-
 /// What an `mg` asks for. The error is the line to answer.
 #[inline]
 pub(super) fn get_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]> {
-    // A conditional fetch in memcached as of 2025: to ignore it would be to answer another question.
-    if flags.cas != CasCheck::Any {
-        return Err(errors::INVALID_FLAG);
+    let get = MetaGet {
+        touch: flags.exptime,
+        vivify: flags.created_exptime(),
+        recache_below_seconds: flags.recache,
+        new_cas: flags.new_cas,
+        no_bump: flags.no_bump,
+        binary_key: flags.binary_key,
+    };
+    let conditional = flags.cas != CasCheck::Any;
+    Ok((Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value, conditional }))
+}
+
+/// What an `md` asks for.
+fn delete_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]> {
+    let delete = Delete {
+        cas: flags.cas,
+        invalidate: flags.invalidate,
+        touch: flags.exptime,
+        clear_value: flags.clear_value,
+        new_cas: flags.new_cas,
+    };
+    Ok((Op::Delete(delete), FormTag::MetaDelete { quiet: flags.quiet }))
+}
+
+/// `ma <key> <flags>*`.
+fn arithmetic<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
+    let (key, meta) = split_first(line.args);
+    // One line for every fault of key and flags.
+    if !key.is_empty() && flags(key, meta, 2).is_err() {
+        return Step::refused(errors::INVALID_OR_DUPLICATE_FLAG, line.len);
     }
-    let get = MetaGet { touch: flags.exptime, vivify: flags.vivify, no_bump: flags.no_bump, ..MetaGet::default() };
-    Ok((Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value }))
+    one_key(line, hash, 2, arithmetic_op)
 }
 
-/// `md <key> <flags>*`.
-fn delete<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
-    one_key(line, hash, errors::FLAGS_TOO_LONG, Some(errors::INVALID_OR_DUPLICATE_FLAG), |flags| {
-        Ok((Op::Delete(Delete { cas: flags.cas, ..Delete::default() }), FormTag::MetaDelete { quiet: flags.quiet }))
-    })
+/// What an `ma` asks for. The error is the line to answer.
+fn arithmetic_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]> {
+    let mode = match flags.mode {
+        None | Some(b'I' | b'+') => ArithmeticMode::Increment,
+        Some(b'D' | b'-') => ArithmeticMode::Decrement,
+        Some(_) => return Err(errors::BAD_ARITHMETIC_MODE),
+    };
+    let arithmetic = Arithmetic {
+        mode,
+        delta: flags.delta.unwrap_or(1),
+        cas: flags.cas_unless_zero(),
+        new_cas: flags.new_cas,
+        touch: flags.exptime,
+        initial: flags.created_exptime().map(|exptime| Initial { value: flags.initial, exptime }),
+        binary_key: flags.binary_key,
+    };
+    Ok((Op::Arithmetic(arithmetic), FormTag::MetaArithmetic { quiet: flags.quiet, value: flags.value }))
 }
 
-/// `m? <key> <flags>*`. Faults in the flags are told as `any_fault`, or each by its own name.
+/// `me <key> [b]`. What else stands on the line is not looked at.
+fn debug<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
+    let (key, rest) = split_first(line.args);
+    let binary_key = split_first(rest).0 == b"b";
+    if key.is_empty() || key.len() > KEY_LEN_MAX || (binary_key && !base64::is_key(key)) {
+        return Step::refused(errors::BAD_COMMAND_LINE, line.len);
+    }
+    request(line, key, binary_key, hash, Op::Debug, Form::text(FormTag::MetaDebug))
+}
+
+/// `m? <key> <flags>*`, with `before` tokens in front of the flags.
 fn one_key<'a>(
     line: CommandLine<'a>,
     hash: Hash<'_>,
-    too_many: &'static [u8],
-    any_fault: Option<&'static [u8]>,
+    before: usize,
     build: impl Fn(&MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]>,
 ) -> Step<'a> {
     let (key, meta) = split_first(line.args);
     if key.is_empty() {
-        return Step::refused(errors::ERROR, line.len);
-    }
-    if key.len() > KEY_LEN_MAX {
         return Step::refused(errors::BAD_COMMAND_LINE, line.len);
     }
-    if too_many_tokens(2, meta) {
-        return Step::refused(too_many, line.len);
+    let built = flags(key, meta, before).and_then(|flags| match build(&flags) {
+        Ok(_) if flags.opaque_too_long => Err(errors::OPAQUE_TOO_LONG),
+        built => built.map(|(op, tag)| (op, tag, flags.binary_key)),
+    });
+    match built {
+        Ok((op, tag, binary_key)) => request(line, key, binary_key, hash, op, Form { tag, meta }),
+        Err(fault) => Step::refused(fault, line.len),
     }
-    match MetaFlags::parse(meta) {
-        Err(fault) => Step::refused(any_fault.unwrap_or(fault), line.len),
-        Ok(flags) if flags.opaque_too_long => Step::refused(errors::OPAQUE_TOO_LONG, line.len),
-        Ok(flags) => match build(&flags) {
-            Ok((op, tag)) => Step::request(Request { hash: hash(key), key, op }, Form { tag, meta }, line.len),
-            Err(fault) => Step::refused(fault, line.len),
-        },
+}
+
+/// Checks the key's length and the number of tokens, of which `before` stand in front of the flags, and reads the flags.
+fn flags(key: &[u8], meta: &[u8], before: usize) -> Result<MetaFlags, &'static [u8]> {
+    if key.len() > KEY_LEN_MAX {
+        return Err(errors::BAD_COMMAND_LINE);
     }
+    if too_many_tokens(before, meta) {
+        return Err(errors::FLAGS_TOO_LONG);
+    }
+    MetaFlags::parse(meta, key)
+}
+
+/// The step of a command without a value.
+fn request<'a>(
+    line: CommandLine<'a>,
+    key: &'a [u8],
+    binary_key: bool,
+    hash: Hash<'_>,
+    op: Op<'static>,
+    form: Form<'a>,
+) -> Step<'a> {
+    let request = Request { hash: hash_of(key, binary_key, hash), key, op };
+    if binary_key {
+        Step::EncodedKey { request, form, consumed: line.len, swallow: 0 }
+    } else {
+        Step::request(request, form, line.len)
+    }
+}
+
+/// The hash of the key that a token is or spells.
+fn hash_of(token: &[u8], binary_key: bool, hash: Hash<'_>) -> u64 {
+    if binary_key { hash(KeyRoom::new().decode(token)) } else { hash(token) }
 }
 
 /// Whether a line has more tokens than a meta command can, with `before` in front of its flags.

@@ -1,10 +1,10 @@
 //! The flags of the meta commands.
 
 use crate::command::{CasCheck, Exptime};
-use crate::protocol::memcache::errors;
 use crate::protocol::memcache::limits::OPAQUE_TOKEN_LEN_MAX;
 use crate::protocol::memcache::line::tokens;
-use crate::protocol::memcache::number;
+use crate::protocol::memcache::number::{self, NumberError};
+use crate::protocol::memcache::{base64, errors};
 
 /// What a meta command's flags ask for. As in memcached, a flag that is known but has no bearing on the command
 /// it stands with changes nothing.
@@ -16,24 +16,45 @@ pub(super) struct MetaFlags {
     pub(super) value: bool,
     /// `u`: leave the eviction state as it is.
     pub(super) no_bump: bool,
+    /// `b`: the key is in base64.
+    pub(super) binary_key: bool,
+    /// `I`: mark as stale.
+    pub(super) invalidate: bool,
+    /// `x`: drop the value, keep the item.
+    pub(super) clear_value: bool,
+    /// `T` stands behind `N`.
+    touch_behind_vivify: bool,
+    /// `t` stands before whichever of `T` and `N` is there.
+    pub(super) ttl_before_touch: bool,
+    /// `R` stands before `T`.
+    pub(super) recache_before_touch: bool,
+    /// `O` is longer than allowed. Reported after every other fault.
+    pub(super) opaque_too_long: bool,
+    /// `M`: the mode's letter; a space where there is none.
+    pub(super) mode: Option<u8>,
+    /// `F`: the item's client flags.
+    pub(super) client_flags: u32,
     /// `T`: set this exptime.
     pub(super) exptime: Option<Exptime>,
     /// `N`: create a missing item with this exptime.
     pub(super) vivify: Option<Exptime>,
-    /// `F`: the item's client flags.
-    pub(super) client_flags: u32,
+    /// `R`: win an item with fewer seconds left.
+    pub(super) recache: Option<i32>,
     /// `C`: compare the CAS number first.
     pub(super) cas: CasCheck,
-    /// `M`: the mode's letter.
-    pub(super) mode: Option<u8>,
-    /// `O` is longer than allowed. Reported after every other fault.
-    pub(super) opaque_too_long: bool,
+    /// `E`: the CAS number afterwards.
+    pub(super) new_cas: Option<u64>,
+    /// `D`: by how much.
+    pub(super) delta: Option<u64>,
+    /// `J`: the number of an item that is created.
+    pub(super) initial: u64,
 }
 
 impl MetaFlags {
-    /// Reads all flags. The error is the line to answer.
+    /// Reads all flags. `key` is the key's token, of at most [`KEY_LEN_MAX`](crate::command::KEY_LEN_MAX) bytes. The
+    /// error is the line to answer.
     #[inline]
-    pub(super) fn parse(text: &[u8]) -> Result<MetaFlags, &'static [u8]> {
+    pub(super) fn parse(text: &[u8], key: &[u8]) -> Result<MetaFlags, &'static [u8]> {
         let mut flags = MetaFlags::default();
         let mut seen = 0u128;
         // A bad argument is reported only if no flag behind it is unknown or double; the last bad one is named, but
@@ -45,7 +66,10 @@ impl MetaFlags {
                 return Err(errors::DUPLICATE_FLAG);
             }
             seen |= 1 << letter;
-            if let Err(error) = flags.take(letter, argument)?
+            if matches!(letter, b'T' | b'N') {
+                flags.note_order(letter, |letter| seen & (1 << letter) != 0);
+            }
+            if let Err(error) = flags.take(letter, argument, key)?
                 && (letter != b'F' || fault.is_none())
             {
                 fault = Some(error);
@@ -56,47 +80,87 @@ impl MetaFlags {
 
     /// Takes one flag. The outer error ends the reading, the inner one does not.
     #[inline]
-    fn take(&mut self, letter: u8, argument: &[u8]) -> Result<Result<(), &'static [u8]>, &'static [u8]> {
-        let number = |ok: bool| if ok { Ok(()) } else { Err(errors::BAD_TOKEN) };
+    fn take(&mut self, letter: u8, argument: &[u8], key: &[u8]) -> Result<Result<(), &'static [u8]>, &'static [u8]> {
         Ok(match letter {
             b'q' => set(&mut self.quiet),
             b'v' => set(&mut self.value),
             b'u' => set(&mut self.no_bump),
             // Their answers are read off the line by the encoder.
-            b'c' | b'f' | b'h' | b'k' | b's' | b't' => Ok(()),
+            b'c' | b'f' | b'h' | b'k' | b'l' | b's' | b't' => Ok(()),
             // For proxies: no meaning to a server.
             b'P' | b'L' => Ok(()),
             b'O' => {
                 self.opaque_too_long = 1 + argument.len() > OPAQUE_TOKEN_LEN_MAX;
                 Ok(())
             }
-            b'T' => {
-                self.exptime = number::signed(argument).ok().map(Exptime);
-                number(self.exptime.is_some())
+            b'T' => put(&mut self.exptime, number::signed(argument).map(Exptime), errors::BAD_TOKEN),
+            _ => return self.take_rare(letter, argument, key),
+        })
+    }
+
+    /// What stands before a `T` or an `N`: memcached carries out and answers flag by flag.
+    #[inline]
+    fn note_order(&mut self, letter: u8, seen: impl Fn(u8) -> bool) {
+        if letter == b'T' {
+            self.touch_behind_vivify = seen(b'N');
+            self.recache_before_touch = seen(b'R');
+        }
+        let other = if letter == b'T' { b'N' } else { b'T' };
+        self.ttl_before_touch |= seen(b't') && !seen(other);
+    }
+
+    /// The flags that a plain read has not.
+    #[inline(never)]
+    fn take_rare(
+        &mut self,
+        letter: u8,
+        argument: &[u8],
+        key: &[u8],
+    ) -> Result<Result<(), &'static [u8]>, &'static [u8]> {
+        Ok(match letter {
+            b'b' => {
+                self.binary_key = true;
+                if base64::is_key(key) { Ok(()) } else { Err(errors::BAD_KEY_ENCODING) }
             }
-            b'N' => {
-                self.vivify = number::signed(argument).ok().map(Exptime);
-                number(self.vivify.is_some())
-            }
+            b'I' => set(&mut self.invalidate),
+            b'x' => set(&mut self.clear_value),
+            b'N' => put(&mut self.vivify, number::signed(argument).map(Exptime), errors::BAD_TOKEN),
+            b'R' => put(&mut self.recache, number::signed_32(argument), errors::BAD_TOKEN),
             b'C' => {
-                let cas = number::unsigned(argument).ok();
-                self.cas = cas.map_or(CasCheck::Any, CasCheck::Equals);
-                number(cas.is_some())
+                let cas = number::unsigned(argument).map(CasCheck::Equals);
+                self.cas = cas.unwrap_or_default();
+                cas.map(drop).map_err(|_| errors::BAD_TOKEN)
+            }
+            b'E' => put(&mut self.new_cas, number::unsigned(argument), errors::BAD_TOKEN),
+            b'D' => put(&mut self.delta, number::unsigned(argument), errors::BAD_DELTA_FLAG),
+            b'J' => {
+                let initial = number::unsigned(argument);
+                self.initial = initial.unwrap_or(0);
+                initial.map(drop).map_err(|_| errors::BAD_INITIAL)
             }
             b'F' => {
                 let client_flags = number::unsigned_32(argument);
                 self.client_flags = client_flags.unwrap_or(0);
                 client_flags.map(drop).map_err(|_| errors::BAD_COMMAND_LINE)
             }
-            b'M' => match argument {
-                [mode] => {
-                    self.mode = Some(*mode);
-                    Ok(())
-                }
-                _ => Err(errors::BAD_MODE_LENGTH),
-            },
+            b'M' => {
+                // What stands behind the first letter changes nothing.
+                self.mode = Some(argument.first().copied().unwrap_or(b' '));
+                Ok(())
+            }
             _ => return Err(errors::INVALID_FLAG),
         })
+    }
+
+    /// The exptime of an item that `mg` or `ma` creates: of `N` and `T`, the later on the line counts.
+    #[inline]
+    pub(super) fn created_exptime(&self) -> Option<Exptime> {
+        if self.touch_behind_vivify { self.exptime } else { self.vivify }
+    }
+
+    /// The comparison, where 0 stands for none.
+    pub(super) fn cas_unless_zero(&self) -> CasCheck {
+        if self.cas == CasCheck::Equals(0) { CasCheck::Any } else { self.cas }
     }
 }
 
@@ -105,48 +169,93 @@ fn set(flag: &mut bool) -> Result<(), &'static [u8]> {
     Ok(())
 }
 
+/// Keeps a number, or has its fault named.
+#[inline]
+fn put<T: Copy>(
+    place: &mut Option<T>,
+    number: Result<T, NumberError>,
+    fault: &'static [u8],
+) -> Result<(), &'static [u8]> {
+    *place = number.ok();
+    if place.is_some() { Ok(()) } else { Err(fault) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::MetaFlags;
     use crate::command::{CasCheck, Exptime};
     use crate::protocol::memcache::errors;
 
+    fn parse(text: &[u8]) -> Result<MetaFlags, &'static [u8]> {
+        MetaFlags::parse(text, b"YQ==")
+    }
+
     #[test]
     fn arguments() {
-        let flags = MetaFlags::parse(b"q v u T30 N-1 C7 F5 MS Oabc k").unwrap();
+        let flags = parse(b"q v u T30 N-1 C7 F5 MS Oabc k").unwrap();
         assert!(flags.quiet && flags.value && flags.no_bump && !flags.opaque_too_long);
+        assert!(!flags.binary_key && !flags.invalidate && !flags.clear_value);
         assert_eq!((flags.exptime, flags.vivify), (Some(Exptime(30)), Some(Exptime(-1))));
         assert_eq!((flags.cas, flags.client_flags, flags.mode), (CasCheck::Equals(7), 5, Some(b'S')));
+        let flags = parse(b"b I x R-5 E18446744073709551615 D3 J4").unwrap();
+        assert!(flags.binary_key && flags.invalidate && flags.clear_value);
+        assert_eq!((flags.recache, flags.new_cas), (Some(-5), Some(u64::MAX)));
+        assert_eq!((flags.delta, flags.initial), (Some(3), 4));
     }
 
     #[test]
     fn faults_are_named_as_memcached_names_them() {
-        let fault = |text: &[u8]| MetaFlags::parse(text).unwrap_err();
+        let fault = |text: &[u8]| parse(text).unwrap_err();
         assert_eq!(fault(b"v v"), errors::DUPLICATE_FLAG);
         assert_eq!(fault(b"Pa Pb"), errors::DUPLICATE_FLAG);
         assert_eq!(fault(b"\xff"), errors::DUPLICATE_FLAG);
         assert_eq!(fault(b"\x7f"), errors::DUPLICATE_FLAG);
         assert_eq!(fault(b"Tx z"), errors::INVALID_FLAG);
-        assert_eq!(fault(b"T"), errors::BAD_TOKEN);
-        assert_eq!(fault(b"Cx"), errors::BAD_TOKEN);
+        for flag in [&b"T"[..], b"Tx", b"N", b"Nx", b"R", b"Rx", b"R2147483648", b"C", b"Cx", b"C-1", b"E", b"Ex"] {
+            assert_eq!(fault(flag), errors::BAD_TOKEN, "{}", flag.escape_ascii());
+        }
+        assert_eq!(fault(b"D-1"), errors::BAD_DELTA_FLAG);
+        assert_eq!(fault(b"J"), errors::BAD_INITIAL);
+        assert_eq!(fault(b"Jx Dx"), errors::BAD_DELTA_FLAG);
         assert_eq!(fault(b"F-1"), errors::BAD_COMMAND_LINE);
         assert_eq!(fault(b"Fx Tx"), errors::BAD_TOKEN);
         assert_eq!(fault(b"Tx Fx"), errors::BAD_TOKEN);
-        assert_eq!(fault(b"Tx M"), errors::BAD_MODE_LENGTH);
-        assert_eq!(fault(b"M"), errors::BAD_MODE_LENGTH);
-        assert_eq!(fault(b"Mset"), errors::BAD_MODE_LENGTH);
     }
 
     #[test]
-    fn flags_not_served_are_invalid_not_ignored() {
-        for flag in [&b"b"[..], b"l", b"R30", b"I", b"E5", b"x", b"S5", b"J1", b"D1"] {
-            assert_eq!(MetaFlags::parse(flag).unwrap_err(), errors::INVALID_FLAG, "{flag:?}");
+    fn what_is_no_flag_is_invalid() {
+        for letter in (0u8..127).filter(|letter| !b" bcfhklOqstuvxCDEFIJLMNPRT".contains(letter)) {
+            assert_eq!(parse(&[letter]).unwrap_err(), errors::INVALID_FLAG, "{letter}");
         }
     }
 
     #[test]
+    fn a_key_that_is_not_base64_is_a_fault_among_the_others() {
+        let fault = |text: &[u8]| MetaFlags::parse(text, b"YQ=").unwrap_err();
+        assert_eq!(fault(b"b"), errors::BAD_KEY_ENCODING);
+        assert_eq!(fault(b"Tx b"), errors::BAD_KEY_ENCODING);
+        assert_eq!(fault(b"b Tx"), errors::BAD_TOKEN);
+        assert_eq!(fault(b"b b"), errors::DUPLICATE_FLAG);
+        assert!(MetaFlags::parse(b"v", b"YQ=").is_ok());
+    }
+
+    #[test]
+    fn a_mode_is_its_first_letter() {
+        for (text, mode) in [(&b"M"[..], b' '), (b"MS", b'S'), (b"Mset", b's'), (b"M+1", b'+')] {
+            assert_eq!(parse(text).unwrap().mode, Some(mode));
+        }
+    }
+
+    #[test]
+    fn of_two_exptimes_the_later_counts_for_an_item_that_is_created() {
+        assert_eq!(parse(b"N30 T60").unwrap().created_exptime(), Some(Exptime(60)));
+        assert_eq!(parse(b"T60 N30").unwrap().created_exptime(), Some(Exptime(30)));
+        assert_eq!(parse(b"T60").unwrap().created_exptime(), None);
+    }
+
+    #[test]
     fn an_opaque_has_at_most_32_bytes_with_its_letter() {
-        assert!(!MetaFlags::parse(&[&b"O"[..], &[b'o'; 31]].concat()).unwrap().opaque_too_long);
-        assert!(MetaFlags::parse(&[&b"O"[..], &[b'o'; 32]].concat()).unwrap().opaque_too_long);
+        assert!(!parse(&[&b"O"[..], &[b'o'; 31]].concat()).unwrap().opaque_too_long);
+        assert!(parse(&[&b"O"[..], &[b'o'; 32]].concat()).unwrap().opaque_too_long);
     }
 }

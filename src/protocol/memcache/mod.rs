@@ -1,6 +1,6 @@
-//! memcached's text protocol: the classic commands and the meta commands.
+//! memcached's protocols: text with its classic and its meta commands, and [`binary`]. A connection speaks one of them.
 //!
-//! The reference is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We differ
+//! Of the text protocol the reference is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We differ
 //! on purpose in these points:
 //!
 //! - The payload of a store that is refused for its key, flags, exptime or CAS is swallowed, never run as commands.
@@ -10,9 +10,11 @@
 //! - A key that is too long refuses its own read only; memcached forgets replies that wait before it in a pipeline.
 //! - A command line of more than 2048 bytes closes the connection however it arrives, and `gat` may be as long as `get`.
 //! - A NUL byte does not end the command line; it belongs to its token.
-//! - Meta flags that the cache does not serve yet are refused as invalid, never ignored.
+//! - An item that `mg` or `ma` creates under a key in base64 remembers that, so that its key is shown in base64, too.
 
 mod admin;
+mod base64;
+mod binary;
 mod encode;
 mod encode_meta;
 pub mod errors;
@@ -31,7 +33,9 @@ mod store;
 mod tests;
 mod text;
 
-pub use admin::{Admin, AdminForm};
+pub use admin::{Admin, AdminForm, AdminReply};
+pub use base64::{DECODED_KEY_LEN_MAX, KeyRoom};
+pub use binary::{HEADER_LEN, Refusal, Status};
 pub use encode::{Encoded, encode, encode_tail};
 pub use form::{Form, FormTag};
 pub use limits::{

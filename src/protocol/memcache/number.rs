@@ -25,6 +25,11 @@ pub(super) fn unsigned_32(token: &[u8]) -> Result<u32, NumberError> {
     u32::try_from(unsigned(token)?).map_err(|_| NumberError::TooLarge)
 }
 
+/// A signed number of 32 bits.
+pub(super) fn signed_32(token: &[u8]) -> Result<i32, NumberError> {
+    i32::try_from(signed(token)?).map_err(|_| NumberError::TooLarge)
+}
+
 /// A signed number of 64 bits.
 pub(super) fn signed(token: &[u8]) -> Result<i64, NumberError> {
     let (negative, magnitude) = parse(token)?;

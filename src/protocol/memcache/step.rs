@@ -2,6 +2,7 @@
 
 use crate::command::{CasCheck, Exptime, Op, Payload, Request, Store, StoreMode};
 use crate::protocol::memcache::admin::{Admin, AdminForm};
+use crate::protocol::memcache::binary::Refusal;
 use crate::protocol::memcache::form::{Form, FormTag};
 
 /// The outcome of [`Parser::next`](super::Parser::next). `consumed` bytes of the input are done with.
@@ -18,6 +19,18 @@ pub enum Step<'a> {
         /// Further bytes to discard unseen: the payload of an [`Op::RefusedStore`], else 0.
         swallow: u64,
     },
+    /// An operation on one key that came in base64 (meta flag `b`).
+    EncodedKey {
+        /// What to do; its key is still in base64, to be decoded with [`KeyRoom`](super::KeyRoom). Its hash is the
+        /// decoded key's.
+        request: Request<'a>,
+        /// How to answer.
+        form: Form<'a>,
+        /// Bytes taken.
+        consumed: usize,
+        /// Further bytes to discard unseen.
+        swallow: u64,
+    },
     /// A command to the whole server.
     Admin {
         /// What to do.
@@ -27,7 +40,7 @@ pub enum Step<'a> {
         /// Bytes taken.
         consumed: usize,
     },
-    /// A store of a LARGE value. The value and its CRLF come behind the line.
+    /// A store of a LARGE value. The value, and in the text protocol its CRLF, come behind the line or head.
     Upload {
         /// The line.
         head: UploadHead<'a>,
@@ -38,6 +51,17 @@ pub enum Step<'a> {
     Refused {
         /// The answer, a whole line; empty where the command wants no reply.
         reply: &'static [u8],
+        /// Bytes taken.
+        consumed: usize,
+        /// Further bytes to discard unseen.
+        swallow: u64,
+        /// Close once the answer is sent: what follows cannot be told apart.
+        close: bool,
+    },
+    /// A packet of the binary protocol that is not carried out.
+    RefusedPacket {
+        /// The answer.
+        refusal: Refusal,
         /// Bytes taken.
         consumed: usize,
         /// Further bytes to discard unseen.
@@ -106,7 +130,7 @@ pub enum Need {
 pub struct UploadHead<'a> {
     /// The key's hash.
     pub hash: u64,
-    /// The key.
+    /// The key; still in base64 if `binary_key` says so, to be decoded with [`KeyRoom`](super::KeyRoom).
     pub key: &'a [u8],
     /// Which condition on the old item, and which combination with it.
     pub mode: StoreMode,
@@ -155,9 +179,12 @@ impl<'a> UploadHead<'a> {
 
     /// The request in place of a value that is too long.
     pub(super) fn refused(&self) -> Request<'a> {
-        // As in memcached, `set` and `ms` leave no old value behind, and `cas` does.
-        let is_cas = matches!(self.form.tag, FormTag::Store { .. }) && self.cas != CasCheck::Any;
-        let mode = if is_cas { StoreMode::Replace } else { self.mode };
+        // As in memcached, `set` and `ms` in every mode leave no old value behind, and `cas` does.
+        let mode = match self.form.tag {
+            FormTag::MetaStore { .. } => StoreMode::Set,
+            _ if self.cas != CasCheck::Any => StoreMode::Replace,
+            _ => self.mode,
+        };
         Request { hash: self.hash, key: self.key, op: Op::RefusedStore(mode) }
     }
 }

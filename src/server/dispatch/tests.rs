@@ -1,5 +1,7 @@
 //! Three shards without rings: what one turn leaves to the next, and what becomes of what a connection leaves.
 
+mod binary;
+
 use std::os::unix::net::UnixStream;
 
 use super::*;
@@ -14,11 +16,11 @@ struct Silent;
 
 impl Control for Silent {
     fn version(&self) -> &[u8] {
-        b"VERSION x\r\n"
+        b"x"
     }
 
     fn stats(&self, _: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
-        Some(format!("{} shards\r\n", shards.len()).into_bytes())
+        Some(format!("STAT shards {}\r\nEND\r\n", shards.len()).into_bytes())
     }
 
     fn has_stats(&self, args: &[u8]) -> bool {
@@ -220,7 +222,7 @@ fn replies_come_in_order_whoever_answers_first() {
     world.exchange();
     said.extend(world.output(number));
     let mut expected = format!("STORED\r\nVALUE {} 0 1\r\nx\r\nVALUE {} 0 1\r\ny\r\nEND\r\n", keys[0], keys[2]);
-    expected += "VERSION x\r\n3 shards\r\nMN\r\n";
+    expected += "VERSION x\r\nSTAT shards 3\r\nEND\r\nMN\r\n";
     expected += &format!("VALUE {} 0 1\r\nz\r\nVALUE {} 0 1\r\nx\r\nEND\r\n", keys[1], keys[0]);
     assert_eq!(String::from_utf8(said).expect("text"), expected);
 }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use crate::command::{
-    ArithmeticMode, CasCheck, Exptime, Hit, Number, Op, Payload, Reply, Request, Store, StoreMode, Value,
+    Arithmetic, ArithmeticMode, CasCheck, Delete, Exptime, Hit, ItemInfo, MetaGet, Number, Op, Payload, Reply, Request,
+    Store, StoreMode, Value,
 };
-use crate::protocol::memcache::{Admin, Encoded, Parser, Resume, Step, encode, errors};
+use crate::protocol::memcache::{Admin, Encoded, Form, KeyRoom, Parser, Resume, Step, encode, errors};
 
 /// Values of more than this are refused, as by memcached's default.
 const VALUE_LEN_MAX: u64 = 1 << 20;
@@ -18,6 +19,8 @@ struct Item {
     ttl_seconds: Option<u32>,
     fetched: bool,
     token_sent: bool,
+    stale: bool,
+    binary_key: bool,
 }
 
 /// One connection and the cache behind it.
@@ -77,6 +80,7 @@ impl Connection {
                 self.closed = close;
                 Some(consumed)
             }
+            Step::RefusedPacket { .. } => unreachable!("the text protocol has no packets"),
             Step::Admin { admin, form: _, consumed } => {
                 self.admin(admin);
                 Some(consumed)
@@ -84,8 +88,11 @@ impl Connection {
             Step::Upload { head, consumed } => {
                 let end = consumed + head.value_len as usize;
                 let terminator = input.get(end..end + 2)?;
+                let mut room = KeyRoom::new();
                 if terminator == b"\r\n" {
-                    self.request(head.request(Payload::Inline(&input[consumed..end])), head.form);
+                    let request = head.request(Payload::Inline(&input[consumed..end]));
+                    let key = if head.binary_key { room.decode(head.key) } else { head.key };
+                    self.request(Request { key, ..request }, head.form);
                 } else {
                     self.output.extend_from_slice(head.form.tag.bad_data_chunk());
                 }
@@ -93,6 +100,12 @@ impl Connection {
             }
             Step::Request { request, form, consumed, swallow } => {
                 self.request(request, form);
+                self.swallow = swallow;
+                Some(consumed)
+            }
+            Step::EncodedKey { request, form, consumed, swallow } => {
+                let mut room = KeyRoom::new();
+                self.request(Request { key: room.decode(request.key), ..request }, form);
                 self.swallow = swallow;
                 Some(consumed)
             }
@@ -120,34 +133,32 @@ impl Connection {
         self.output.extend_from_slice(line);
     }
 
-    fn request(&mut self, request: Request<'_>, form: crate::protocol::memcache::Form<'_>) {
+    fn request(&mut self, request: Request<'_>, form: Form<'_>) {
         self.cas += 1;
         let cas = self.cas;
         let item = self.items.get_mut(request.key);
         let mut shown = Item::default();
         let reply = match (request.op, item) {
             (Op::Get | Op::GetAndTouch(_), None) => Reply::Miss,
-            (Op::Get, Some(item)) => read(item, &mut shown, false),
+            (Op::Get, Some(item)) => read(item, &mut shown, false, false),
             (Op::GetAndTouch(exptime), Some(item)) => {
                 item.ttl_seconds = ttl(exptime);
-                read(item, &mut shown, false)
+                read(item, &mut shown, false, false)
             }
             (Op::MetaGet(get), None) => match get.vivify {
                 None => Reply::Miss,
                 Some(exptime) => {
-                    let item = Item { ttl_seconds: ttl(exptime), cas, ..Item::default() };
+                    let item = Item {
+                        ttl_seconds: ttl(exptime),
+                        cas: get.new_cas.unwrap_or(cas),
+                        binary_key: get.binary_key,
+                        ..Item::default()
+                    };
                     let item = self.items.entry(request.key.to_vec()).insert_entry(item).into_mut();
-                    let reply = read(item, &mut shown, true);
-                    item.token_sent = true;
-                    reply
+                    read(item, &mut shown, true, get.no_bump)
                 }
             },
-            (Op::MetaGet(get), Some(item)) => {
-                if let Some(exptime) = get.touch {
-                    item.ttl_seconds = ttl(exptime);
-                }
-                read(item, &mut shown, false)
-            }
+            (Op::MetaGet(get), Some(item)) => meta_read(get, item, &mut shown),
             (Op::Store(store), item) => {
                 let (reply, new) = write(store, item.as_deref(), cas);
                 if let Some(new) = new {
@@ -161,34 +172,40 @@ impl Connection {
                 }
                 Reply::TooLarge
             }
-            (_, None) => Reply::NotFound,
-            (Op::Delete(delete), Some(item)) => match delete.cas {
-                CasCheck::Equals(wanted) if wanted != item.cas => Reply::Exists,
-                _ => {
+            (Op::Debug, None) => Reply::Miss,
+            (Op::Debug, Some(item)) => Reply::Debug(ItemInfo {
+                ttl_seconds: item.ttl_seconds,
+                idle_seconds: 0,
+                cas: item.cas,
+                fetched: item.fetched,
+                class: 1,
+                size_bytes: (request.key.len() + item.value.len()) as u64,
+                binary_key: item.binary_key,
+            }),
+            (Op::Delete(delete), Some(item)) if differs(delete.cas, item) => Reply::Exists,
+            (Op::Delete(delete), Some(item)) => {
+                if !remove(delete, item, cas) {
                     self.items.remove(request.key);
-                    Reply::Deleted
+                }
+                Reply::Deleted
+            }
+            (Op::Arithmetic(arithmetic), None) => match arithmetic.initial {
+                None => Reply::NotFound,
+                Some(initial) => {
+                    let item = Item {
+                        value: initial.value.to_string().into_bytes(),
+                        ttl_seconds: ttl(initial.exptime),
+                        cas: arithmetic.new_cas.unwrap_or(cas),
+                        binary_key: arithmetic.binary_key,
+                        ..Item::default()
+                    };
+                    let reply = number(&item, initial.value, true);
+                    self.items.insert(request.key.to_vec(), item);
+                    reply
                 }
             },
-            (Op::Arithmetic(arithmetic), Some(item)) => {
-                match std::str::from_utf8(&item.value).ok().and_then(|text| text.parse::<u64>().ok()) {
-                    None => Reply::NonNumeric,
-                    Some(number) => {
-                        let number = match arithmetic.mode {
-                            ArithmeticMode::Increment => number.wrapping_add(arithmetic.delta),
-                            ArithmeticMode::Decrement => number.saturating_sub(arithmetic.delta),
-                        };
-                        item.value = number.to_string().into_bytes();
-                        Reply::Number(Number {
-                            value: number,
-                            cas: item.cas,
-                            ttl_seconds: None,
-                            created: false,
-                            binary_key: false,
-                        })
-                    }
-                }
-            }
-            (Op::Debug, Some(_)) => unreachable!("no command of this model asks for it"),
+            (Op::Arithmetic(arithmetic), Some(item)) => count(arithmetic, item, cas),
+            (_, None) => Reply::NotFound,
             (Op::Touch(exptime), Some(item)) => {
                 item.ttl_seconds = ttl(exptime);
                 Reply::Touched { cas: item.cas, flags: item.flags }
@@ -198,36 +215,99 @@ impl Connection {
     }
 }
 
+fn differs(check: CasCheck, item: &Item) -> bool {
+    matches!(check, CasCheck::Equals(wanted) if wanted != item.cas)
+}
+
+/// Whether the item stays, stale or without its value.
+fn remove(delete: Delete, item: &mut Item, cas: u64) -> bool {
+    if delete.clear_value {
+        *item = Item { cas: item.cas, ttl_seconds: item.ttl_seconds, ..Item::default() };
+    }
+    if delete.invalidate {
+        (item.stale, item.token_sent, item.cas) = (true, false, delete.new_cas.unwrap_or(cas));
+        item.ttl_seconds = delete.touch.map_or(item.ttl_seconds, ttl);
+    }
+    delete.clear_value || delete.invalidate
+}
+
+fn count(arithmetic: Arithmetic, item: &mut Item, cas: u64) -> Reply<'static> {
+    if differs(arithmetic.cas, item) {
+        return Reply::Exists;
+    }
+    let Some(old) = std::str::from_utf8(&item.value).ok().and_then(|text| text.parse::<u64>().ok()) else {
+        return Reply::NonNumeric;
+    };
+    let value = match arithmetic.mode {
+        ArithmeticMode::Increment => old.wrapping_add(arithmetic.delta),
+        ArithmeticMode::Decrement => old.saturating_sub(arithmetic.delta),
+    };
+    item.value = value.to_string().into_bytes();
+    item.cas = arithmetic.new_cas.unwrap_or(cas);
+    item.ttl_seconds = arithmetic.touch.map_or(item.ttl_seconds, ttl);
+    number(item, value, false)
+}
+
+fn number(item: &Item, value: u64, created: bool) -> Reply<'static> {
+    let Item { cas, ttl_seconds, binary_key, .. } = *item;
+    Reply::Number(Number { value, cas, ttl_seconds, created, binary_key })
+}
+
+fn meta_read<'i>(get: MetaGet, item: &mut Item, shown: &'i mut Item) -> Reply<'i> {
+    if let Some(exptime) = get.touch {
+        item.ttl_seconds = ttl(exptime);
+    }
+    let wins = |below: i32| item.ttl_seconds.is_some_and(|left| i64::from(left) < i64::from(below));
+    let won = !item.token_sent && (item.stale || get.recache_below_seconds.is_some_and(wins));
+    read(item, shown, won, get.no_bump)
+}
+
 fn ttl(exptime: Exptime) -> Option<u32> {
     (exptime.0 != 0).then(|| u32::try_from(exptime.0).unwrap_or(0))
 }
 
 /// The read's answer, which borrows from `shown`, a copy of the item as it was.
-fn read<'i>(item: &mut Item, shown: &'i mut Item, won: bool) -> Reply<'i> {
+fn read<'i>(item: &mut Item, shown: &'i mut Item, won: bool, no_bump: bool) -> Reply<'i> {
     *shown = item.clone();
-    item.fetched = true;
+    item.fetched |= !no_bump;
+    item.token_sent |= won;
     Reply::Hit(Hit {
         flags: shown.flags,
+        cas: shown.cas,
         ttl_seconds: shown.ttl_seconds,
         fetched: shown.fetched,
+        idle_seconds: 7,
         won,
         token_sent: shown.token_sent,
-        ..Hit::of(shown.cas, Value::Inline(&shown.value))
+        stale: shown.stale,
+        binary_key: shown.binary_key,
+        value: Value::Inline(&shown.value),
     })
 }
 
 fn write(store: Store<'_>, old: Option<&Item>, cas: u64) -> (Reply<'static>, Option<Item>) {
     let Payload::Inline(value) = store.value else { unreachable!("the model uploads nothing") };
+    let mut stale = false;
     if let CasCheck::Equals(wanted) = store.cas {
         match old {
             None if matches!(store.mode, StoreMode::Append | StoreMode::Prepend) => {}
             None => return (Reply::NotFound, None),
+            Some(old) if store.invalidate && wanted < old.cas => stale = true,
             Some(old) if old.cas != wanted => return (Reply::Exists, None),
             Some(_) => {}
         }
     }
-    let new =
-        Item { flags: store.flags, value: value.to_vec(), cas, ttl_seconds: ttl(store.exptime), ..Item::default() };
+    let cas = store.new_cas.unwrap_or(cas);
+    let new = Item {
+        flags: store.flags,
+        value: value.to_vec(),
+        cas,
+        ttl_seconds: ttl(store.exptime),
+        stale,
+        token_sent: stale,
+        binary_key: store.binary_key,
+        ..Item::default()
+    };
     let new = match (store.mode, old) {
         (StoreMode::Set, _) | (StoreMode::Add, None) | (StoreMode::Replace, Some(_)) => new,
         (StoreMode::Append, Some(old)) => Item { value: [&old.value, value].concat(), cas, ..old.clone() },

@@ -1,7 +1,7 @@
 //! What the caller sees of a step, and the fast path against the general one.
 
 use crate::command::{Hit, Reply, Value};
-use crate::protocol::memcache::{Encoded, Form, FormTag, Need, Parser, Resume, Step, encode, encode_tail};
+use crate::protocol::memcache::{Encoded, Form, FormTag, KeyRoom, Need, Parser, Resume, Step, encode, encode_tail};
 
 const PARSER: Parser = Parser::new(1 << 20);
 
@@ -64,17 +64,47 @@ fn bytes_without_newline_are_not_looked_at_twice() {
     assert_eq!(resume, Resume::Command);
 }
 
+/// The hash is the decoded key's, so that both spellings of a key have one owner; the token itself is left as it is.
+#[test]
+fn a_key_in_base64_is_hashed_as_what_it_spells() {
+    for (input, swallowed) in [
+        (&b"mg YWJj b\r\n"[..], 0),
+        (b"md YWJj b\r\n", 0),
+        (b"ma YWJj b N0\r\n", 0),
+        (b"me YWJj b\r\n", 0),
+        (b"ms YWJj 2 b\r\nhi\r\n", 0),
+        (b"ms YWJj 2000000 b\r\n", 2_000_002),
+    ] {
+        match next(input, &mut Resume::Command) {
+            Step::EncodedKey { request, consumed, swallow, .. } => {
+                assert_eq!((request.hash, request.key), (3, &b"YWJj"[..]));
+                assert_eq!((consumed, swallow), (input.len(), swallowed));
+                assert_eq!(KeyRoom::new().decode(request.key), b"abc");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    match next(b"ms YWJj 20000 b\r\n", &mut Resume::Command) {
+        Step::Upload { head, .. } => assert_eq!((head.hash, head.key, head.binary_key), (3, &b"YWJj"[..], true)),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Every plain form, whole and broken in every way that one changed, added or missing byte can break it, is judged
 /// the same by the fast path and by the general one.
 #[test]
 fn the_fast_path_agrees_with_the_general_one() {
     let long = [&b"get "[..], &[b'k'; 251], b"\r\n"].concat();
-    let commands: [&[u8]; 15] = [
+    let commands: [&[u8]; 19] = [
         b"mg some-key v\r\nmn",
         b"mg k\r\n",
         b"mg k v k q Oabc T30\r\n",
         b"mg  k   v \n",
         b"mg k s v f c t k h u q O P L T0 N0 F0 C0 MS\r\n",
+        b"mg k l R30 E5 N1 T2 v C7\r\n",
+        b"mg YQ== b k\r\n",
+        b"mg k D1 J2 I x M\r\n",
+        b"mg k s v f c t k h u q O P L T0 N0 F0 C0 MS x I l\r\n",
         b"get some-key\r\nmn",
         b"get k\n",
         b"get a b\r\n",
@@ -113,7 +143,7 @@ fn agree(input: &[u8]) {
 fn the_head_and_tail_of_a_pinned_value() {
     let hit = Hit { flags: 1, ..Hit::of(2, Value::Pinned { len: 70_000, pin: 3 }) };
     let get = |with_cas, last| Form::text(FormTag::Get { with_cas, last });
-    let meta = FormTag::MetaGet { quiet: false, value: true }.with(b"v s k");
+    let meta = FormTag::MetaGet { quiet: false, value: true, conditional: false }.with(b"v s k");
     for (form, head, tail) in [
         (get(false, false), "VALUE key 1 70000\r\n", "\r\n"),
         (get(true, true), "VALUE key 1 70000 2\r\n", "\r\nEND\r\n"),
@@ -127,7 +157,7 @@ fn the_head_and_tail_of_a_pinned_value() {
         assert_eq!(out, tail.as_bytes());
     }
     let mut out = Vec::new();
-    let header_only = FormTag::MetaGet { quiet: false, value: false }.with(b"s");
+    let header_only = FormTag::MetaGet { quiet: false, value: false, conditional: false }.with(b"s");
     assert_eq!(encode(header_only, b"key", &Reply::Hit(hit), &mut out), Encoded::Done);
     assert_eq!(out, b"HD s70000\r\n");
 }
@@ -176,8 +206,8 @@ fn failures_of_the_store_are_told() {
     let oom = "SERVER_ERROR out of memory storing object\r\n";
     assert_eq!(text(FormTag::Store { noreply: false }, &Reply::OutOfMemory), oom);
     assert_eq!(text(FormTag::Store { noreply: true }, &Reply::OutOfMemory), "");
-    assert_eq!(text(FormTag::MetaStore { quiet: true }, &Reply::OutOfMemory), oom);
+    assert_eq!(text(FormTag::MetaStore { quiet: true, value_len: 1 }, &Reply::OutOfMemory), oom);
     assert_eq!(text(FormTag::Arithmetic { noreply: false }, &Reply::OutOfMemory), "SERVER_ERROR out of memory\r\n");
-    assert_eq!(text(FormTag::MetaGet { quiet: false, value: true }, &Reply::OutOfMemory), "EN\r\n");
+    assert_eq!(text(FormTag::MetaGet { quiet: false, value: true, conditional: false }, &Reply::OutOfMemory), "EN\r\n");
     assert_eq!(text(FormTag::Touch { noreply: false }, &Reply::Miss), "SERVER_ERROR unexpected reply\r\n");
 }
