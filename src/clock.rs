@@ -109,8 +109,21 @@ impl Clock {
     /// The current second.
     #[inline]
     pub fn now(&self) -> Now {
-        let elapsed = self.started.elapsed().as_secs() as u32;
-        Now { seconds: Seconds(FIRST_SECOND + elapsed), epoch_unix: self.epoch_unix }
+        self.moment().0
+    }
+
+    /// The current second, and the nanoseconds since [`Clock::start`], of one look at the clock.
+    #[inline]
+    pub fn moment(&self) -> (Now, u64) {
+        let elapsed = self.started.elapsed();
+        let seconds = Seconds(FIRST_SECOND + elapsed.as_secs() as u32);
+        (Now { seconds, epoch_unix: self.epoch_unix }, elapsed.as_nanos() as u64)
+    }
+
+    /// Nanoseconds since [`Clock::start`].
+    #[inline]
+    pub fn nanos(&self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
     }
 
     /// Time since [`Clock::start`], for what is counted in less than seconds.

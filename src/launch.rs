@@ -31,9 +31,10 @@ use self::listeners::Listeners;
 use self::notify::{State, notify};
 use crate::admin::AdminControl;
 use crate::clock::Clock;
+use crate::command::StatsAnswer;
 use crate::config::{Config, ConfigError, Flags, Host, PidFile, check_host, drop_privileges, settle};
 use crate::protocol::memcache::Parser;
-use crate::router::{Doorbell, KeyHasher, Mesh, Report, Router, mesh};
+use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
 use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
 use crate::shard::Shard;
 use crate::storage::StoreConfig;
@@ -116,7 +117,7 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
         return Ok(());
     }
     let print_config = flags.print_config;
-    let (config, notices) = Config::load(flags, &Host::observe()?)?;
+    let (mut config, notices) = Config::load(flags, &Host::observe()?)?;
     if print_config {
         print!("{}", config.to_toml());
         return Ok(());
@@ -124,7 +125,10 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
     let set_verbosity = start_log(u32::from(config.verbosity));
     notices.iter().for_each(|notice| warn!("{notice}"));
     check_host(&config)?;
-    let Listeners { by_shard, unix_file } = listeners::open(&config)?;
+    let listeners = listeners::open(&config)?;
+    // For `stats settings`.
+    config.listen = listeners.addresses();
+    let Listeners { by_shard, unix_file } = listeners;
     let pidfile = config.pidfile.as_deref().map(PidFile::write).transpose()?;
     if let Some(user) = &config.user {
         drop_privileges(user)?;
@@ -290,7 +294,10 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         first_cas: StoreConfig::first_cas_of(clock.started_unix_ms(), mesh.own()),
         cas_step: mesh.shards() as u64,
     };
-    let shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
+    let mut shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
+    if config.detail_from_start {
+        shard.count_prefixes(Some(config.detail_delimiter));
+    }
     let parser = Parser::new(config.item_size_max_bytes as u64);
     let router = Router::new(shard, mesh);
     let rules = Rules {
@@ -306,12 +313,12 @@ impl Control for AdminControl {
         AdminControl::version(self)
     }
 
-    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
-        AdminControl::stats(self, args, shards)
+    fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer> {
+        AdminControl::stats_order(self, args)
     }
 
-    fn has_stats(&self, args: &[u8]) -> bool {
-        AdminControl::has_stats(self, args)
+    fn stats(&self, args: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer {
+        AdminControl::stats(self, args, reports)
     }
 
     fn set_verbosity(&self, level: u32) {

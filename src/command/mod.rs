@@ -4,14 +4,18 @@
 //! `Reply`. Neither knows the other. Nothing here owns memory: a `Request` borrows from a receive buffer, a
 //! `Reply` from the store; what crosses cores is copied by the router.
 
+mod kind;
 mod reply;
 mod request;
+mod stats;
 
 pub use crate::clock::Exptime;
+pub use kind::{KindCounts, OpKind};
 pub use reply::{Hit, ItemInfo, Number, Reply, Value};
 pub use request::{
     Arithmetic, ArithmeticMode, CasCheck, Delete, Initial, MetaGet, Op, Payload, Request, Store, StoreMode, UploadId,
 };
+pub use stats::{StatLines, StatsAnswer};
 
 /// Longest key in bytes, as in memcached (`KEY_MAX_LENGTH`).
 pub const KEY_LEN_MAX: usize = 250;

@@ -1,6 +1,7 @@
 //! Every listening socket, by shard: bound here, or inherited from the service manager that was asked to listen for us
 //! (socket activation, `sd_listen_fds(3)`).
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -17,6 +18,14 @@ pub(super) struct Listeners {
     /// For each shard, in the order of the addresses.
     pub(super) by_shard: Vec<Vec<OwnedFd>>,
     pub(super) unix_file: Option<PathBuf>,
+}
+
+impl Listeners {
+    /// The TCP addresses that are listened on, with the ports that the kernel chose.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        let sockets = self.by_shard.first().into_iter().flatten();
+        sockets.filter_map(|socket| SockRef::from(socket).local_addr().ok()?.as_socket()).collect()
+    }
 }
 
 /// Opens every listening socket, or takes those that were inherited.

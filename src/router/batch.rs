@@ -9,7 +9,7 @@
 //! home then reads all four together, clears them and uses the same memory for the next batch.
 
 use crate::clock::Now;
-use crate::command::{Hit, Op, Payload, Reply, Request, Store, UploadId, Value};
+use crate::command::{Hit, KindCounts, Op, Payload, Reply, Request, Store, UploadId, Value};
 use crate::shard::{Order, Outcome, PREFETCH_GROUP, Shard};
 
 /// Errands in one batch.
@@ -105,6 +105,15 @@ enum Captured {
     Done,
 }
 
+/// When what a batch carries was under way, in nanoseconds of the home's clock, for whoever measures latency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// The turn that received it began.
+    pub turn_nanos: u64,
+    /// The group of requests to which its first errand belongs began.
+    pub begun_nanos: u64,
+}
+
 /// Errands for one owner, later with their answers. `T` is what the home attaches to each.
 #[derive(Debug)]
 pub struct Batch<T> {
@@ -112,11 +121,20 @@ pub struct Batch<T> {
     arena: Vec<u8>,
     captured: Vec<Captured>,
     out: Vec<u8>,
+    kinds: KindCounts,
+    stamp: Stamp,
 }
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
-        Batch { entries: Vec::new(), arena: Vec::new(), captured: Vec::new(), out: Vec::new() }
+        Batch {
+            entries: Vec::new(),
+            arena: Vec::new(),
+            captured: Vec::new(),
+            out: Vec::new(),
+            kinds: KindCounts::default(),
+            stamp: Stamp::default(),
+        }
     }
 }
 
@@ -136,10 +154,26 @@ impl<T: Copy> Batch<T> {
         self.entries.is_empty()
     }
 
+    /// The requests in it.
+    pub fn kinds(&self) -> &KindCounts {
+        &self.kinds
+    }
+
+    /// When it was begun.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Says when it is begun.
+    pub(super) fn set_stamp(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
+    }
+
     /// Adds an errand. The caller has seen that the batch is not full.
     pub fn push(&mut self, ticket: T, errand: &Errand<'_>) {
         let packed = match *errand {
             Errand::Request(Request { hash, key, op }, note) => {
+                self.kinds.add(op.kind());
                 let key = self.keep(key);
                 let (op, value) = self.detach(op);
                 let note = self.keep(note);
@@ -157,7 +191,7 @@ impl<T: Copy> Batch<T> {
 
     /// Runs the errands on their owner, in order, and captures the answers. The host has the first word on orders.
     pub fn run(&mut self, shard: &mut Shard, host: &mut impl Host, now: Now) {
-        let Batch { entries, arena, captured, out } = self;
+        let Batch { entries, arena, captured, out, .. } = self;
         for group in entries.chunks(PREFETCH_GROUP) {
             let mut hashes = [0; PREFETCH_GROUP];
             let mut n = 0;
@@ -194,6 +228,7 @@ impl<T: Copy> Batch<T> {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.captured.clear();
+        self.kinds = KindCounts::default();
         for buffer in [&mut self.arena, &mut self.out] {
             buffer.clear();
             if buffer.capacity() > KEPT_BYTES_MAX {

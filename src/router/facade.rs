@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::batch::{Batch, Errand, Host, carry_out};
+use super::batch::{Batch, Errand, Host, Stamp, carry_out};
 use super::doorbell::Doorbell;
 use super::mesh::{Full, Mesh};
 use crate::clock::Now;
-use crate::command::{Reply, Request, UploadId};
+use crate::command::{KindCounts, Reply, Request, UploadId};
 use crate::shard::{OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, Traffic};
 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
@@ -29,12 +29,14 @@ pub const fn owner_of(hash: u64, shards: usize) -> usize {
 pub struct Router<T> {
     shard: Shard,
     mesh: Mesh<T>,
+    /// Requests run for other shards since they were last asked for.
+    served: KindCounts,
 }
 
 impl<T: Copy> Router<T> {
     /// A router over its own shard and its ends of the mesh.
     pub fn new(shard: Shard, mesh: Mesh<T>) -> Self {
-        Router { shard, mesh }
+        Router { shard, mesh, served: KindCounts::default() }
     }
 
     /// The own shard's number.
@@ -88,11 +90,25 @@ impl<T: Copy> Router<T> {
         for _ in 0..BATCHES_SERVED_PER_TURN {
             let Some((home, mut batch)) = self.mesh.take_request() else { break };
             batch.run(&mut self.shard, host, now);
-            self.shard.traffic_mut().forwarded_in += batch.len() as u64;
+            self.served.merge(batch.kinds());
+            let traffic = self.shard.traffic_mut();
+            traffic.batches_in += 1;
+            traffic.forwarded_in += batch.len() as u64;
+            traffic.requests += u64::from(batch.kinds().total());
             self.mesh.answer(home, batch);
             served = true;
         }
         served
+    }
+
+    /// The requests that [`serve`](Self::serve) has run since this was last asked.
+    pub fn take_served(&mut self) -> KindCounts {
+        std::mem::take(&mut self.served)
+    }
+
+    /// Stamps what is forwarded in new batches from now on.
+    pub fn set_stamp(&mut self, stamp: Stamp) {
+        self.mesh.set_stamp(stamp);
     }
 
     /// Sends off what was forwarded and answered, and wakes those it is for.
@@ -102,7 +118,9 @@ impl<T: Copy> Router<T> {
 
     /// The next batch that has come back; to be given to [`reuse`](Self::reuse) when read.
     pub fn take_reply(&mut self) -> Option<(usize, Box<Batch<T>>)> {
-        self.mesh.take_reply()
+        let reply = self.mesh.take_reply()?;
+        self.shard.traffic_mut().batches_out += 1;
+        Some(reply)
     }
 
     /// Keeps a batch that was read.

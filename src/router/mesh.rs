@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::batch::{Batch, Errand};
+use super::batch::{Batch, Errand, Stamp};
 use super::doorbell::Doorbell;
 
 /// Batches that one shard may have under way to one other. With
@@ -32,6 +32,8 @@ pub struct Mesh<T> {
     under_way: usize,
     /// The peer that is looked at first for its next request.
     next_served: usize,
+    /// What batches are stamped with when they are begun.
+    stamp: Stamp,
 }
 
 struct Peer<T> {
@@ -60,7 +62,14 @@ pub fn mesh<T: Copy>(bells: &[Arc<Doorbell>]) -> Vec<Mesh<T>> {
             ends[b][a] = Some(Peer::new(bells[a].clone(), b_asks, b_hears, b_answers, b_learns));
         }
     }
-    let mesh_of = |(own, peers)| Mesh { own, peers, bell: bells[own].clone(), under_way: 0, next_served: 0 };
+    let mesh_of = |(own, peers)| Mesh {
+        own,
+        peers,
+        bell: bells[own].clone(),
+        under_way: 0,
+        next_served: 0,
+        stamp: Stamp::default(),
+    };
     ends.into_iter().enumerate().map(mesh_of).collect()
 }
 
@@ -93,6 +102,11 @@ impl<T: Copy> Mesh<T> {
         &self.bell
     }
 
+    /// Stamps the batches that are begun from now on.
+    pub fn set_stamp(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
+    }
+
     /// Adds an errand to the batch that is being filled for `owner`.
     ///
     /// # Errors
@@ -105,7 +119,9 @@ impl<T: Copy> Mesh<T> {
             self.under_way += 1;
         }
         if peer.filling.is_none() {
-            peer.filling = Some(peer.free.pop().ok_or(Full)?);
+            let mut batch = peer.free.pop().ok_or(Full)?;
+            batch.set_stamp(self.stamp);
+            peer.filling = Some(batch);
         }
         peer.filling.as_mut().expect("just made").push(ticket, errand);
         Ok(())

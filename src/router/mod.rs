@@ -15,9 +15,12 @@ mod mesh;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use batch::{Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Errand, Host, PIECE_MAX};
+pub use batch::{Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Errand, Host, PIECE_MAX, Stamp};
 pub use doorbell::Doorbell;
 pub use facade::{Router, owner_of};
 pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 
-pub use crate::shard::{KeyHasher, Order, Outcome, Report, Shard, ShardStats, Subject};
+pub use crate::shard::{
+    ClassCommands, ClassListing, ClassReport, ClassStats, ConnectionReport, KeyHasher, Latencies, ListedItem, Order,
+    Outcome, Part, PrefixCounts, Prefixes, Report, Shard, ShardStats, SizeHistogram, Subject, Upkeep, Walk,
+};

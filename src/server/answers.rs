@@ -12,7 +12,10 @@ use crate::router::{Answer, Errand};
 impl Dispatch {
     /// Reads the batches that came back from other shards.
     pub(super) fn take_replies(&mut self) {
+        let mut nanos = None;
         while let Some((owner, batch)) = self.router.take_reply() {
+            let nanos = *nanos.get_or_insert_with(|| self.stopwatch.read());
+            self.stopwatch.answered(batch.stamp(), nanos, batch.kinds());
             for (ticket, answer) in batch.answers() {
                 self.take_answer(owner, ticket, &answer);
             }
@@ -61,7 +64,7 @@ impl Dispatch {
             }
             (Ticket::Gather(id), answer) => {
                 if let Answer::Outcome(outcome) = answer {
-                    self.gathers.at(id, |gather| gather.add((*outcome).clone()));
+                    self.gathers.add(id, owner, (*outcome).clone());
                 }
                 self.finish_gather(id);
             }

@@ -1,9 +1,13 @@
 //! Commands that concern the whole server: carried out by every shard, answered once.
 
+use super::connections::Connections;
+use super::conns::{self, Listening};
 use super::dispatch::{Dispatch, block_on_output};
-use super::gather::{Gather, GatherKind};
+use super::gather::{Continuation, Gather, GatherKind};
+use super::latency::Stopwatch;
 use super::worker::Ticket;
 use crate::clock::Now;
+use crate::command::StatsAnswer;
 use crate::protocol::memcache::{Admin, AdminForm, AdminReply};
 use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject};
 
@@ -11,10 +15,10 @@ use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject};
 pub trait Control: Send + Sync {
     /// The version, as `version` tells it.
     fn version(&self) -> &[u8];
-    /// The reply to `stats` with these arguments, from every shard's counters; `None` if there is no such form.
-    fn stats(&self, args: &[u8], shards: &[Report]) -> Option<Vec<u8>>;
-    /// Whether [`stats`](Self::stats) knows these arguments.
-    fn has_stats(&self, args: &[u8]) -> bool;
+    /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.
+    fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer>;
+    /// The answer to `stats` with these arguments, from every shard's reports, by the number of the shard.
+    fn stats(&self, args: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer;
     /// Sets the log level.
     fn set_verbosity(&self, level: u32);
     /// Whether `flush_all` is allowed.
@@ -22,29 +26,45 @@ pub trait Control: Send + Sync {
 }
 
 /// What a shard's worker has to say to an order itself.
-pub(super) struct Local;
-
-impl Host for Local {
-    fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
-        None
-    }
+pub(super) struct Local<'a> {
+    connections: &'a mut Connections,
+    listening: &'a [Listening],
+    stopwatch: &'a mut Stopwatch,
 }
 
-fn report(outcome: Outcome) -> Option<Report> {
-    match outcome {
-        Outcome::Report(report) => Some(*report),
-        Outcome::Done => None,
+impl Host for Local<'_> {
+    fn carry_out(&mut self, order: Order, _: &mut Shard, now: Now) -> Option<Outcome> {
+        let report = match order {
+            Order::Report(Subject::Latency) => Report::Latency(self.stopwatch.latencies.clone()),
+            Order::Report(Subject::Connections(from)) => {
+                conns::report(self.connections, self.listening, from, now.seconds)
+            }
+            Order::StatsReset => {
+                self.stopwatch.reset();
+                return None;
+            }
+            _ => return None,
+        };
+        Some(Outcome::Report(Box::new(report)))
     }
 }
 
 impl Dispatch {
     /// Serves what other shards have sent.
     pub(super) fn serve(&mut self) {
-        self.router.serve(&mut Local, self.now);
+        if !self.router.has_arrivals() {
+            return;
+        }
+        let begun_nanos = self.stopwatch.read();
+        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
+        router.serve(&mut Local { connections, listening, stopwatch }, *now);
+        let served = self.router.take_served();
+        self.stopwatch.served(begun_nanos, &served);
     }
 
     fn carry_out(&mut self, order: Order) -> Outcome {
-        self.router.carry_out(order, &mut Local, self.now)
+        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
+        router.carry_out(order, &mut Local { connections, listening, stopwatch }, *now)
     }
 
     pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>, form: AdminForm) -> Result<(), Full> {
@@ -70,15 +90,10 @@ impl Dispatch {
             Admin::FlushAll { delay, noreply } => {
                 self.gather(number, form, GatherKind::FlushAll { noreply }, Order::FlushAll(delay))?;
             }
-            Admin::Stats { args: b"reset" } => {
-                self.gather(number, form, GatherKind::StatsReset, Order::StatsReset)?;
-            }
-            Admin::Stats { args } if !self.control.has_stats(args) => {
-                self.answer(number, form, AdminReply::NoSuchStats);
-            }
-            Admin::Stats { args } => {
-                self.gather(number, form, GatherKind::Stats(args.into()), Order::Report(Subject::General))?;
-            }
+            Admin::Stats { args } => match self.control.stats_order(args) {
+                Ok(order) => self.gather(number, form, GatherKind::Stats(args.into()), order)?,
+                Err(answer) => self.answer(number, form, AdminReply::Stats(&answer)),
+            },
         }
         Ok(())
     }
@@ -96,10 +111,10 @@ impl Dispatch {
         let connection = self.connections.at(number);
         let generation = connection.generation;
         let sequence = connection.queue.get_or_insert_default().push_waiting();
-        let mut gather = Gather::new(number, generation, sequence, form, kind);
-        gather.add(self.carry_out(order));
-        let id = self.gathers.insert(gather);
         let own = self.router.own();
+        let id = self.gathers.insert(Gather::new(number, generation, sequence, form, kind));
+        let outcome = self.carry_out(order);
+        self.gathers.add(id, own, outcome);
         for shard in (0..self.router.shards()).filter(|shard| *shard != own) {
             self.router.forward(shard, Ticket::Gather(id), &Errand::Order(order)).expect("there is room everywhere");
         }
@@ -108,19 +123,41 @@ impl Dispatch {
         Ok(())
     }
 
+    /// Asks for the next pieces of the reports under way, one of each.
+    pub(super) fn go_on_gathering(&mut self) {
+        for _ in 0..self.gathers.continuing.len() {
+            let Some(continuation) = self.gathers.continuing.pop_front() else { break };
+            let Continuation { gather, shard, subject } = continuation;
+            let asker = self.gathers.connection(gather);
+            if asker.is_none_or(|(number, generation)| self.connections.find(number, generation).is_none()) {
+                self.gathers.cut_short(gather);
+                self.finish_gather(gather);
+            } else if shard == self.router.own() {
+                let outcome = self.carry_out(Order::Report(subject));
+                self.gathers.add(gather, shard, outcome);
+                self.finish_gather(gather);
+            } else if self
+                .router
+                .forward(shard, Ticket::Gather(gather), &Errand::Order(Order::Report(subject)))
+                .is_err()
+            {
+                self.gathers.continuing.push_back(continuation);
+            }
+        }
+    }
+
     /// Replies to a gather that every shard has answered.
     pub(super) fn finish_gather(&mut self, id: u32) {
-        let Some(gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
-        let Gather { connection, generation, sequence, form, kind, outcomes } = gather;
-        let lines;
+        let Some(mut gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
+        let reports = gather.reports();
+        let Gather { connection, generation, sequence, form, kind, .. } = gather;
+        let answer;
         let reply = match &kind {
             GatherKind::FlushAll { noreply: true } => None,
             GatherKind::FlushAll { noreply: false } => Some(AdminReply::Done),
-            GatherKind::StatsReset => Some(AdminReply::StatsReset),
             GatherKind::Stats(args) => {
-                let reports: Vec<Report> = outcomes.into_iter().filter_map(report).collect();
-                lines = self.control.stats(args, &reports).unwrap_or_default();
-                Some(AdminReply::Stats { args, lines: &lines })
+                answer = self.control.stats(args, reports);
+                Some(AdminReply::Stats(&answer))
             }
         };
         self.fill(connection, generation, sequence, |out| {

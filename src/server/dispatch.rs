@@ -14,15 +14,17 @@ use std::sync::Arc;
 
 use super::connection::{Blocked, Closing, Connection, Intake};
 use super::connections::Connections;
+use super::conns::Listening;
 use super::control::Control;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
+use super::latency::Stopwatch;
 use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
 use super::replies::Stream;
 use super::rules::Rules;
 use super::worker::{Ticket, WorkerRouter};
-use crate::clock::Now;
+use crate::clock::{Clock, Now};
 use crate::command::{Hit, Reply, Request, UploadId, Value};
 use crate::protocol::detect::Protocol;
 use crate::protocol::memcache::{self, Encoded, Form, KeyRoom, Parser, Resume, Step};
@@ -55,6 +57,8 @@ pub(super) struct Dispatch {
     pub(super) router: WorkerRouter,
     pub(super) pool: OutputPool,
     pub(super) now: Now,
+    pub(super) stopwatch: Stopwatch,
+    pub(super) listening: Vec<Listening>,
     /// Connections whose input can go on without more arriving.
     pub(super) ready: Vec<u32>,
     /// Connections with output to look at.
@@ -78,14 +82,16 @@ impl Dispatch {
         parser: Parser,
         hasher: KeyHasher,
         control: Arc<dyn Control>,
-        now: Now,
+        clock: Clock,
     ) -> Self {
         let owed = (0..router.shards()).map(|_| VecDeque::new()).collect();
         Dispatch {
             connections: Connections::default(),
             router,
             pool: OutputPool::default(),
-            now,
+            now: clock.now(),
+            stopwatch: Stopwatch::new(clock),
+            listening: Vec::new(),
             ready: Vec::new(),
             touched: Vec::new(),
             mesh_blocked: Vec::new(),
@@ -246,12 +252,30 @@ impl Dispatch {
                 *mark = Mark { consumed: pending.at, resume: pending.resume, stopped: true };
             }
         }
+        if let Some((stamp, count)) = self.stopwatch.end_group() {
+            self.router.set_stamp(stamp);
+            let traffic = self.router.traffic_mut();
+            traffic.groups += 1;
+            traffic.requests += u64::from(count);
+            traffic.grouped_requests += u64::from(count);
+        }
+    }
+
+    /// A turn begins.
+    pub(super) fn begin_turn(&mut self, now: Now, nanos: u64) {
+        self.now = now;
+        self.router.set_stamp(self.stopwatch.begin_turn(nanos));
+    }
+
+    /// What connections have for this turn is about to be executed.
+    pub(super) fn begin_groups(&mut self) {
+        self.router.set_stamp(self.stopwatch.begin_groups());
     }
 
     /// Executes or forwards one request of an open connection.
     #[inline]
     pub(super) fn run(&mut self, number: u32, request: &Request<'_>, form: Form<'_>, owner: usize) -> Result<(), Full> {
-        let Dispatch { connections, router, pool, now, touched, .. } = self;
+        let Dispatch { connections, router, pool, now, touched, stopwatch, .. } = self;
         let connection = connections.at(number);
         if owner != router.own() {
             let queue = connection.queue.get_or_insert_default();
@@ -266,6 +290,7 @@ impl Dispatch {
             block_on_output(connection);
             return Ok(());
         }
+        stopwatch.executed(request.op.kind());
         let reply = router.execute(request, *now);
         touch(connection, touched, number);
         if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = reply {

@@ -116,6 +116,7 @@ impl Worker {
         }
         let mut inputs = std::mem::take(&mut self.inputs);
         let Worker { ring, dispatch, .. } = self;
+        dispatch.begin_groups();
         dispatch.marks.clear();
         dispatch.marks.resize(inputs.len(), Mark::default());
         {

@@ -7,6 +7,7 @@
 mod answers;
 mod connection;
 mod connections;
+mod conns;
 mod control;
 mod dispatch;
 pub mod executor;
@@ -14,6 +15,7 @@ mod gather;
 mod idle;
 mod input;
 mod intake;
+mod latency;
 mod limits;
 pub mod listener;
 mod pool;

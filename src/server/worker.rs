@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::connection::{Blocked, Closing};
+use super::conns::Listening;
 use super::control::Control;
 use super::dispatch::{Dispatch, touch};
 use super::input::Input;
@@ -117,7 +118,7 @@ impl Worker {
         let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules } = parts;
         let mut worker = Worker {
             ring,
-            dispatch: Dispatch::new(router, parser, hasher, control, clock.now()),
+            dispatch: Dispatch::new(router, parser, hasher, control, clock),
             clock,
             shared,
             listeners,
@@ -133,6 +134,9 @@ impl Worker {
         for (index, listener) in (0u32..).zip(&worker.listeners) {
             worker.ring.accept(index, listener.as_fd());
         }
+        let since = worker.dispatch.now.seconds;
+        let listening = worker.listeners.iter().map(|listener| Listening::new(listener.as_fd(), since)).collect();
+        worker.dispatch.listening = listening;
         worker
     }
 
@@ -148,7 +152,8 @@ impl Worker {
             self.completions = completions;
             return Ok(false);
         }
-        self.dispatch.now = self.clock.now();
+        let (now, nanos) = self.clock.moment();
+        self.dispatch.begin_turn(now, nanos);
         self.dispatch.router.traffic_mut().turns += 1;
         for completion in completions.drain(..) {
             self.complete(completion);
@@ -158,6 +163,7 @@ impl Worker {
         self.dispatch.serve();
         self.dispatch.take_replies();
         self.collect_ready();
+        self.dispatch.go_on_gathering();
         self.execute();
         self.send();
         // Last, as each step before may have forwarded something, pieces of LARGE values included.
@@ -184,7 +190,12 @@ impl Worker {
     /// Whether anything but a completion waits to be done.
     pub(super) fn has_work(&self) -> bool {
         let Dispatch { router, ready, touched, .. } = &self.dispatch;
-        router.has_arrivals() || !ready.is_empty() || !touched.is_empty() || self.dispatch.owes()
+        let gathers = &self.dispatch.gathers;
+        router.has_arrivals()
+            || !ready.is_empty()
+            || !touched.is_empty()
+            || !gathers.continuing.is_empty()
+            || self.dispatch.owes()
     }
 
     /// Whether answers of other shards are outstanding.

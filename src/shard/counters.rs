@@ -1,5 +1,6 @@
 //! What a shard counts. Plain numbers of one core; merging is addition.
 
+use super::report::Upkeep;
 use crate::storage::ClassCommands;
 
 /// Counts of executed requests, under memcached's names.
@@ -70,6 +71,16 @@ pub struct Traffic {
     pub forwarded_out: u64,
     /// Errands run for other shards.
     pub forwarded_in: u64,
+    /// Requests run on keys of the shard, whoever received them.
+    pub requests: u64,
+    /// Groups in which the requests of its own connections were run.
+    pub groups: u64,
+    /// Requests run in them.
+    pub grouped_requests: u64,
+    /// Batches of errands that came back from other shards.
+    pub batches_out: u64,
+    /// Batches of errands run for other shards.
+    pub batches_in: u64,
     /// Turns of the loop that found work.
     pub turns: u64,
     /// Times that the shard went to sleep.
@@ -111,6 +122,8 @@ pub struct ShardStats {
     pub uploads_bytes: u64,
     /// LARGE values held for replies on their way out.
     pub pins: u64,
+    /// What the store does by itself.
+    pub upkeep: Upkeep,
 }
 
 macro_rules! add_fields {
@@ -127,7 +140,8 @@ impl ShardStats {
         add_fields!(self.traffic, other.traffic,
             curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
             idle_kicks
-            forwarded_out forwarded_in turns sleeps);
+            forwarded_out forwarded_in requests groups grouped_requests batches_out batches_in turns sleeps);
+        self.upkeep.merge(&other.upkeep);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
             reclaimed get_expired expired_unfetched free_pages uploads_bytes pins);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
 use super::observe::Observer;
-use super::order::{Order, Outcome, Report, Subject};
+use super::order::{Order, Outcome};
 use super::prefixes::PrefixCounter;
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{self, CasCheck, Hit, Op, Payload, Reply, Request, StoreMode, UploadId, Value};
@@ -276,7 +276,8 @@ impl Shard {
         match order {
             Order::FlushAll(delay) => self.flush_all(delay, now),
             Order::StatsReset => self.reset_stats(),
-            Order::Report(Subject::General) => return Outcome::Report(Box::new(Report::General(self.stats()))),
+            Order::CountPrefixes(delimiter) => self.count_prefixes(delimiter),
+            Order::Report(subject) => return Outcome::Report(Box::new(self.report(subject, now))),
         }
         Outcome::Done
     }
@@ -301,6 +302,7 @@ impl Shard {
             get_expired: store.expired,
             uploads_bytes: store.uploads_bytes,
             pins: self.store.pins_held() as u64,
+            upkeep: self.upkeep(),
         }
     }
 

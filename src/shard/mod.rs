@@ -6,18 +6,23 @@
 mod counters;
 mod execute;
 mod hasher;
+mod latency;
 mod observe;
 mod order;
 mod prefixes;
 mod rare;
+mod report;
 mod watched;
 
+pub use crate::storage::{ClassCommands, ClassStats, SizeHistogram, Walk};
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
+pub use latency::{Latencies, Part};
 pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Observations, StoreStatus, Streams};
-pub use order::{Order, Outcome, Report, Subject};
+pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
+pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! Commands that concern the whole server, not one key.
 
-use crate::command::Exptime;
+use crate::command::{Exptime, StatsAnswer};
 use crate::protocol::memcache::binary;
+use crate::protocol::memcache::encode_stats::stats_text;
 use crate::protocol::memcache::errors;
 
 /// In which words a command to the whole server wants its answer.
@@ -59,17 +60,8 @@ pub enum AdminReply<'a> {
     Closing,
     /// The version, without words around it.
     Version(&'a [u8]),
-    /// The counters are reset.
-    StatsReset,
     /// Statistics.
-    Stats {
-        /// What was asked for.
-        args: &'a [u8],
-        /// The answer of the text protocol.
-        lines: &'a [u8],
-    },
-    /// There are no such statistics.
-    NoSuchStats,
+    Stats(&'a StatsAnswer),
     /// `flush_all` is switched off.
     FlushNotAllowed,
 }
@@ -93,9 +85,7 @@ impl AdminReply<'_> {
                 out.extend_from_slice(version);
                 b"\r\n"
             }
-            AdminReply::StatsReset => errors::RESET,
-            AdminReply::Stats { lines, .. } => lines,
-            AdminReply::NoSuchStats => errors::ERROR,
+            AdminReply::Stats(answer) => return stats_text(answer, out),
             AdminReply::FlushNotAllowed => errors::FLUSH_NOT_ALLOWED,
         };
         out.extend_from_slice(line);

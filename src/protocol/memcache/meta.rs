@@ -69,13 +69,6 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
     if flags.opaque_too_long {
         return Err(errors::OPAQUE_TOO_LONG);
     }
-    let combines = matches!(mode, StoreMode::Append | StoreMode::Prepend);
-    let cas = match mode {
-        // To a key that must be absent there is nothing to compare.
-        StoreMode::Add => CasCheck::Any,
-        _ if combines => flags.cas_unless_zero(),
-        _ => flags.cas,
-    };
     // The wire's bound on lengths keeps the cast's value.
     let tag = FormTag::MetaStore { quiet: flags.quiet, value_len: value_len as u32 };
     Ok(UploadHead {
@@ -83,11 +76,12 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
         mode,
         flags: flags.client_flags,
         exptime: flags.exptime.unwrap_or(Exptime(0)),
-        cas,
-        autovivify: flags.vivify.filter(|_| combines),
+        // To a key that must be absent there is nothing to compare.
+        cas: if mode == StoreMode::Add { CasCheck::Any } else { flags.cas },
+        autovivify: flags.vivify.filter(|_| matches!(mode, StoreMode::Append | StoreMode::Prepend)),
         // Here a 0 asks for the next number, as no `E` does.
         new_cas: flags.new_cas.filter(|cas| *cas != 0),
-        invalidate: flags.invalidate && !combines && cas != CasCheck::Any,
+        invalidate: flags.invalidate,
         binary_key: flags.binary_key,
         value_len,
         ..UploadHead::empty(Form { tag, meta })
@@ -100,7 +94,9 @@ pub(super) fn get_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'stat
     let get = MetaGet {
         touch: flags.exptime,
         vivify: flags.created_exptime(),
+        ttl_before_touch: flags.ttl_before_touch,
         recache_below_seconds: flags.recache,
+        recache_before_touch: flags.recache_before_touch,
         new_cas: flags.new_cas,
         no_bump: flags.no_bump,
         binary_key: flags.binary_key,
@@ -117,6 +113,7 @@ fn delete_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]>
         touch: flags.exptime,
         clear_value: flags.clear_value,
         new_cas: flags.new_cas,
+        is_meta: true,
     };
     Ok((Op::Delete(delete), FormTag::MetaDelete { quiet: flags.quiet }))
 }
@@ -141,9 +138,10 @@ fn arithmetic_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [
     let arithmetic = Arithmetic {
         mode,
         delta: flags.delta.unwrap_or(1),
-        cas: flags.cas_unless_zero(),
+        cas: flags.cas,
         new_cas: flags.new_cas,
         touch: flags.exptime,
+        ttl_before_touch: flags.ttl_before_touch,
         initial: flags.created_exptime().map(|exptime| Initial { value: flags.initial, exptime }),
         binary_key: flags.binary_key,
     };

@@ -157,11 +157,6 @@ impl MetaFlags {
     pub(super) fn created_exptime(&self) -> Option<Exptime> {
         if self.touch_behind_vivify { self.exptime } else { self.vivify }
     }
-
-    /// The comparison, where 0 stands for none.
-    pub(super) fn cas_unless_zero(&self) -> CasCheck {
-        if self.cas == CasCheck::Equals(0) { CasCheck::Any } else { self.cas }
-    }
 }
 
 fn set(flag: &mut bool) -> Result<(), &'static [u8]> {
@@ -251,6 +246,18 @@ mod tests {
         assert_eq!(parse(b"N30 T60").unwrap().created_exptime(), Some(Exptime(60)));
         assert_eq!(parse(b"T60 N30").unwrap().created_exptime(), Some(Exptime(30)));
         assert_eq!(parse(b"T60").unwrap().created_exptime(), None);
+    }
+
+    #[test]
+    fn whether_a_time_was_asked_for_before_it_was_set() {
+        let ttl = |text: &[u8]| parse(text).unwrap().ttl_before_touch;
+        assert!(ttl(b"t T60") && ttl(b"t N60") && ttl(b"t N60 T30") && ttl(b"v t k T60"));
+        assert!(
+            !ttl(b"T60 t") && !ttl(b"N60 t") && !ttl(b"t") && !ttl(b"T60") && !ttl(b"T60 t N30") && !ttl(b"N30 t T60")
+        );
+        let recache = |text: &[u8]| parse(text).unwrap().recache_before_touch;
+        assert!(recache(b"R30 T60"));
+        assert!(!recache(b"T60 R30") && !recache(b"R30") && !recache(b"R30 N60"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod base64;
 mod binary;
 mod encode;
 mod encode_meta;
+mod encode_stats;
 pub mod errors;
 mod fast;
 mod form;
@@ -37,6 +38,7 @@ pub use admin::{Admin, AdminForm, AdminReply};
 pub use base64::{DECODED_KEY_LEN_MAX, KeyRoom};
 pub use binary::{HEADER_LEN, Refusal, Status};
 pub use encode::{Encoded, encode, encode_tail};
+pub use encode_stats::stats_text;
 pub use form::{Form, FormTag};
 pub use limits::{
     LINE_LEN_MAX, META_TOKENS_MAX, MULTIGET_LINE_LEN_MAX, OPAQUE_TOKEN_LEN_MAX, REQUEST_LEN_MAX, VALUE_LEN_WIRE_MAX,

@@ -6,8 +6,9 @@ use std::os::unix::net::UnixStream;
 
 use super::*;
 use crate::clock::Clock;
+use crate::command::{StatLines, StatsAnswer};
 use crate::router::testing::routers;
-use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Order, Report};
+use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Order, Report, Subject};
 
 const SHARDS: usize = 3;
 const LARGE_LEN: usize = 300_000;
@@ -19,12 +20,14 @@ impl Control for Silent {
         b"x"
     }
 
-    fn stats(&self, _: &[u8], shards: &[Report]) -> Option<Vec<u8>> {
-        Some(format!("STAT shards {}\r\nEND\r\n", shards.len()).into_bytes())
+    fn stats_order(&self, _: &[u8]) -> Result<Order, StatsAnswer> {
+        Ok(Order::Report(Subject::General))
     }
 
-    fn has_stats(&self, args: &[u8]) -> bool {
-        args.is_empty()
+    fn stats(&self, _: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer {
+        let mut lines = StatLines::default();
+        reports.iter().for_each(|(shard, _)| lines.push("shard", shard));
+        StatsAnswer::Lines(lines)
     }
 
     fn set_verbosity(&self, _: u32) {}
@@ -47,8 +50,8 @@ impl World {
         let mut routers = routers(SHARDS, &hasher).into_iter();
         let own = routers.next().expect("the first shard");
         let peers = routers.collect();
-        let now = Clock::start().now();
-        let dispatch = Dispatch::new(own, Parser::new(1 << 20), hasher.clone(), Arc::new(Silent), now);
+        let clock = Clock::start();
+        let dispatch = Dispatch::new(own, Parser::new(1 << 20), hasher.clone(), Arc::new(Silent), clock);
         World { dispatch, peers, hasher }
     }
 
@@ -222,7 +225,7 @@ fn replies_come_in_order_whoever_answers_first() {
     world.exchange();
     said.extend(world.output(number));
     let mut expected = format!("STORED\r\nVALUE {} 0 1\r\nx\r\nVALUE {} 0 1\r\ny\r\nEND\r\n", keys[0], keys[2]);
-    expected += "VERSION x\r\nSTAT shards 3\r\nEND\r\nMN\r\n";
+    expected += "VERSION x\r\nSTAT shard 0\r\nSTAT shard 1\r\nSTAT shard 2\r\nEND\r\nMN\r\n";
     expected += &format!("VALUE {} 0 1\r\nz\r\nVALUE {} 0 1\r\nx\r\nEND\r\n", keys[1], keys[0]);
     assert_eq!(String::from_utf8(said).expect("text"), expected);
 }

@@ -56,6 +56,10 @@ fn get_can_create_win_and_win_anew() {
         ("mg viv T60 N30 t\r\n", "HD t30 W\r\n"),
         ("mg viv N0 q k\r\n", "HD kviv W\r\n"),
         ("mg hit N30 t\r\n", "HD t-1\r\n"),
+        // A time asked for before it is set is the one before.
+        ("mg hit t T30\r\nmg hit t\r\nmg viv t N30\r\n", "HD t-1\r\nHD t30\r\nHD t-1 W\r\n"),
+        ("mg hit T20\r\nmg hit R30 T60\r\nmg hit R90 T100\r\n", "HD\r\nHD W\r\nHD Z\r\n"),
+        ("mg hit T20\r\nmg hit T60 R30\r\n", "HD\r\nHD\r\n"),
         (
             "mg hit R30\r\nmg hit T20\r\nmg hit R20\r\nmg hit R30\r\nmg hit R30\r\n",
             "HD\r\nHD\r\nHD\r\nHD W\r\nHD Z\r\n",
@@ -158,13 +162,14 @@ fn modes_of_a_store() {
 #[test]
 fn a_store_with_an_old_cas_number_can_make_the_item_stale() {
     check_hit(&[
-        ("ms hit 2 C0 I c\r\nhi\r\nmg hit v\r\n", "HD c2\r\nVA 2 Z X\r\nhi\r\n"),
+        ("ms hit 1 E7\r\na\r\nms hit 2 C5 I c\r\nhi\r\nmg hit v\r\n", "HD\r\nHD c3\r\nVA 2 Z X\r\nhi\r\n"),
+        ("ms hit 1 E7\r\na\r\nms hit 2 C5 I MR E9\r\nhi\r\nmg hit c\r\n", "HD\r\nHD\r\nHD c9 Z X\r\n"),
         ("ms hit 2 C1 I\r\nhi\r\nmg hit v\r\n", "HD\r\nVA 2\r\nhi\r\n"),
         ("ms hit 2 C9 I\r\nhi\r\n", "EX\r\n"),
-        ("ms hit 2 C0 I MR\r\nhi\r\nmg hit\r\n", "HD\r\nHD Z X\r\n"),
+        ("ms hit 2 C0 I\r\nhi\r\n", "EX\r\n"),
         // Without effect without C, and with other modes.
         ("ms hit 2 I\r\nhi\r\nmg hit\r\n", "HD\r\nHD\r\n"),
-        ("ms hit 2 MA I C9\r\nhi\r\n", "EX\r\n"),
+        ("ms hit 2 E7\r\nhi\r\nms hit 2 MA I C5\r\nhi\r\n", "HD\r\nEX\r\n"),
         ("ms nokey 2 I C9\r\nhi\r\n", "NF\r\n"),
     ]);
 }
@@ -255,6 +260,7 @@ fn arithmetic() {
         ("ma n N0 J5 c t k Oq v\r\nma n q\r\nmn\r\nma n v\r\n", "VA 1 c1 t-1 kn Oq\r\n5\r\nMN\r\nVA 1\r\n7\r\n"),
         ("ma n N30 t\r\nma n N60 t v\r\n", "HD t30\r\nVA 1 t30\r\n1\r\n"),
         ("ma n N30 T60 t\r\n", "HD t60\r\n"),
+        ("ma n t N30\r\nma n t T60\r\nma n t\r\n", "HD t-1\r\nHD t30\r\nHD t60\r\n"),
         ("ma n N0 q\r\nma n q v\r\nmn\r\n", "MN\r\n"),
         ("ma n N0 E99 c\r\nma n E77 c\r\nma n c\r\n", "HD c99\r\nHD c77\r\nHD c3\r\n"),
         ("ma n N0 E5\r\nma n C9 k q\r\nma n C5 v\r\n", "HD\r\nEX kn\r\nVA 1\r\n1\r\n"),

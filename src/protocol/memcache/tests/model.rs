@@ -155,7 +155,7 @@ impl Connection {
                         ..Item::default()
                     };
                     let item = self.items.entry(request.key.to_vec()).insert_entry(item).into_mut();
-                    read(item, &mut shown, true, get.no_bump)
+                    told(read(item, &mut shown, true, get.no_bump), get.ttl_before_touch.then_some(None))
                 }
             },
             (Op::MetaGet(get), Some(item)) => meta_read(get, item, &mut shown),
@@ -199,7 +199,7 @@ impl Connection {
                         binary_key: arithmetic.binary_key,
                         ..Item::default()
                     };
-                    let reply = number(&item, initial.value, true);
+                    let reply = number(&item, initial.value, true, arithmetic.ttl_before_touch.then_some(None));
                     self.items.insert(request.key.to_vec(), item);
                     reply
                 }
@@ -232,7 +232,7 @@ fn remove(delete: Delete, item: &mut Item, cas: u64) -> bool {
 }
 
 fn count(arithmetic: Arithmetic, item: &mut Item, cas: u64) -> Reply<'static> {
-    if differs(arithmetic.cas, item) {
+    if arithmetic.cas != CasCheck::Equals(0) && differs(arithmetic.cas, item) {
         return Reply::Exists;
     }
     let Some(old) = std::str::from_utf8(&item.value).ok().and_then(|text| text.parse::<u64>().ok()) else {
@@ -244,22 +244,33 @@ fn count(arithmetic: Arithmetic, item: &mut Item, cas: u64) -> Reply<'static> {
     };
     item.value = value.to_string().into_bytes();
     item.cas = arithmetic.new_cas.unwrap_or(cas);
-    item.ttl_seconds = arithmetic.touch.map_or(item.ttl_seconds, ttl);
-    number(item, value, false)
+    let before = item.ttl_seconds;
+    item.ttl_seconds = arithmetic.touch.map_or(before, ttl);
+    number(item, value, false, arithmetic.ttl_before_touch.then_some(before))
 }
 
-fn number(item: &Item, value: u64, created: bool) -> Reply<'static> {
+/// `ttl_before` is the time left to tell in place of the item's.
+fn number(item: &Item, value: u64, created: bool, ttl_before: Option<Option<u32>>) -> Reply<'static> {
     let Item { cas, ttl_seconds, binary_key, .. } = *item;
+    let ttl_seconds = ttl_before.unwrap_or(ttl_seconds);
     Reply::Number(Number { value, cas, ttl_seconds, created, binary_key })
 }
 
 fn meta_read<'i>(get: MetaGet, item: &mut Item, shown: &'i mut Item) -> Reply<'i> {
-    if let Some(exptime) = get.touch {
-        item.ttl_seconds = ttl(exptime);
-    }
-    let wins = |below: i32| item.ttl_seconds.is_some_and(|left| i64::from(left) < i64::from(below));
+    let before = item.ttl_seconds;
+    item.ttl_seconds = get.touch.map_or(before, ttl);
+    let judged = if get.recache_before_touch { before } else { item.ttl_seconds };
+    let wins = |below: i32| judged.is_some_and(|left| i64::from(left) < i64::from(below));
     let won = !item.token_sent && (item.stale || get.recache_below_seconds.is_some_and(wins));
-    read(item, shown, won, get.no_bump)
+    told(read(item, shown, won, get.no_bump), get.ttl_before_touch.then_some(before))
+}
+
+/// The answer with another time left, if there is one to tell.
+fn told(reply: Reply<'_>, ttl_seconds: Option<Option<u32>>) -> Reply<'_> {
+    match (reply, ttl_seconds) {
+        (Reply::Hit(hit), Some(ttl_seconds)) => Reply::Hit(Hit { ttl_seconds, ..hit }),
+        (reply, _) => reply,
+    }
 }
 
 fn ttl(exptime: Exptime) -> Option<u32> {
@@ -288,11 +299,14 @@ fn read<'i>(item: &mut Item, shown: &'i mut Item, won: bool, no_bump: bool) -> R
 fn write(store: Store<'_>, old: Option<&Item>, cas: u64) -> (Reply<'static>, Option<Item>) {
     let Payload::Inline(value) = store.value else { unreachable!("the model uploads nothing") };
     let mut stale = false;
-    if let CasCheck::Equals(wanted) = store.cas {
+    let combines = matches!(store.mode, StoreMode::Append | StoreMode::Prepend);
+    if let CasCheck::Equals(wanted) = store.cas
+        && !(combines && wanted == 0)
+    {
         match old {
-            None if matches!(store.mode, StoreMode::Append | StoreMode::Prepend) => {}
+            None if combines => {}
             None => return (Reply::NotFound, None),
-            Some(old) if store.invalidate && wanted < old.cas => stale = true,
+            Some(old) if store.invalidate && !combines && wanted != 0 && wanted < old.cas => stale = true,
             Some(old) if old.cas != wanted => return (Reply::Exists, None),
             Some(_) => {}
         }

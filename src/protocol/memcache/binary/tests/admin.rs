@@ -1,6 +1,7 @@
 //! Answers to commands to the whole server, in both forms.
 
 use super::{OPAQUE, response};
+use crate::command::{StatLines, StatsAnswer};
 use crate::protocol::memcache::{AdminForm, AdminReply};
 
 fn packets(opcode: u8, reply: AdminReply<'_>) -> Vec<u8> {
@@ -27,8 +28,9 @@ fn what_says_no_more_than_that_it_is_done() {
     assert_eq!(packets(0x18, AdminReply::Done), b"");
     assert_eq!(packets(0x07, AdminReply::Closing), done(0x07));
     assert_eq!(packets(0x17, AdminReply::Closing), b"");
-    assert_eq!(packets(0x10, AdminReply::StatsReset), done(0x10));
-    let lines = [AdminReply::Noop, AdminReply::Done, AdminReply::Closing, AdminReply::StatsReset].map(text);
+    let reset = StatsAnswer::Done("RESET");
+    assert_eq!(packets(0x10, AdminReply::Stats(&reset)), done(0x10));
+    let lines = [AdminReply::Noop, AdminReply::Done, AdminReply::Closing, AdminReply::Stats(&reset)].map(text);
     assert_eq!(lines, ["MN\r\n", "OK\r\n", "", "RESET\r\n"]);
 }
 
@@ -40,30 +42,34 @@ fn a_version_is_bare_in_a_packet() {
 
 #[test]
 fn each_statistic_is_a_packet_and_an_empty_one_ends_them() {
-    let lines = b"STAT pid 12\r\nSTAT a:b:c two words\r\nSTAT empty \r\nEND\r\n";
-    let reply = AdminReply::Stats { args: b"", lines };
-    let wanted = [pair("pid", "12"), pair("a:b:c", "two words"), pair("empty", ""), pair("", "")].concat();
-    assert_eq!(packets(0x10, reply), wanted);
-    assert_eq!(text(reply).as_bytes(), lines);
-    for (args, lines) in [(&b"items"[..], &b"END\r\n"[..]), (b"detail on", b"OK\r\n")] {
-        assert_eq!(packets(0x10, AdminReply::Stats { args, lines }), pair("", ""));
+    let mut lines = StatLines::default();
+    lines.push("pid", 12);
+    lines.push("a:b:c", "x");
+    let wanted = [pair("pid", "12"), pair("a:b:c", "x"), pair("", "")].concat();
+    for answer in [StatsAnswer::Lines(lines.clone()), StatsAnswer::Unended(lines)] {
+        assert_eq!(packets(0x10, AdminReply::Stats(&answer)), wanted);
+    }
+    for answer in [StatsAnswer::Lines(StatLines::default()), StatsAnswer::Done("OK")] {
+        assert_eq!(packets(0x10, AdminReply::Stats(&answer)), pair("", ""));
     }
 }
 
 #[test]
 fn the_dump_of_details_is_one_value() {
-    let lines = b"PREFIX a get 1 hit 0 set 0 del 0\r\nEND\r\n";
+    let answer = StatsAnswer::Detail(b"PREFIX a get 1 hit 0 set 0 del 0\r\n".to_vec());
     let wanted = [pair("detailed", "PREFIX a get 1 hit 0 set 0 del 0\r\nEND\r\n"), pair("", "")].concat();
-    assert_eq!(packets(0x10, AdminReply::Stats { args: b"detail dump", lines }), wanted);
+    assert_eq!(packets(0x10, AdminReply::Stats(&answer)), wanted);
 }
 
 #[test]
 fn refusals() {
-    assert_eq!(packets(0x10, AdminReply::NoSuchStats), response(0x10, 1, 0, b"", b"", b"Not found"));
+    for answer in [StatsAnswer::Unknown, StatsAnswer::Refused("no"), StatsAnswer::Items(Vec::new())] {
+        assert_eq!(packets(0x10, AdminReply::Stats(&answer)), response(0x10, 1, 0, b"", b"", b"Not found"));
+    }
     for opcode in [0x08, 0x18] {
         let refused = response(opcode, 0x20, 0, b"", b"", b"Auth failure.");
         assert_eq!(packets(opcode, AdminReply::FlushNotAllowed), refused);
     }
-    assert_eq!(text(AdminReply::NoSuchStats), "ERROR\r\n");
+    assert_eq!(text(AdminReply::Stats(&StatsAnswer::Unknown)), "ERROR\r\n");
     assert_eq!(text(AdminReply::FlushNotAllowed), "CLIENT_ERROR flush_all not allowed\r\n");
 }

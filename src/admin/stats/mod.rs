@@ -1,0 +1,20 @@
+//! The forms of `stats`, under memcached's names and with our truth in them.
+//!
+//! Names that memcached has and that mean nothing here (its LRU segments, its proxy) are left out rather than shown
+//! as zero. `docs/COMPATIBILITY.md` has the table of names.
+
+mod classes;
+mod conns;
+mod general;
+mod latency;
+mod listings;
+mod settings;
+mod shards;
+
+pub(super) use classes::{items, slabs};
+pub(super) use conns::conns;
+pub(super) use general::{Process, general};
+pub(super) use latency::latency;
+pub(super) use listings::{CACHEDUMP_BYTES_MAX, cachedump, prefixes, sizes, sizes_status};
+pub(super) use settings::{Current, settings};
+pub(super) use shards::shards;
