@@ -35,7 +35,7 @@ pub(super) struct Local<'a> {
 impl Host for Local<'_> {
     fn carry_out(&mut self, order: Order, _: &mut Shard, now: Now) -> Option<Outcome> {
         let report = match order {
-            Order::Report(Subject::Latency) => Report::Latency(self.stopwatch.latencies.clone()),
+            Order::Report(Subject::Latency) => Report::Latency(Box::new(self.stopwatch.latencies.clone())),
             Order::Report(Subject::Connections(from)) => {
                 conns::report(self.connections, self.listening, from, now.seconds)
             }

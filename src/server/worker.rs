@@ -107,6 +107,8 @@ pub struct Worker {
     /// Connections whose receive ended and is wanted again.
     pub(super) rearm: Vec<u32>,
     pub(super) stopping: Option<Stopping>,
+    /// Whether the shard has more housekeeping to do than one piece: then it does not sleep.
+    has_housekeeping: bool,
     /// Where the next look for idle connections begins.
     pub(super) idle_cursor: usize,
     pub(super) sends: Vec<u32>,
@@ -127,6 +129,7 @@ impl Worker {
             inputs: Vec::new(),
             rearm: Vec::new(),
             stopping: None,
+            has_housekeeping: false,
             idle_cursor: 0,
             sends: Vec::new(),
         };
@@ -171,14 +174,14 @@ impl Worker {
         self.dispatch.router.publish();
         self.ring.publish_buffers();
         self.rearm();
-        self.dispatch.router.maintain(self.dispatch.now);
+        self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
         Ok(true)
     }
 
     /// Housekeeping, about once a second.
     pub fn tick(&mut self) {
         self.dispatch.now = self.clock.now();
-        self.dispatch.router.maintain(self.dispatch.now);
+        self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
         self.close_idle();
         if self.stopping.is_none() {
             for index in std::mem::take(&mut self.resting_listeners) {
@@ -196,6 +199,7 @@ impl Worker {
             || !touched.is_empty()
             || !gathers.continuing.is_empty()
             || self.dispatch.owes()
+            || self.has_housekeeping
     }
 
     /// Whether answers of other shards are outstanding.

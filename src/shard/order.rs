@@ -62,7 +62,7 @@ pub enum Report {
     /// Some items of a slab class.
     Items(Vec<ListedItem>, Option<Subject>),
     /// How long requests take.
-    Latency(Latencies),
+    Latency(Box<Latencies>),
     /// Some connections.
     Connections(Vec<ConnectionReport>, Option<Subject>),
 }

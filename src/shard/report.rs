@@ -1,7 +1,6 @@
 //! What a shard tells of itself.
 
 use super::execute::Shard;
-use super::latency::Latencies;
 use super::order::{Report, Subject};
 use crate::clock::Now;
 use crate::storage::{ClassCommands, ClassStats, SizeHistogram, Walk};
@@ -88,7 +87,7 @@ impl Shard {
             Subject::Prefixes => Report::Prefixes(self.prefixes().clone()),
             Subject::Sizes(walk) => self.sizes(walk, now),
             Subject::Items(listing) => self.listed(listing, now),
-            Subject::Latency => Report::Latency(Latencies::default()),
+            Subject::Latency => Report::Latency(Box::default()),
             Subject::Connections(_) => Report::Connections(Vec::new(), None),
         }
     }

@@ -1,7 +1,7 @@
-//! memcached's protocols: text with its classic and its meta commands, and [`binary`]. A connection speaks one of them.
+//! memcached's protocols: text, with its classic and its meta commands, and binary. A connection speaks one of them.
 //!
-//! Of the text protocol the reference is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We differ
-//! on purpose in these points:
+//! The reference for text is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We
+//! differ on purpose in these points; `binary` has its own:
 //!
 //! - The payload of a store that is refused for its key, flags, exptime or CAS is swallowed, never run as commands.
 //! - A value length beyond what the wire can carry is refused and the connection closed: its payload can be neither
@@ -36,7 +36,7 @@ mod text;
 
 pub use admin::{Admin, AdminForm, AdminReply};
 pub use base64::{DECODED_KEY_LEN_MAX, KeyRoom};
-pub use binary::{HEADER_LEN, Refusal, Status};
+pub use binary::{Refusal, Status};
 pub use encode::{Encoded, encode, encode_tail};
 pub use encode_stats::stats_text;
 pub use form::{Form, FormTag};

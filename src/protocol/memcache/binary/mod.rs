@@ -22,6 +22,5 @@ mod tests;
 
 pub(super) use admin::encode_admin;
 pub(super) use encode::encode;
-pub use header::HEADER_LEN;
 pub use refusal::Refusal;
 pub use status::Status;
