@@ -16,24 +16,22 @@ fn stale() -> Vec<Case> {
         case("md I marks an item stale: the first reader wins, the others are told that somebody has won")
             .talk("ms a 2 T100 F5 c\r\nhi\r\n", "HD c<cas:old>\r\n")
             .talk("md a I\r\n", "HD\r\n")
-            .talk("mg a v f c\r\n", "VA 2 f5 c<cas:new> W X\r\nhi\r\n")
+            .talk("mg a v f c\r\n", "VA 2 f5 c<cas:new> X W\r\nhi\r\n")
             .differ("old", "new")
-            .talk("mg a v\r\n", "VA 2 X Z\r\nhi\r\n")
-            .talk("mg a s k O1\r\n", "HD s2 ka O1 X Z\r\n")
+            .talk("mg a v\r\n", "VA 2 Z X\r\nhi\r\n")
+            .talk("mg a s k O1\r\n", "HD s2 ka O1 Z X\r\n")
             .talk("ms a 2\r\nho\r\n", "HD\r\n")
-            .talk("mg a v\r\n", "VA 2\r\nho\r\n")
-            .ours("memcached 1.6.18 tells X and Z in the other order"),
-        case("a stale item in the order of memcached 1.6.18")
+            .talk("mg a v\r\n", "VA 2\r\nho\r\n"),
+        case("get serves a stale item as any other")
             .talk("ms a 2\r\nhi\r\n", "HD\r\n")
             .talk("md a I\r\n", "HD\r\n")
-            .talk_any("mg a v\r\n", ["VA 2 W X\r\nhi\r\n", "VA 2 X W\r\nhi\r\n"])
-            .talk_any("mg a v\r\n", ["VA 2 X Z\r\nhi\r\n", "VA 2 Z X\r\nhi\r\n"])
-            .talk("get a\r\n", "VALUE a 0 2\r\nhi\r\nEND\r\n"),
+            .talk("get a\r\n", "VALUE a 0 2\r\nhi\r\nEND\r\n")
+            .talk("mg a\r\n", "HD X W\r\n"),
         case("md I with T shortens what is left")
             .talk("ms a 2\r\nhi\r\n", "HD\r\n")
             .talk("md a I T30\r\n", "HD\r\n")
-            .talk_any("mg a\r\n", ["HD W X\r\n", "HD X W\r\n"])
-            .talk_any("get a\r\n", ["VALUE a 0 2\r\nhi\r\nEND\r\n"])
+            .talk("mg a\r\n", "HD X W\r\n")
+            .talk("get a\r\n", "VALUE a 0 2\r\nhi\r\nEND\r\n")
             .talk("ms b 2\r\nhi\r\n", "HD\r\n")
             .talk("md b I T-1\r\n", "HD\r\n")
             .talk("mg b\r\n", "EN\r\n"),
@@ -46,14 +44,14 @@ fn stale() -> Vec<Case> {
             .talk("md a I C1\r\n", "EX\r\n")
             .talk("mg a\r\n", "HD\r\n")
             .talk("md a I C<cas:a>\r\n", "HD\r\n")
-            .talk_any("mg a\r\n", ["HD W X\r\n", "HD X W\r\n"]),
+            .talk("mg a\r\n", "HD X W\r\n"),
         case("md I of an absent key is NF").talk("md a I k\r\n", "NF ka\r\n"),
         case("ms I stores with an older number, and as stale")
             .talk("ms a 2 c\r\nhi\r\n", "HD c<cas:a>\r\n")
             .talk("ms a 2 I C1\r\nxx\r\n", "HD\r\n")
-            .talk_any("mg a v\r\n", ["VA 2 W X\r\nxx\r\n", "VA 2 X W\r\nxx\r\n"])
+            .talk("mg a v\r\n", "VA 2 X W\r\nxx\r\n")
             .talk("ms a 2 I C18446744073709551615\r\nyy\r\n", "EX\r\n")
-            .talk_any("mg a v\r\n", ["VA 2 X Z\r\nxx\r\n", "VA 2 Z X\r\nxx\r\n"]),
+            .talk("mg a v\r\n", "VA 2 Z X\r\nxx\r\n"),
         case("ms I with the current number stores as fresh")
             .talk("ms a 2 c\r\nhi\r\n", "HD c<cas:a>\r\n")
             .talk("ms a 2 I C<cas:a>\r\nxx\r\n", "HD\r\n")
@@ -97,7 +95,7 @@ fn explicit() -> Vec<Case> {
         case("E of md I gives the number")
             .talk("ms a 1\r\n1\r\n", "HD\r\n")
             .talk("md a I E1234567890123\r\n", "HD\r\n")
-            .talk("mg a c\r\n", "HD c1234567890123 W X\r\n")
+            .talk("mg a c\r\n", "HD c1234567890123 X W\r\n")
             .since([1, 6, 21]),
         case("E of mg N gives the number")
             .talk("mg a N30 c E1234567890123\r\n", "HD c1234567890123 W\r\n")
@@ -115,7 +113,7 @@ fn emptied() -> Vec<Case> {
         case("x with I is an empty stale item")
             .talk("ms a 2 F7\r\nhi\r\n", "HD\r\n")
             .talk("md a x I\r\n", "HD\r\n")
-            .talk("mg a v f\r\n", "VA 0 f0 W X\r\n\r\n")
+            .talk("mg a v f\r\n", "VA 0 f0 X W\r\n\r\n")
             .since([1, 6, 22]),
     ]
 }

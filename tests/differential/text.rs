@@ -190,7 +190,7 @@ fn flush(random: &mut Random) -> Command {
 
 /// Lines that are no command, or nearly one.
 fn odd(random: &mut Random) -> Command {
-    const LINES: [&str; 46] = [
+    const LINES: [&str; 42] = [
         "",
         " ",
         "get",
@@ -221,10 +221,6 @@ fn odd(random: &mut Random) -> Command {
         "getss a",
         "mn",
         "mn x",
-        "mg",
-        "ms",
-        "md",
-        "ma",
         "me",
         "mz a",
         "  get a",
