@@ -1,5 +1,6 @@
 //! What the server asks of every shard, beside requests for keys.
 
+use super::change::{Change, Refusal};
 use super::counters::ShardStats;
 use super::latency::Latencies;
 use super::prefixes::Prefixes;
@@ -14,6 +15,8 @@ pub enum Order {
     FlushAll(Exptime),
     /// Set the counters to zero.
     StatsReset,
+    /// Change a setting.
+    Change(Change),
     /// Count by key prefix with this delimiter, or no longer.
     CountPrefixes(Option<u8>),
     /// Report.
@@ -44,11 +47,14 @@ pub enum Subject {
 pub enum Outcome {
     /// Done; there is nothing to say.
     Done,
+    /// Not done.
+    Refused(Refusal),
     /// The report asked for.
     Report(Box<Report>),
 }
 
 /// A shard's report. One that would take long comes in pieces: each but the last names the subject of the next.
+#[allow(clippy::large_enum_variant)] // Always behind a pointer.
 #[derive(Clone, Debug)]
 pub enum Report {
     /// The counters.

@@ -8,9 +8,10 @@ use super::*;
 use crate::clock::Clock;
 use crate::command::{StatLines, StatsAnswer};
 use crate::router::testing::routers;
-use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Order, Report, Subject};
+use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
+use crate::server::control::Local;
 
-const SHARDS: usize = 3;
+pub(super) const SHARDS: usize = 3;
 const LARGE_LEN: usize = 300_000;
 
 struct Silent;
@@ -35,17 +36,32 @@ impl Control for Silent {
     fn flush_all_enabled(&self) -> bool {
         true
     }
+
+    fn shut_down(&self) {}
+}
+
+/// The server around the other shards.
+struct Peer;
+
+impl Host for Peer {
+    fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
+        None
+    }
+
+    fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>) {
+        Local::write_item(style, item, now, out);
+    }
 }
 
 /// The shard under test is number 0; the others only serve.
-struct World {
-    dispatch: Dispatch,
-    peers: Vec<WorkerRouter>,
+pub(super) struct World {
+    pub(super) dispatch: Dispatch,
+    pub(super) peers: Vec<WorkerRouter>,
     hasher: KeyHasher,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let hasher = KeyHasher::default();
         let mut routers = routers(SHARDS, &hasher).into_iter();
         let own = routers.next().expect("the first shard");
@@ -55,19 +71,19 @@ impl World {
         World { dispatch, peers, hasher }
     }
 
-    fn connect(&mut self) -> u32 {
+    pub(super) fn connect(&mut self) -> u32 {
         let (socket, _) = UnixStream::pair().expect("a socket");
         self.dispatch.connections.insert(socket.into())
     }
 
     /// Ends a connection as its worker does once the kernel has done with it.
-    fn disconnect(&mut self, number: u32) {
+    pub(super) fn disconnect(&mut self, number: u32) {
         self.dispatch.abandon(number);
         self.dispatch.connections.remove(number);
     }
 
     /// Gives a connection input; returns how much of it was consumed.
-    fn feed(&mut self, number: u32, bytes: &[u8]) -> usize {
+    pub(super) fn feed(&mut self, number: u32, bytes: &[u8]) -> usize {
         let mut group = Vec::new();
         self.dispatch.marks = vec![Mark::default()];
         self.dispatch.run_input(0, number, bytes, &mut group);
@@ -78,30 +94,30 @@ impl World {
     }
 
     /// Lets the other shards serve what was published, and takes their answers.
-    fn exchange(&mut self) {
+    pub(super) fn exchange(&mut self) {
         self.dispatch.pay_owed();
         self.dispatch.router.publish();
         let now = self.dispatch.now;
         for peer in &mut self.peers {
-            while peer.serve(&mut (), now) {}
+            while peer.serve(&mut Peer, now) {}
             peer.publish();
         }
         self.dispatch.take_replies();
     }
 
     /// Sends all that can be said to a connection, and returns it.
-    fn output(&mut self, number: u32) -> Vec<u8> {
+    pub(super) fn output(&mut self, number: u32) -> Vec<u8> {
         self.dispatch.advance(number);
         std::mem::take(&mut self.dispatch.connections.at(number).out)
     }
 
     /// A key that this shard owns.
-    fn key_of(&self, owner: usize) -> String {
+    pub(super) fn key_of(&self, owner: usize) -> String {
         let owned = |key: &String| self.dispatch.router.owner(self.hasher.hash(key.as_bytes())) == owner;
         (0..).map(|n| format!("key{n}")).find(owned).expect("a key")
     }
 
-    fn fill_mesh_to(&mut self, owner: usize) {
+    pub(super) fn fill_mesh_to(&mut self, owner: usize) {
         for _ in 0..BATCHES_PER_PEER * BATCH_ENTRIES_MAX {
             self.dispatch.router.forward(owner, Ticket::Nothing, &Errand::Order(Order::StatsReset)).expect("room");
         }
