@@ -138,6 +138,21 @@ fn storing() -> Vec<Case> {
             [packet(SET).key("a").stored_with(0, 0).value(vec![b'x'; 1 << 20]), packet(GET).key("a")],
             [refused(SET, TOO_LARGE), refused(GET, NOT_FOUND)],
         ),
+        with_a(
+            "a value too large with a CAS number that is not the item's: a SET takes the old item along all the same",
+        )
+        .packets(
+            [packet(SETQ).key("a").stored_with(0, 0).value(vec![b'x'; 1 << 20]).cas(9), packet(GET).key("a")],
+            [refused(SETQ, TOO_LARGE), refused(GET, NOT_FOUND)],
+        )
+        .packets(
+            [
+                packet(SET).key("a").stored_with(0, 0).value("hi"),
+                packet(REPLACE).key("a").stored_with(0, 0).value(vec![b'x'; 1 << 20]),
+                packet(GET).key("a"),
+            ],
+            [want(SET).cas("again"), refused(REPLACE, TOO_LARGE), want(GET).flags(0).value("hi").cas("again")],
+        ),
         case("keys of any bytes, up to 250")
             .packets(
                 [

@@ -117,8 +117,9 @@ fn refusals() -> Vec<Case> {
             .talk_any("ma n Mincr\r\n", [BAD_FLAG, BAD_MODE])
             .talk("ma n MX\r\n", BAD_MODE)
             .talk("ma n b v\r\n", BAD_FLAG)
-            .talk(format!("ma {}\r\n", "k".repeat(251)), "CLIENT_ERROR bad command line format\r\n")
             .talk("mg n v\r\n", "VA 2\r\n10\r\n"),
+        case("a key too long")
+            .talk_any(format!("ma {}\r\n", "k".repeat(251)), ["CLIENT_ERROR bad command line format\r\n", BAD_FLAG]),
         case("an opaque too long")
             .talk(format!("ma n O{}\r\n", "o".repeat(33)), "CLIENT_ERROR opaque token too long\r\n"),
     ]

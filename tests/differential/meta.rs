@@ -8,6 +8,8 @@
 //! - `q` of `md` and `ma`: it does not hide `NF`.
 //! - `S` of `ms`: obsolete.
 //! - `M` with none or several letters: it wants one, where 1.6.45 looks at the first.
+//! - A key too long for `ma`: it says `bad command line format`, 1.6.45 what it says to every fault of `ma`.
+//! - `N` with `T` in one command: which of them counts has changed.
 //! - Commands without a key: it says `ERROR`, where 1.6.45 says what is bad.
 
 use super::stream::{CasForm, Choose, Command, Permit};
@@ -64,6 +66,10 @@ fn flags(random: &mut Random, command: &mut Command, key: &str, letters: &str) {
     let mut chosen: Vec<char> = Vec::new();
     for _ in 0..random.below(6) {
         let letter = random.one(&letters);
+        let either = |a, b| letter == a && chosen.contains(&b);
+        if either('N', 'T') || either('T', 'N') {
+            continue;
+        }
         if !chosen.contains(&letter) || random.rarely(30) {
             chosen.push(letter);
         }
@@ -97,7 +103,10 @@ fn flags(random: &mut Random, command: &mut Command, key: &str, letters: &str) {
 }
 
 fn start(random: &mut Random, verb: &str) -> (Command, String, bool) {
-    let (key, encoded) = key(random);
+    let (mut key, encoded) = key(random);
+    if verb == "ma" && key == text::long_key() {
+        key = "a".to_owned();
+    }
     let mut command = Command::new();
     command.add(format!("{verb} {key}"));
     (command, key, encoded)

@@ -244,7 +244,7 @@ fn odd(random: &mut Random) -> Command {
 
 /// Administration, refused: what it does well differs between the servers.
 fn admin(random: &mut Random) -> Command {
-    const LINES: [&str; 24] = [
+    const LINES: [&str; 23] = [
         "slabs",
         "slabs reassign",
         "slabs reassign x y",
@@ -266,7 +266,6 @@ fn admin(random: &mut Random) -> Command {
         "lru_crawler tocrawl x",
         "cache_memlimit",
         "cache_memlimit x",
-        "shutdown",
         "config get cluster",
         "stats detail",
     ];
