@@ -30,6 +30,32 @@ fn parse(parser: &Parser, hasher: &RandomState, mut input: &[u8]) -> u64 {
     requests
 }
 
+/// The same for packets.
+#[inline]
+fn parse_binary(parser: &Parser, hasher: &RandomState, mut input: &[u8]) -> u64 {
+    let mut requests = 0;
+    while !input.is_empty() {
+        match parser.next_binary(input, |key| hasher.hash_one(key)) {
+            Step::Request { request, consumed, .. } => {
+                black_box(&request);
+                requests += 1;
+                input = &input[consumed..];
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    requests
+}
+
+/// A packet of the binary protocol.
+fn packet(opcode: u8, extras: &[u8], key: &str, value: &[u8]) -> Vec<u8> {
+    let body_len = (extras.len() + key.len() + value.len()) as u32;
+    let mut packet = vec![0x80, opcode, 0, key.len() as u8, extras.len() as u8, 0, 0, 0];
+    packet.extend(body_len.to_be_bytes());
+    packet.extend([0; 12]);
+    [&packet, extras, key.as_bytes(), value].concat()
+}
+
 fn parsing(criterion: &mut Criterion) {
     let parser = Parser::new(1 << 20);
     let hasher = RandomState::new();
@@ -54,17 +80,37 @@ fn parsing(criterion: &mut Criterion) {
             bencher.iter(|| parse(&parser, &hasher, black_box(input.as_bytes())));
         });
     }
+    let get = packet(0x00, b"", KEY, b"");
+    let set = packet(0x01, &[0; 8], KEY, &[b'v'; VALUE_LEN]);
+    let inputs = [
+        ("binary-get", get.clone()),
+        ("binary-get-pipeline-16", get.repeat(16)),
+        ("binary-set-32", set.clone()),
+        ("binary-set-32-pipeline-16", set.repeat(16)),
+    ];
+    for (name, input) in &inputs {
+        group.throughput(Throughput::Elements(parse_binary(&parser, &hasher, input)));
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| parse_binary(&parser, &hasher, black_box(input)));
+        });
+    }
     group.finish();
 }
 
 fn encoding(criterion: &mut Criterion) {
     let value = [b'v'; VALUE_LEN];
     let hit = Reply::Hit(Hit { fetched: true, ..Hit::of(1234, Value::Inline(&value)) });
-    let cases: [(&str, Form<'_>, Reply<'_>); 5] = [
+    let cases: [(&str, Form<'_>, Reply<'_>); 7] = [
         ("hit", Form::text(FormTag::Get { with_cas: false, last: true }), hit),
         ("hit-cas", Form::text(FormTag::Get { with_cas: true, last: true }), hit),
         ("miss", Form::text(FormTag::Get { with_cas: false, last: true }), Reply::Miss),
         ("stored", Form::text(FormTag::Store { noreply: false }), Reply::Stored { cas: 1, value_len: 32 }),
+        ("binary-hit", Form::text(FormTag::Binary { opcode: 0x00, opaque: 1 }), hit),
+        (
+            "binary-stored",
+            Form::text(FormTag::Binary { opcode: 0x01, opaque: 1 }),
+            Reply::Stored { cas: 1, value_len: 32 },
+        ),
         ("mg-hit", FormTag::MetaGet { quiet: false, value: true, conditional: false }.with(b"v f c"), hit),
     ];
     let mut group = criterion.benchmark_group("encode");

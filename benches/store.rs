@@ -5,9 +5,9 @@ use ahash::RandomState;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringcached::{
     clock::Seconds,
-    storage::{ItemValue, PREFETCH_GROUP, SetArgs, SetMode, Source, Store, StoreConfig},
+    storage::{ItemValue, PREFETCH_GROUP, SetArgs, SetMode, Source, Store, StoreConfig, Walk},
 };
-use std::hint::black_box;
+use std::{hint::black_box, time::Instant};
 
 const NOW: Seconds = Seconds(10);
 const VALUE: [u8; 32] = [7; 32];
@@ -95,8 +95,19 @@ fn present_items(criterion: &mut Criterion) {
         let key = key(number);
         set(&mut store, &key);
     }
+    let (started, mut walk, mut shown) = (Instant::now(), Walk::default(), 0u64);
+    while store.walk(&mut walk, 256, NOW, |item| shown += u64::from(!black_box(item).key.is_empty())) {}
+    println!("walk: {shown} items, {:.1} ns each", started.elapsed().as_nanos() as f64 / shown as f64);
     let mut scatter = Scatter { state: 1, below: items };
     let mut group = criterion.benchmark_group("store");
+    group.bench_function("walk, a step of 256", |bencher| {
+        let mut walk = Walk::default();
+        bencher.iter(|| {
+            if !store.walk(&mut walk, 256, NOW, |item| _ = black_box(item)) {
+                walk = Walk::default();
+            }
+        });
+    });
     group.throughput(Throughput::Elements(1));
     group.bench_function("get", |bencher| {
         bencher.iter(|| {

@@ -136,6 +136,11 @@ impl Clock {
         self.started_unix_ms
     }
 
+    /// The time of day, since 1970, to the millisecond at the start and to the nanosecond from there.
+    pub fn unix(&self) -> Duration {
+        Duration::from_millis(self.started_unix_ms) + self.started.elapsed()
+    }
+
     /// Whole seconds since [`Clock::start`].
     pub fn uptime_seconds(&self) -> u64 {
         self.started.elapsed().as_secs()

@@ -36,7 +36,7 @@ use crate::config::{Config, ConfigError, Flags, Host, PidFile, check_host, drop_
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
 use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
-use crate::shard::Shard;
+use crate::shard::{Change, Shard};
 use crate::storage::StoreConfig;
 
 /// glommio's preemption timer: longer than a process lives. If it fires before the executor has begun to run its
@@ -283,6 +283,22 @@ impl Drop for EndOfShard {
     }
 }
 
+/// Settings of a shard that may be changed while it runs.
+fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
+    let mut changes = vec![
+        Change::CrawlerSleepUs(config.crawler_sleep_us),
+        Change::CrawlerLimit(config.crawler_tocrawl),
+        Change::Automove(config.slab_automove),
+    ];
+    if !config.crawler_enabled {
+        changes.push(Change::CrawlerEnabled(false));
+    }
+    for change in changes {
+        let done = shard.change(change, clock.now());
+        debug_assert_eq!(done, Ok(()));
+    }
+}
+
 fn worker(start: ShardStart) -> Result<Worker, String> {
     let ShardStart { config, clock, control, hasher, shared, mesh, listeners, .. } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
@@ -295,6 +311,7 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         cas_step: mesh.shards() as u64,
     };
     let mut shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
+    set_up(&mut shard, &config, clock);
     if config.detail_from_start {
         shard.count_prefixes(Some(config.detail_delimiter));
     }
@@ -304,6 +321,10 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         requests_per_turn: config.requests_per_turn,
         idle_timeout_seconds: config.idle_timeout_seconds,
         protocols: config.protocols,
+        dumping_enabled: config.dumping_enabled,
+        watch_enabled: config.watch_enabled,
+        shutdown_enabled: config.enable_shutdown,
+        watcher_buffer_bytes: config.watcher_logbuf_bytes,
     };
     Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules }))
 }
@@ -327,5 +348,10 @@ impl Control for AdminControl {
 
     fn flush_all_enabled(&self) -> bool {
         AdminControl::flush_all_enabled(self)
+    }
+
+    fn shut_down(&self) {
+        // In order, by the same way as from outside.
+        let _ = kill(Pid::this(), Signal::SIGTERM);
     }
 }

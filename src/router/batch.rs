@@ -10,7 +10,7 @@
 
 use crate::clock::Now;
 use crate::command::{Hit, KindCounts, Op, Payload, Reply, Request, Store, UploadId, Value};
-use crate::shard::{Order, Outcome, PREFETCH_GROUP, Shard};
+use crate::shard::{Listing, Order, Outcome, PREFETCH_GROUP, Shard, Walk, WalkedItem};
 
 /// Errands in one batch.
 pub const BATCH_ENTRIES_MAX: usize = 128;
@@ -18,6 +18,8 @@ pub const BATCH_ENTRIES_MAX: usize = 128;
 pub const BATCH_BYTES_MAX: usize = 64 << 10;
 /// Longest piece of a LARGE value that crosses cores at once, in bytes.
 pub const PIECE_MAX: usize = 64 << 10;
+/// Items and buckets that are looked at for one piece of a listing: some microseconds of the owner's time.
+const LISTED_PER_PIECE: usize = 64;
 /// Answers in one batch, in bytes, above which LARGE values no longer come along whole but are left to be fetched.
 const WHOLE_LARGE_BYTES_MAX: usize = 256 << 10;
 /// A batch's buffers above this many bytes are given back to the system before it is used again.
@@ -40,12 +42,17 @@ pub enum Errand<'a> {
     Unpin(u32),
     /// What every shard is asked.
     Order(Order),
+    /// The next items of a listing, in the words of the owner's [`Host`].
+    List(Listing),
 }
 
 /// The server around a shard. Orders that concern connections rather than items are its own.
 pub trait Host {
     /// Carries out an order; `None` leaves it to the shard.
     fn carry_out(&mut self, order: Order, shard: &mut Shard, now: Now) -> Option<Outcome>;
+
+    /// Appends an item to a listing of this style.
+    fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>);
 }
 
 /// A shard without a server: every order is the shard's.
@@ -53,6 +60,16 @@ impl Host for () {
     fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
         None
     }
+
+    fn write_item(_: u8, item: &WalkedItem<'_>, _: Now, out: &mut Vec<u8>) {
+        out.extend_from_slice(item.key);
+    }
+}
+
+/// Writes the next piece of a listing and moves it behind that. Returns whether there is more.
+pub(super) fn list<H: Host>(listing: &mut Listing, shard: &mut Shard, now: Now, out: &mut Vec<u8>) -> bool {
+    let style = listing.style;
+    shard.list(listing, LISTED_PER_PIECE, now, |item| H::write_item(style, item, now, out))
 }
 
 /// Carries out an order by whom it concerns.
@@ -69,6 +86,8 @@ pub enum Answer<'a> {
     Piece(&'a [u8]),
     /// What came of an order.
     Outcome(&'a Outcome),
+    /// A piece of a listing, where it goes on, and whether it does.
+    Listed(&'a [u8], Walk, bool),
     /// Done; there is nothing to say.
     Done,
 }
@@ -95,6 +114,7 @@ enum Packed {
     PinRead(u32, u64),
     Unpin(u32),
     Order(Order),
+    List(Listing),
 }
 
 #[derive(Debug)]
@@ -102,6 +122,7 @@ enum Captured {
     Reply(Reply<'static>, Span),
     Piece(Span),
     Outcome(Outcome),
+    Listed(Span, Walk, bool),
     Done,
 }
 
@@ -185,6 +206,7 @@ impl<T: Copy> Batch<T> {
             Errand::PinRead(pin, offset) => Packed::PinRead(pin, offset),
             Errand::Unpin(pin) => Packed::Unpin(pin),
             Errand::Order(order) => Packed::Order(order),
+            Errand::List(listing) => Packed::List(listing),
         };
         self.entries.push((ticket, packed));
     }
@@ -218,6 +240,7 @@ impl<T: Copy> Batch<T> {
                 }
                 (Captured::Piece(piece), _) => Answer::Piece(piece.of(&self.out)),
                 (Captured::Outcome(outcome), _) => Answer::Outcome(outcome),
+                (Captured::Listed(lines, walk, more), _) => Answer::Listed(lines.of(&self.out), *walk, *more),
                 (Captured::Reply(..) | Captured::Done, _) => Answer::Done,
             };
             (*ticket, answer)
@@ -254,12 +277,12 @@ impl<T: Copy> Batch<T> {
     }
 }
 
-fn run_one(
+fn run_one<H: Host>(
     packed: &Packed,
     arena: &[u8],
     out: &mut Vec<u8>,
     shard: &mut Shard,
-    host: &mut impl Host,
+    host: &mut H,
     now: Now,
 ) -> Captured {
     match *packed {
@@ -269,6 +292,12 @@ fn run_one(
         }
         Packed::PinRead(pin, offset) => return Captured::Piece(capture_piece(shard, pin, offset, PIECE_MAX, out)),
         Packed::Order(order) => return Captured::Outcome(carry_out(order, shard, host, now)),
+        Packed::List(mut listing) => {
+            let start = out.len();
+            let more = list::<H>(&mut listing, shard, now, out);
+            let lines = Span { start: start as u32, len: (out.len() - start) as u32 };
+            return Captured::Listed(lines, listing.walk, more);
+        }
         Packed::UploadBegin(id, len) => shard.upload_begin(id, len),
         Packed::UploadWrite(id, bytes) => shard.upload_write(id, bytes.of(arena), now),
         Packed::UploadAbort(id) => shard.upload_abort(id),

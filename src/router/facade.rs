@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::batch::{Batch, Errand, Host, Stamp, carry_out};
+use super::batch::{Batch, Errand, Host, Stamp, carry_out, list};
 use super::doorbell::Doorbell;
 use super::mesh::{Full, Mesh};
 use crate::clock::Now;
 use crate::command::{KindCounts, Reply, Request, UploadId};
-use crate::shard::{OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, Traffic};
+use crate::shard::{Listing, OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, Traffic};
 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
 const BATCHES_SERVED_PER_TURN: usize = 32;
@@ -166,6 +166,26 @@ impl<T: Copy> Router<T> {
             self.shard.count_flush();
         }
         carry_out(order, &mut self.shard, host, now)
+    }
+
+    /// Writes the next piece of a listing of the own shard. Returns whether there is more.
+    pub fn list<H: Host>(&mut self, listing: &mut Listing, now: Now, out: &mut Vec<u8>) -> bool {
+        list::<H>(listing, &mut self.shard, now, out)
+    }
+
+    /// Whether the crawler is on.
+    pub fn crawler_is_enabled(&self) -> bool {
+        self.shard.crawler_is_enabled()
+    }
+
+    /// The own shard, to ask what it has observed.
+    pub fn shard_mut(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+
+    /// How many slab classes a shard has; they are numbered from 1.
+    pub fn classes(&self) -> u32 {
+        self.shard.classes()
     }
 
     /// The own shard's counters.

@@ -21,6 +21,8 @@ pub use facade::{Router, owner_of};
 pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 
 pub use crate::shard::{
-    ClassCommands, ClassListing, ClassReport, ClassStats, ConnectionReport, KeyHasher, Latencies, ListedItem, Order,
-    Outcome, Part, PrefixCounts, Prefixes, Report, Shard, ShardStats, SizeHistogram, Subject, Upkeep, Walk,
+    Change, ClassCommands, ClassListing, ClassReport, ClassSet, ClassStats, ConnectionReport, Event as Observed,
+    KeyHasher, Latencies, ListedItem, Listing, Observation, Order, Outcome, Part, PrefixCounts, Prefixes, Reason,
+    Refusal, Removal, Report, Shard, ShardStats, SizeHistogram, Streams as ObservedStreams, Subject, Upkeep, Walk,
+    WalkedItem,
 };

@@ -2,6 +2,7 @@
 
 use super::connection::Blocked;
 use super::dispatch::{Dispatch, encode_whole, output, touch};
+use super::dump::Progress;
 use super::limits::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::replies::{Front, Stream};
 use super::worker::Ticket;
@@ -62,6 +63,9 @@ impl Dispatch {
                     touch(found, &mut self.touched, connection);
                 }
             }
+            (Ticket::Dump { connection, generation }, Answer::Listed(lines, walk, more)) => {
+                self.take_dump_piece(connection, generation, lines, *walk, *more);
+            }
             (Ticket::Gather(id), answer) => {
                 if let Answer::Outcome(outcome) = answer {
                     self.gathers.add(id, owner, (*outcome).clone());
@@ -88,8 +92,11 @@ impl Dispatch {
 
     /// Moves what is ready of a connection's queue to its output.
     pub(super) fn advance(&mut self, number: u32) {
-        let Dispatch { connections, pool, router, .. } = self;
+        let Dispatch { connections, pool, router, dumps, touched, .. } = self;
         let connection = connections.at(number);
+        if let Some(watcher) = connection.watcher.clone() {
+            watcher.drain(output(connection, pool));
+        }
         while let Some(queue) = &mut connection.queue {
             if connection.out.capacity() == 0 && !queue.is_empty() {
                 connection.out = pool.take();
@@ -101,6 +108,24 @@ impl Dispatch {
                 }
                 Front::Waiting => break,
                 Front::Stream(stream) => stream,
+                Front::Dump(id) => match dumps.go_on(id, number, connection, router, self.now) {
+                    Progress::Waiting => break,
+                    Progress::GoesOn => {
+                        touch(connection, touched, number);
+                        break;
+                    }
+                    Progress::Full => {
+                        self.block_on_mesh(number);
+                        return;
+                    }
+                    Progress::Over => {
+                        if let Some(queue) = &mut connection.queue {
+                            queue.pop_front();
+                        }
+                        dumps.remove(id, &self.shared);
+                        continue;
+                    }
+                },
             };
             let Stream { owner, pin, len, mut written, asked, form } = stream;
             if owner == router.own() {

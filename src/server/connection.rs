@@ -4,8 +4,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bytes::{Buf, BytesMut};
 
+use std::sync::Arc;
+
 use super::intake::Upload;
 use super::replies::ReplyQueue;
+use super::watch::Watcher;
 use crate::clock::Seconds;
 use crate::protocol::detect::Protocol;
 use crate::protocol::memcache::{Need, Resume};
@@ -41,6 +44,8 @@ pub(super) struct Connection {
     pub(super) tail: Tail,
     pub(super) out: Vec<u8>,
     pub(super) queue: Option<Box<ReplyQueue>>,
+    /// It watches.
+    pub(super) watcher: Option<Arc<Watcher>>,
 }
 
 /// How far a connection is from its end.
@@ -96,6 +101,7 @@ impl Connection {
             tail: Tail::default(),
             out: Vec::new(),
             queue: None,
+            watcher: None,
         }
     }
 

@@ -3,13 +3,16 @@
 use super::connections::Connections;
 use super::conns::{self, Listening};
 use super::dispatch::{Dispatch, block_on_output};
+use super::dump;
 use super::gather::{Continuation, Gather, GatherKind};
 use super::latency::Stopwatch;
+use super::limits::REPORT_PIECES_PER_TURN;
+use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
 use crate::command::StatsAnswer;
-use crate::protocol::memcache::{Admin, AdminForm, AdminReply};
-use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject};
+use crate::protocol::memcache::{self, Admin, AdminForm, AdminReply};
+use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
@@ -23,6 +26,8 @@ pub trait Control: Send + Sync {
     fn set_verbosity(&self, level: u32);
     /// Whether `flush_all` is allowed.
     fn flush_all_enabled(&self) -> bool;
+    /// Begins to end the server, as SIGTERM does.
+    fn shut_down(&self);
 }
 
 /// What a shard's worker has to say to an order itself.
@@ -35,7 +40,7 @@ pub(super) struct Local<'a> {
 impl Host for Local<'_> {
     fn carry_out(&mut self, order: Order, _: &mut Shard, now: Now) -> Option<Outcome> {
         let report = match order {
-            Order::Report(Subject::Latency) => Report::Latency(self.stopwatch.latencies.clone()),
+            Order::Report(Subject::Latency) => Report::Latency(Box::new(self.stopwatch.latencies.clone())),
             Order::Report(Subject::Connections(from)) => {
                 conns::report(self.connections, self.listening, from, now.seconds)
             }
@@ -47,6 +52,10 @@ impl Host for Local<'_> {
         };
         Some(Outcome::Report(Box::new(report)))
     }
+
+    fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>) {
+        dump::write_item(style, item, now, out);
+    }
 }
 
 impl Dispatch {
@@ -54,6 +63,10 @@ impl Dispatch {
     pub(super) fn serve(&mut self) {
         if !self.router.has_arrivals() {
             return;
+        }
+        if self.watch.is_on() {
+            // Their connections are not known here.
+            self.router.shard_mut().observe_for(0);
         }
         let begun_nanos = self.stopwatch.read();
         let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
@@ -84,6 +97,21 @@ impl Dispatch {
                 self.answer(number, form, AdminReply::Closing);
                 self.close_after_replies(number);
             }
+            Admin::CacheMemlimit { .. }
+            | Admin::SlabsReassign { .. }
+            | Admin::SlabsAutomove { .. }
+            | Admin::Crawler(_) => return self.run_change(number, admin),
+            Admin::Watch(streams) => self.watch(number, streams),
+            Admin::Shutdown { .. } if !self.rules.shutdown_enabled => {
+                self.reply(number, memcache::errors::SHUTDOWN_DISABLED);
+            }
+            Admin::Shutdown { is_known: false } => self.reply(number, memcache::errors::SHUTDOWN_MODE),
+            Admin::Shutdown { is_known: true } => {
+                // Without a word, as in memcached.
+                self.close_after_replies(number);
+                self.control.shut_down();
+            }
+            Admin::Dump(kind, classes) => self.begin_dump(number, kind, classes),
             Admin::FlushAll { .. } if !self.control.flush_all_enabled() => {
                 self.answer(number, form, AdminReply::FlushNotAllowed);
             }
@@ -123,9 +151,9 @@ impl Dispatch {
         Ok(())
     }
 
-    /// Asks for the next pieces of the reports under way, one of each.
+    /// Asks for the next pieces of the reports under way, a few each turn, whoever has waited longest first.
     pub(super) fn go_on_gathering(&mut self) {
-        for _ in 0..self.gathers.continuing.len() {
+        for _ in 0..self.gathers.continuing.len().min(REPORT_PIECES_PER_TURN) {
             let Some(continuation) = self.gathers.continuing.pop_front() else { break };
             let Continuation { gather, shard, subject } = continuation;
             let asker = self.gathers.connection(gather);
@@ -149,11 +177,15 @@ impl Dispatch {
     /// Replies to a gather that every shard has answered.
     pub(super) fn finish_gather(&mut self, id: u32) {
         let Some(mut gather) = self.gathers.take_if_complete(id, self.router.shards()) else { return };
+        let line = match &gather.kind {
+            GatherKind::Change { change, noreply } if !noreply => runtime::answer(*change, gather.outcomes()),
+            _ => b"",
+        };
         let reports = gather.reports();
         let Gather { connection, generation, sequence, form, kind, .. } = gather;
         let answer;
         let reply = match &kind {
-            GatherKind::FlushAll { noreply: true } => None,
+            GatherKind::FlushAll { noreply: true } | GatherKind::Change { .. } => None,
             GatherKind::FlushAll { noreply: false } => Some(AdminReply::Done),
             GatherKind::Stats(args) => {
                 answer = self.control.stats(args, reports);
@@ -161,6 +193,7 @@ impl Dispatch {
             }
         };
         self.fill(connection, generation, sequence, |out| {
+            out.extend_from_slice(line);
             if let Some(reply) = reply {
                 reply.encode(form, out);
             }

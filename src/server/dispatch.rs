@@ -10,20 +10,23 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use super::connection::{Blocked, Closing, Connection, Intake};
 use super::connections::Connections;
 use super::conns::Listening;
 use super::control::Control;
+use super::dump::Dumps;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
 use super::latency::Stopwatch;
 use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::pool::OutputPool;
-use super::replies::Stream;
+use super::replies::{Left, Stream};
 use super::rules::Rules;
-use super::worker::{Ticket, WorkerRouter};
+use super::watch::Watch;
+use super::worker::{Shared, Ticket, WorkerRouter};
 use crate::clock::{Clock, Now};
 use crate::command::{Hit, Reply, Request, UploadId, Value};
 use crate::protocol::detect::Protocol;
@@ -70,10 +73,13 @@ pub(super) struct Dispatch {
     pub(super) owed: Vec<VecDeque<Errand<'static>>>,
     pub(super) marks: Vec<Mark>,
     pub(super) gathers: Gathers,
+    pub(super) dumps: Dumps,
+    pub(super) watch: Watch,
     pub(super) parser: Parser,
     pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
     pub(super) control: Arc<dyn Control>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Dispatch {
@@ -84,6 +90,7 @@ impl Dispatch {
         control: Arc<dyn Control>,
         clock: Clock,
     ) -> Self {
+        let watch = Watch::new(router.bell().clone());
         let owed = (0..router.shards()).map(|_| VecDeque::new()).collect();
         Dispatch {
             connections: Connections::default(),
@@ -98,10 +105,13 @@ impl Dispatch {
             owed,
             marks: Vec::new(),
             gathers: Gathers::default(),
+            dumps: Dumps::default(),
+            watch,
             parser,
             rules: Rules::default(),
             hasher,
             control,
+            shared: Arc::default(),
         }
     }
 
@@ -275,7 +285,7 @@ impl Dispatch {
     /// Executes or forwards one request of an open connection.
     #[inline]
     pub(super) fn run(&mut self, number: u32, request: &Request<'_>, form: Form<'_>, owner: usize) -> Result<(), Full> {
-        let Dispatch { connections, router, pool, now, touched, stopwatch, .. } = self;
+        let Dispatch { connections, router, pool, now, touched, stopwatch, watch, .. } = self;
         let connection = connections.at(number);
         if owner != router.own() {
             let queue = connection.queue.get_or_insert_default();
@@ -289,6 +299,9 @@ impl Dispatch {
             queue.push_waiting();
             block_on_output(connection);
             return Ok(());
+        }
+        if watch.is_on() {
+            router.shard_mut().observe_for(connection.socket().as_raw_fd());
         }
         stopwatch.executed(request.op.kind());
         let reply = router.execute(request, *now);
@@ -442,12 +455,19 @@ impl Dispatch {
         connection.tail = Default::default();
         connection.need = None;
         self.pool.give(std::mem::take(&mut connection.out));
+        let watched = connection.watcher.is_some();
         let queue = connection.queue.take();
         if let Intake::Upload(upload) = std::mem::replace(&mut connection.intake, Intake::Commands) {
             self.abort_upload(&upload);
         }
-        for stream in queue.into_iter().flat_map(|queue| queue.into_streams()) {
-            self.owe(stream.owner, Errand::Unpin(stream.pin));
+        for left in queue.into_iter().flat_map(|queue| queue.into_left()) {
+            match left {
+                Left::Stream(stream) => self.owe(stream.owner, Errand::Unpin(stream.pin)),
+                Left::Dump(id) => self.dumps.remove(id, &self.shared),
+            }
+        }
+        if watched {
+            self.unwatch(number);
         }
     }
 }
@@ -483,5 +503,7 @@ pub(super) fn block_on_output(connection: &mut Connection) {
     }
 }
 
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

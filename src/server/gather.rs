@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use super::replies::Sequence;
 use crate::protocol::memcache::AdminForm;
-use crate::router::{Outcome, Report, Subject};
+use crate::router::{Change, Outcome, Report, Subject};
 
 /// What is gathered.
 pub(super) enum GatherKind {
     FlushAll { noreply: bool },
+    Change { change: Change, noreply: bool },
     Stats(Box<[u8]>),
 }
 
@@ -35,7 +36,7 @@ impl Gather {
     fn add(&mut self, shard: usize, outcome: Outcome) -> Option<Subject> {
         let next = match &outcome {
             Outcome::Report(report) => report.next(),
-            Outcome::Done => None,
+            Outcome::Done | Outcome::Refused(_) => None,
         };
         self.finished += usize::from(next.is_none());
         match (self.outcomes.iter_mut().find(|(of, _)| *of == shard), outcome) {
@@ -45,11 +46,16 @@ impl Gather {
         next
     }
 
+    /// What came of it, of each shard.
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.iter().map(|(_, outcome)| outcome)
+    }
+
     /// Takes the reports among the outcomes, in the order of the shards.
     pub(super) fn reports(&mut self) -> Vec<(usize, Report)> {
         let reports = std::mem::take(&mut self.outcomes).into_iter().filter_map(|(shard, outcome)| match outcome {
             Outcome::Report(report) => Some((shard, *report)),
-            Outcome::Done => None,
+            Outcome::Done | Outcome::Refused(_) => None,
         });
         let mut reports: Vec<_> = reports.collect();
         reports.sort_by_key(|(shard, _)| *shard);
@@ -69,7 +75,7 @@ pub(super) struct Continuation {
 #[derive(Default)]
 pub(super) struct Gathers {
     places: Vec<Option<Gather>>,
-    /// To be asked when it is their turn: one piece each turn. At most one for each shard of each gather.
+    /// To be asked when it is their turn. At most one for each shard of each gather.
     pub(super) continuing: VecDeque<Continuation>,
 }
 

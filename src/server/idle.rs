@@ -18,7 +18,7 @@ impl Worker {
         for number in looked_at {
             if is_idle(self.dispatch.connections.at(number), now, timeout) {
                 self.dispatch.router.traffic_mut().idle_kicks += 1;
-                self.close(number);
+                self.close_because(number, "idle_timeout");
                 self.free_if_over(number);
             }
         }

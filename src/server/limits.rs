@@ -11,6 +11,12 @@ pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;
 pub(super) const INPUT_HIGH_BYTES: usize = 64 << 10;
 /// Completions taken in one turn.
 pub(super) const COMPLETIONS_PER_TURN: usize = 512;
+/// Dumps under way over all shards' connections: each takes one piece of a turn of the shard that it lists.
+pub(super) const DUMPS_MAX: usize = 4;
+/// Connections that may watch at once, over all shards; as in memcached.
+pub(super) const WATCHERS_MAX: usize = 20;
+/// Connections of one turn that watchers are told of as they come and go.
+pub(super) const CONNECTION_EVENTS_MAX: usize = COMPLETIONS_PER_TURN;
 /// Commands that are prefetched together and then executed.
 pub(super) const GROUP: usize = 32;
 /// Connections that are looked at in one tick for having been silent too long; the next ones in the next tick. Some
@@ -20,3 +26,5 @@ pub(super) const IDLE_LOOKS_PER_TICK: usize = 16 << 10;
 pub(super) const OUTPUT_POOL_BYTES: usize = 4 << 20;
 /// An output buffer larger than this is not kept.
 pub(super) const OUTPUT_BUFFER_KEPT_MAX: usize = 256 << 10;
+/// Pieces of long reports that are made or asked for in one turn, so that requests do not wait for `stats`.
+pub(super) const REPORT_PIECES_PER_TURN: usize = 4;

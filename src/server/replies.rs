@@ -39,6 +39,8 @@ pub(super) enum Entry {
     Ready { start: u32, len: u32 },
     /// The head is in the stash, the value follows from its owner.
     Stream { head_start: u32, head_len: u32, stream: Stream },
+    /// A dump of this number, written as the output empties.
+    Dump(u32),
 }
 
 /// What the front of the queue allows.
@@ -49,6 +51,16 @@ pub(super) enum Front {
     Waiting,
     /// A LARGE value is first; its head has been written.
     Stream(Stream),
+    /// A dump is first.
+    Dump(u32),
+}
+
+/// What an abandoned queue leaves to be let go.
+pub(super) enum Left {
+    /// A pin.
+    Stream(Stream),
+    /// A dump.
+    Dump(u32),
 }
 
 /// The queue.
@@ -106,6 +118,11 @@ impl ReplyQueue {
         self.fill_stream(sequence, stream, write_head)
     }
 
+    /// Queues a dump.
+    pub(super) fn push_dump(&mut self, id: u32) {
+        self.entries.push_back(Entry::Dump(id));
+    }
+
     /// Whether the reply is the first in the queue.
     pub(super) fn is_front(&self, sequence: Sequence) -> bool {
         sequence == self.first && !self.entries.is_empty()
@@ -161,6 +178,7 @@ impl ReplyQueue {
                     *head_len = 0;
                     return Front::Stream(*stream);
                 }
+                Some(Entry::Dump(id)) => return Front::Dump(*id),
             }
         }
     }
@@ -173,11 +191,20 @@ impl ReplyQueue {
         }
     }
 
-    /// Takes the queue apart and returns the LARGE values in it, which must be unpinned.
-    pub(super) fn into_streams(self) -> impl Iterator<Item = Stream> {
-        self.entries.into_iter().filter_map(|entry| match entry {
-            Entry::Stream { stream, .. } => Some(stream),
+    /// The dump at the front.
+    pub(super) fn front_dump(&self) -> Option<u32> {
+        match self.entries.front() {
+            Some(Entry::Dump(id)) => Some(*id),
             _ => None,
+        }
+    }
+
+    /// Takes the queue apart and returns what is held elsewhere for it.
+    pub(super) fn into_left(self) -> impl Iterator<Item = Left> {
+        self.entries.into_iter().filter_map(|entry| match entry {
+            Entry::Stream { stream, .. } => Some(Left::Stream(stream)),
+            Entry::Dump(id) => Some(Left::Dump(id)),
+            Entry::Waiting | Entry::Ready { .. } => None,
         })
     }
 
@@ -295,6 +322,11 @@ mod tests {
         assert!(queue.push_stream(stream(2), done) == Encoded::Done);
         queue.push_waiting();
         assert!(queue.push_stream(stream(3), follows) == Encoded::ValueFollows);
-        assert_eq!(queue.into_streams().map(|stream| stream.pin).collect::<Vec<_>>(), [1, 3]);
+        queue.push_dump(9);
+        let left = queue.into_left().map(|left| match left {
+            Left::Stream(stream) => stream.pin,
+            Left::Dump(id) => id,
+        });
+        assert_eq!(left.collect::<Vec<_>>(), [1, 3, 9]);
     }
 }

@@ -12,6 +12,14 @@ pub struct Rules {
     pub idle_timeout_seconds: u32,
     /// Which protocols a connection may speak.
     pub protocols: Protocols,
+    /// Whether clients may list keys.
+    pub dumping_enabled: bool,
+    /// Whether clients may use `watch`.
+    pub watch_enabled: bool,
+    /// Whether clients may use `shutdown`.
+    pub shutdown_enabled: bool,
+    /// Bytes of events that wait for one watcher.
+    pub watcher_buffer_bytes: usize,
 }
 
 impl Default for Rules {
@@ -20,6 +28,10 @@ impl Default for Rules {
             requests_per_turn: defaults::REQUESTS_PER_TURN,
             idle_timeout_seconds: defaults::IDLE_TIMEOUT_SECONDS,
             protocols: defaults::PROTOCOLS,
+            dumping_enabled: true,
+            watch_enabled: true,
+            shutdown_enabled: false,
+            watcher_buffer_bytes: defaults::WATCHER_LOGBUF_BYTES,
         }
     }
 }

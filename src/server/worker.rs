@@ -21,8 +21,9 @@ use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
 use super::ring::{BufferId, Completion, Ring};
 use super::rules::Rules;
 use super::stop::Stopping;
+use super::watch::Watchers;
 use crate::clock::Clock;
-use crate::protocol::memcache::{FormTag, Parser};
+use crate::protocol::memcache::{FormTag, Parser, Streams};
 use crate::router::{KeyHasher, Router};
 
 /// The router, with what a worker attaches to what it forwards.
@@ -49,6 +50,13 @@ pub enum Ticket {
         /// Its generation.
         generation: u32,
     },
+    /// To the dump at the front of a connection's queue.
+    Dump {
+        /// The connection's number.
+        connection: u32,
+        /// Its generation.
+        generation: u32,
+    },
     /// To a command that all shards answer.
     Gather(u32),
     /// Nowhere.
@@ -66,6 +74,10 @@ pub struct Shared {
     pub stopping: AtomicBool,
     /// Workers that have answered all they had received.
     pub drained: AtomicUsize,
+    /// Dumps under way.
+    pub dumps: AtomicUsize,
+    /// Connections that watch.
+    pub watchers: Watchers,
 }
 
 /// Sent to a connection over the limit, which is then closed.
@@ -107,6 +119,8 @@ pub struct Worker {
     /// Connections whose receive ended and is wanted again.
     pub(super) rearm: Vec<u32>,
     pub(super) stopping: Option<Stopping>,
+    /// Whether the shard has more housekeeping to do than one piece: then it does not sleep.
+    has_housekeeping: bool,
     /// Where the next look for idle connections begins.
     pub(super) idle_cursor: usize,
     pub(super) sends: Vec<u32>,
@@ -127,10 +141,12 @@ impl Worker {
             inputs: Vec::new(),
             rearm: Vec::new(),
             stopping: None,
+            has_housekeeping: false,
             idle_cursor: 0,
             sends: Vec::new(),
         };
         worker.dispatch.rules = rules;
+        worker.dispatch.shared = worker.shared.clone();
         for (index, listener) in (0u32..).zip(&worker.listeners) {
             worker.ring.accept(index, listener.as_fd());
         }
@@ -155,6 +171,7 @@ impl Worker {
         let (now, nanos) = self.clock.moment();
         self.dispatch.begin_turn(now, nanos);
         self.dispatch.router.traffic_mut().turns += 1;
+        self.dispatch.see_watchers();
         for completion in completions.drain(..) {
             self.complete(completion);
         }
@@ -162,6 +179,7 @@ impl Worker {
 
         self.dispatch.serve();
         self.dispatch.take_replies();
+        self.dispatch.take_mail();
         self.collect_ready();
         self.dispatch.go_on_gathering();
         self.execute();
@@ -171,19 +189,29 @@ impl Worker {
         self.dispatch.router.publish();
         self.ring.publish_buffers();
         self.rearm();
-        self.dispatch.router.maintain(self.dispatch.now);
+        self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
+        self.tell_watchers();
         Ok(true)
     }
 
     /// Housekeeping, about once a second.
     pub fn tick(&mut self) {
         self.dispatch.now = self.clock.now();
-        self.dispatch.router.maintain(self.dispatch.now);
+        self.dispatch.see_watchers();
+        self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
         self.close_idle();
+        self.tell_watchers();
         if self.stopping.is_none() {
             for index in std::mem::take(&mut self.resting_listeners) {
                 self.ring.accept(index, self.listeners[index as usize].as_fd());
             }
+        }
+    }
+
+    /// Tells the watchers, if there are any, what has happened.
+    fn tell_watchers(&mut self) {
+        if self.dispatch.watch.is_on() {
+            self.dispatch.tell_watchers(self.clock.unix());
         }
     }
 
@@ -196,6 +224,8 @@ impl Worker {
             || !touched.is_empty()
             || !gathers.continuing.is_empty()
             || self.dispatch.owes()
+            || self.has_housekeeping
+            || self.dispatch.watch.has_mail()
     }
 
     /// Whether answers of other shards are outstanding.
@@ -277,6 +307,10 @@ impl Worker {
         let number = self.dispatch.connections.insert(socket);
         self.dispatch.connections.at(number).last_input = self.dispatch.now.seconds;
         self.rearm.push(number);
+        if self.dispatch.watch.wants(Streams::CONNEVENTS) {
+            let connection = self.dispatch.connections.at(number);
+            self.dispatch.watch.note_connection(connection, None);
+        }
     }
 
     fn received(&mut self, number: u32, result: io::Result<usize>, buffer: Option<BufferId>) {
@@ -355,6 +389,7 @@ impl Worker {
             self.close(number);
         } else if !connection.out.is_empty()
             || connection.queue.is_some()
+            || connection.watcher.is_some()
             || connection.closing != Closing::No
             || connection.blocked == Blocked::Replies
         {
@@ -387,8 +422,22 @@ impl Worker {
 
     /// Ends a connection at once.
     pub(super) fn close(&mut self, number: u32) {
-        if self.dispatch.connections.at(number).closing == Closing::Now {
+        let reason = match self.dispatch.connections.at(number).closing {
+            _ if self.stopping.is_some() => "shutdown",
+            Closing::AfterReplies => "normal",
+            Closing::No | Closing::Now => "error",
+        };
+        self.close_because(number, reason);
+    }
+
+    /// Ends a connection at once, for this reason as watchers are told it.
+    pub(super) fn close_because(&mut self, number: u32, reason: &'static str) {
+        let connection = self.dispatch.connections.at(number);
+        if connection.closing == Closing::Now {
             return;
+        }
+        if self.dispatch.watch.wants(Streams::CONNEVENTS) {
+            self.dispatch.watch.note_connection(connection, Some(reason));
         }
         self.dispatch.abandon(number);
         let connection = self.dispatch.connections.at(number);

@@ -85,6 +85,16 @@ pub struct Traffic {
     pub turns: u64,
     /// Times that the shard went to sleep.
     pub sleeps: u64,
+    /// Connections that watch, now.
+    pub log_watchers: u64,
+    /// Events that were not kept for the watchers, for lack of room.
+    pub log_worker_dropped: u64,
+    /// Events that were.
+    pub log_worker_written: u64,
+    /// Lines that a watcher's buffer had no room for.
+    pub log_watcher_skipped: u64,
+    /// Lines that it had.
+    pub log_watcher_sent: u64,
 }
 
 /// Everything that one shard reports, or several added up.
@@ -140,7 +150,8 @@ impl ShardStats {
         add_fields!(self.traffic, other.traffic,
             curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
             idle_kicks
-            forwarded_out forwarded_in requests groups grouped_requests batches_out batches_in turns sleeps);
+            forwarded_out forwarded_in requests groups grouped_requests batches_out batches_in turns sleeps
+            log_watchers log_worker_dropped log_worker_written log_watcher_skipped log_watcher_sent);
         self.upkeep.merge(&other.upkeep);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
@@ -151,6 +162,7 @@ impl ShardStats {
 impl Traffic {
     /// Sets to zero what `stats reset` sets to zero: everything but what is open now.
     pub fn reset(&mut self) {
-        *self = Traffic { curr_connections: self.curr_connections, ..Traffic::default() };
+        let Traffic { curr_connections, log_watchers, .. } = *self;
+        *self = Traffic { curr_connections, log_watchers, ..Traffic::default() };
     }
 }

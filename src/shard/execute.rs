@@ -27,7 +27,7 @@ pub struct Shard {
     pub(super) store: Store,
     pub(super) counters: Counters,
     traffic: Traffic,
-    limit_bytes: u64,
+    pub(super) limit_bytes: u64,
     /// Why there is no room for a LARGE value that is being received. At most one per connection.
     failed_uploads: HashMap<u64, StoreError>,
     /// When `flush_all` with a delay is to take effect.
@@ -276,6 +276,11 @@ impl Shard {
         match order {
             Order::FlushAll(delay) => self.flush_all(delay, now),
             Order::StatsReset => self.reset_stats(),
+            Order::Change(change) => {
+                if let Err(refusal) = self.change(change, now) {
+                    return Outcome::Refused(refusal);
+                }
+            }
             Order::CountPrefixes(delimiter) => self.count_prefixes(delimiter),
             Order::Report(subject) => return Outcome::Report(Box::new(self.report(subject, now))),
         }

@@ -3,10 +3,12 @@
 //! It sees requests and replies, the store, and the time it is given. It knows no protocol, no socket and no
 //! other shard: whose keys it is asked for is the router's business.
 
+mod change;
 mod counters;
 mod execute;
 mod hasher;
 mod latency;
+mod listing;
 mod observe;
 mod order;
 mod prefixes;
@@ -14,15 +16,18 @@ mod rare;
 mod report;
 mod watched;
 
-pub use crate::storage::{ClassCommands, ClassStats, SizeHistogram, Walk};
+pub use change::{Change, Refusal};
 pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
 pub use latency::{Latencies, Part};
+pub use listing::Listing;
 pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Observations, StoreStatus, Streams};
 pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
+
+pub use crate::storage::{ClassCommands, ClassSet, ClassStats, Reason, Removal, SizeHistogram, Walk, WalkedItem};
 
 #[cfg(test)]
 mod tests;

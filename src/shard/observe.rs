@@ -123,6 +123,8 @@ pub struct Observation<'a> {
     pub class: u16,
     /// Length of the value in bytes.
     pub value_len: u64,
+    /// For whom it happened, as told by [`Shard::observe_for`](super::Shard::observe_for); 0 where nobody was named.
+    pub origin: i32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +134,7 @@ struct Record {
     key_len: u8,
     class: u16,
     value_len: u64,
+    origin: i32,
 }
 
 /// Records in the order of what happened.
@@ -150,8 +153,8 @@ impl Observations {
         self.records.iter().map(move |record| {
             let (key, rest) = keys.split_at(usize::from(record.key_len));
             keys = rest;
-            let Record { sequence, event, class, value_len, .. } = *record;
-            Observation { sequence, event, key, class, value_len }
+            let Record { sequence, event, class, value_len, origin, .. } = *record;
+            Observation { sequence, event, key, class, value_len, origin }
         })
     }
 
@@ -171,6 +174,8 @@ pub(super) struct Observer {
     streams: Streams,
     waiting: Observations,
     next_sequence: u64,
+    /// For whom requests are executed now.
+    pub(super) origin: i32,
 }
 
 impl Observer {
@@ -205,7 +210,7 @@ impl Observer {
             self.waiting.dropped += 1;
             return;
         }
-        self.waiting.records.push(Record { sequence, event, key_len, class, value_len });
+        self.waiting.records.push(Record { sequence, event, key_len, class, value_len, origin: self.origin });
         self.waiting.keys.extend_from_slice(key);
     }
 }

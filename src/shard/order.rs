@@ -1,5 +1,6 @@
 //! What the server asks of every shard, beside requests for keys.
 
+use super::change::{Change, Refusal};
 use super::counters::ShardStats;
 use super::latency::Latencies;
 use super::prefixes::Prefixes;
@@ -14,6 +15,8 @@ pub enum Order {
     FlushAll(Exptime),
     /// Set the counters to zero.
     StatsReset,
+    /// Change a setting.
+    Change(Change),
     /// Count by key prefix with this delimiter, or no longer.
     CountPrefixes(Option<u8>),
     /// Report.
@@ -44,15 +47,18 @@ pub enum Subject {
 pub enum Outcome {
     /// Done; there is nothing to say.
     Done,
+    /// Not done.
+    Refused(Refusal),
     /// The report asked for.
     Report(Box<Report>),
 }
 
 /// A shard's report. One that would take long comes in pieces: each but the last names the subject of the next.
+#[allow(clippy::large_enum_variant)] // Always behind a pointer.
 #[derive(Clone, Debug)]
 pub enum Report {
     /// The counters.
-    General(ShardStats),
+    General(Box<ShardStats>),
     /// The slab classes that have pages or ever had, by rising number.
     Classes(Vec<ClassReport>),
     /// The counts by key prefix.
@@ -62,7 +68,7 @@ pub enum Report {
     /// Some items of a slab class.
     Items(Vec<ListedItem>, Option<Subject>),
     /// How long requests take.
-    Latency(Latencies),
+    Latency(Box<Latencies>),
     /// Some connections.
     Connections(Vec<ConnectionReport>, Option<Subject>),
 }

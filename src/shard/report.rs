@@ -1,7 +1,6 @@
 //! What a shard tells of itself.
 
 use super::execute::Shard;
-use super::latency::Latencies;
 use super::order::{Report, Subject};
 use crate::clock::Now;
 use crate::storage::{ClassCommands, ClassStats, SizeHistogram, Walk};
@@ -83,12 +82,12 @@ impl Shard {
     /// Reports. On what only the server around it knows, it has nothing to say.
     pub(super) fn report(&mut self, subject: Subject, now: Now) -> Report {
         match subject {
-            Subject::General => Report::General(self.stats()),
+            Subject::General => Report::General(Box::new(self.stats())),
             Subject::Classes => Report::Classes(self.class_reports()),
             Subject::Prefixes => Report::Prefixes(self.prefixes().clone()),
             Subject::Sizes(walk) => self.sizes(walk, now),
             Subject::Items(listing) => self.listed(listing, now),
-            Subject::Latency => Report::Latency(Latencies::default()),
+            Subject::Latency => Report::Latency(Box::default()),
             Subject::Connections(_) => Report::Connections(Vec::new(), None),
         }
     }

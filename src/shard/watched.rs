@@ -5,13 +5,28 @@ use super::observe::{Event, FetchStatus, Observations, StoreStatus, Streams};
 use super::prefixes::{PrefixCounts, Prefixes};
 use crate::clock::Now;
 use crate::command::{self, CasCheck, Op, Payload, Reply, Request, StoreMode};
-use crate::storage::Look;
+use crate::storage::{Look, Removal};
 
 impl Shard {
     /// Records these streams from now on, and no others. [`Shard::take_observations`] has the records.
     pub fn observe(&mut self, streams: Streams) {
         self.observer.watch(streams);
         self.renew_attention();
+    }
+
+    /// Names for whom the next requests are executed: a number that their records carry; 0 for nobody.
+    pub fn observe_for(&mut self, origin: i32) {
+        self.observer.origin = origin;
+    }
+
+    /// Records from now on which items are evicted, or no longer. [`Shard::take_removals`] has the records.
+    pub fn observe_removals(&mut self, on: bool) {
+        self.store.observe_removals(on);
+    }
+
+    /// Shows the removals since they were last taken. Returns how many more there were than could be kept.
+    pub fn take_removals(&mut self, visit: impl FnMut(Removal<'_>)) -> u64 {
+        self.store.take_removals(visit)
     }
 
     /// What was recorded since it was last taken.

@@ -128,10 +128,14 @@ impl<T: Plain> Reservation<T> {
         if len_bytes == 0 {
             return;
         }
-        // SAFETY: the range is committed (asserted) and exclusively borrowed; zeroes are valid values of `T`.
-        let refused = unsafe { libc::madvise(self.address(start_bytes), len_bytes, libc::MADV_DONTNEED) } != 0;
-        if refused {
-            // Locked memory cannot be given back; the contract on the contents still holds.
+        let start_address = self.address(start_bytes);
+        // Locked memory (memcached's `-k`) is given back on request only, by Linux 5.18 and newer.
+        let is_given_back = [libc::MADV_DONTNEED, libc::MADV_DONTNEED_LOCKED].into_iter().any(|advice| {
+            // SAFETY: the range is committed (asserted) and exclusively borrowed; zeroes are valid values of `T`.
+            unsafe { libc::madvise(start_address, len_bytes, advice) == 0 }
+        });
+        if !is_given_back {
+            // The contract on the contents still holds.
             // SAFETY: as above.
             unsafe { ptr::write_bytes(self.base.as_ptr().add(start), 0, len) };
         }
@@ -208,6 +212,28 @@ mod tests {
         assert!(r.iter().skip(8).all(|&b| b == 0));
         assert!(r.commit_extent().is_err());
         assert!(address.addr().is_multiple_of(HUGE_PAGE_BYTES));
+    }
+
+    /// Pages of the range that are in memory.
+    fn resident(r: &Reservation<u8>) -> usize {
+        let mut pages = vec![0u8; r.len() / 4096];
+        // SAFETY: the slice is mapped, and `pages` has a byte for each of its pages.
+        let failed = unsafe { libc::mincore(r.as_ptr().cast_mut().cast(), r.len(), pages.as_mut_ptr()) } != 0;
+        assert!(!failed);
+        pages.iter().filter(|&&page| page & 1 != 0).count()
+    }
+
+    #[test]
+    fn locked_memory_is_given_back_too() {
+        let mut r = Reservation::<u8>::new(EXTENT_BYTES, EXTENT_BYTES, false).unwrap();
+        r.commit_extent().unwrap();
+        // SAFETY: the slice is mapped. Locking may be refused by a limit; the rest is then the ordinary case.
+        unsafe { libc::mlock(r.as_ptr().cast(), r.len()) };
+        r.fill(9);
+        assert_eq!(resident(&r), 16);
+        r.discard(4096, 3 * 4096);
+        assert_eq!((resident(&r), r[4095]), (13, 9));
+        assert_eq!((r[4096], r[16384]), (0, 9));
     }
 
     #[test]

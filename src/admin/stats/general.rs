@@ -91,6 +91,11 @@ pub(in crate::admin) fn general(sum: &ShardStats, shards: usize, config: &Config
     lines.push("slabs_moved", upkeep.pages_moved);
     lines.push("large_uploads_bytes", sum.uploads_bytes);
     lines.push("large_pins", sum.pins);
+    lines.push("log_worker_dropped", traffic.log_worker_dropped);
+    lines.push("log_worker_written", traffic.log_worker_written);
+    lines.push("log_watcher_skipped", traffic.log_watcher_skipped);
+    lines.push("log_watcher_sent", traffic.log_watcher_sent);
+    lines.push("log_watchers", traffic.log_watchers);
     lines.push("forwarded_requests", traffic.forwarded_out);
     lines
 }

@@ -43,7 +43,7 @@ mod tests {
         one.record(OpKind::Get, Part::Total, 90, 98);
         other.record(OpKind::Get, Part::Total, 2_000_000, 2);
         other.record(OpKind::Get, Part::Hop, 70_000, 2);
-        let lines = latency(vec![(0, Report::Latency(one)), (1, Report::Latency(other))]);
+        let lines = latency(vec![(0, Report::Latency(Box::new(one))), (1, Report::Latency(Box::new(other)))]);
         let value = |wanted: &str| lines.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned());
         assert_eq!(value("get:count").as_deref(), Some("100"));
         assert_eq!(value("get:total_us_p50").as_deref(), Some("0.090"));

@@ -19,7 +19,56 @@ pub const LINE_TOO_LONG: &[u8] = b"CLIENT_ERROR line too long\r\n";
 /// `flush_all` is not allowed.
 pub const FLUSH_NOT_ALLOWED: &[u8] = b"CLIENT_ERROR flush_all not allowed\r\n";
 /// `shutdown` is not allowed.
-pub const SHUTDOWN_DISABLED: &[u8] = b"ERROR: shutdown not enabled\r\n";
+pub const SHUTDOWN_DISABLED: &[u8] = b"SERVER_ERROR: shutdown not enabled\r\n";
+/// `shutdown` with another word than `graceful`.
+pub const SHUTDOWN_MODE: &[u8] = b"CLIENT_ERROR invalid shutdown mode\r\n";
+/// `refresh_certs` without TLS.
+pub const NO_TLS: &[u8] = b"Error TLS not enabled\r\n";
+
+/// `cache_memlimit` below what a server of one shard needs.
+pub const MEMLIMIT_TOO_SMALL: &[u8] = b"MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n";
+/// `cache_memlimit` with a number of bytes.
+pub const MEMLIMIT_IN_BYTES: &[u8] = b"MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n";
+/// `cache_memlimit` beyond what can be.
+pub const MEMLIMIT_ADJUST_FAILED: &[u8] = b"MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
+/// `slabs reassign` with a class that does not exist.
+pub const REASSIGN_BAD_CLASS: &[u8] = b"BADCLASS invalid src or dst class id\r\n";
+/// `slabs reassign` from a class that has no page to give.
+pub const REASSIGN_NO_SPARE: &[u8] = b"NOSPARE source class has no spare pages\r\n";
+/// `slabs reassign` from a class to itself.
+pub const REASSIGN_SAME: &[u8] = b"SAME src and dst class are identical\r\n";
+/// The crawler is off.
+pub const CRAWLER_DISABLED: &[u8] = b"CLIENT_ERROR lru crawler disabled\r\n";
+/// The crawler, or as many dumps as may be at once, are under way.
+pub const CRAWLER_BUSY: &[u8] = b"BUSY currently processing crawler request\r\n";
+/// A class that does not exist.
+pub const CRAWLER_BAD_CLASS: &[u8] = b"BADCLASS invalid class id\r\n";
+/// `lru_crawler crawl hash`, which is for dumps only.
+pub const CRAWLER_ERROR: &[u8] = b"ERROR an unknown error happened\r\n";
+/// The crawler is already on.
+pub const CRAWLER_NOT_ENABLED: &[u8] = b"ERROR failed to start lru crawler thread\r\n";
+/// `lru_crawler sleep` above a second.
+pub const CRAWLER_SLEEP_TOO_LONG: &[u8] = b"CLIENT_ERROR sleep must be one second or less\r\n";
+/// `lru_crawler metadump` under `-X`.
+pub const METADUMP_DISABLED: &[u8] = b"ERROR metadump not allowed\r\n";
+/// `lru_crawler mgdump` under `-X`.
+pub const MGDUMP_DISABLED: &[u8] = b"ERROR key dump not allowed\r\n";
+/// `watch` under `-W`.
+pub const WATCH_DISABLED: &[u8] = b"CLIENT_ERROR watch commands not allowed\r\n";
+/// `watch` behind commands that are not answered yet.
+pub const WATCH_PIPELINED: &[u8] = b"ERROR cannot pipeline other commands before watch\r\n";
+/// As many connections watch as may.
+pub const WATCHERS_TOO_MANY: &[u8] = b"WATCHER_TOO_MANY log watcher limit reached\r\n";
+/// `watch` for events that cannot happen here.
+pub const NO_SUCH_STREAM: &[u8] = b"CLIENT_ERROR this server has no such events to watch\r\n";
+/// `lru tune` with too much.
+pub const LRU_PERCENTS_TOO_HIGH: &[u8] = b"ERROR hot and warm pcts must not exceed 80\r\n";
+/// `lru tune` with too little.
+pub const LRU_FACTORS_TOO_LOW: &[u8] = b"ERROR hot/warm age factors must be greater than 0\r\n";
+/// `lru tune` and `lru mode segmented`.
+pub const NO_LRU_SEGMENTS: &[u8] = b"CLIENT_ERROR eviction is CLOCK and has no lru segments\r\n";
+/// `lru temp_ttl` with a time.
+pub const NO_TEMP_LRU: &[u8] = b"CLIENT_ERROR eviction is CLOCK and has no temporary lru\r\n";
 
 /// A meta flag is unknown.
 pub const INVALID_FLAG: &[u8] = b"CLIENT_ERROR invalid flag\r\n";
@@ -55,6 +104,8 @@ pub const UNEXPECTED_REPLY: &[u8] = b"SERVER_ERROR unexpected reply\r\n";
 
 /// The end of a read's answer.
 pub const END: &[u8] = b"END\r\n";
+/// The end of an `mgdump`, and what `mg` says of a miss.
+pub const META_END: &[u8] = b"EN\r\n";
 /// An administrative command is done.
 pub const OK: &[u8] = b"OK\r\n";
 /// Statistics are reset.

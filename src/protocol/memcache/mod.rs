@@ -1,7 +1,7 @@
-//! memcached's protocols: text with its classic and its meta commands, and [`binary`]. A connection speaks one of them.
+//! memcached's protocols: text, with its classic and its meta commands, and binary. A connection speaks one of them.
 //!
-//! Of the text protocol the reference is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We differ
-//! on purpose in these points:
+//! The reference for text is memcached's `doc/protocol.txt` and, where that is silent, what memcached 1.6 answers. We
+//! differ on purpose in these points; `binary` has its own:
 //!
 //! - The payload of a store that is refused for its key, flags, exptime or CAS is swallowed, never run as commands.
 //! - A value length beyond what the wire can carry is refused and the connection closed: its payload can be neither
@@ -13,12 +13,15 @@
 //! - An item that `mg` or `ma` creates under a key in base64 remembers that, so that its key is shown in base64, too.
 
 mod admin;
+mod admin_text;
 mod base64;
 mod binary;
+mod dump;
 mod encode;
 mod encode_meta;
 mod encode_stats;
 pub mod errors;
+mod event_line;
 mod fast;
 mod form;
 mod limits;
@@ -34,11 +37,13 @@ mod store;
 mod tests;
 mod text;
 
-pub use admin::{Admin, AdminForm, AdminReply};
+pub use admin::{Admin, AdminForm, AdminReply, Classes, CrawlerCommand, DumpKind, Streams};
 pub use base64::{DECODED_KEY_LEN_MAX, KeyRoom};
-pub use binary::{HEADER_LEN, Refusal, Status};
+pub use binary::{Refusal, Status};
+pub use dump::{DumpedItem, dump_end, dump_line, encode_key_as_uri};
 pub use encode::{Encoded, encode, encode_tail};
 pub use encode_stats::stats_text;
+pub use event_line::{Event, EventItem, Peer, Stamp, event_line, skipped_line};
 pub use form::{Form, FormTag};
 pub use limits::{
     LINE_LEN_MAX, META_TOKENS_MAX, MULTIGET_LINE_LEN_MAX, OPAQUE_TOKEN_LEN_MAX, REQUEST_LEN_MAX, VALUE_LEN_WIRE_MAX,

@@ -1,7 +1,8 @@
 //! The classic commands in every form that memcached takes.
 
 use crate::command::{Arithmetic, ArithmeticMode, CasCheck, Delete, Exptime, KEY_LEN_MAX, Op, Request, StoreMode};
-use crate::protocol::memcache::admin::{Admin, AdminForm};
+use crate::protocol::memcache::admin::Admin;
+use crate::protocol::memcache::admin_text::{self, admin};
 use crate::protocol::memcache::errors;
 use crate::protocol::memcache::form::{Form, FormTag};
 use crate::protocol::memcache::line::{Line, split_first, trim_end};
@@ -36,7 +37,13 @@ impl Parser {
             b"verbosity" => verbosity(line),
             b"stats" => admin(Admin::Stats { args: trim_end(line.args) }, line),
             b"quit" => admin(Admin::Quit, line),
-            b"shutdown" => Step::refused(errors::SHUTDOWN_DISABLED, line.len),
+            b"cache_memlimit" => admin_text::cache_memlimit(line),
+            b"slabs" => admin_text::slabs(line),
+            b"lru" => admin_text::lru(line),
+            b"lru_crawler" => admin_text::lru_crawler(line),
+            b"watch" => admin_text::watch(line),
+            b"shutdown" => admin_text::shutdown(line),
+            b"refresh_certs" => Step::refused(errors::NO_TLS, line.len),
             _ => Step::refused(errors::ERROR, line.len),
         }
     }
@@ -202,8 +209,4 @@ fn verbosity(line: CommandLine<'_>) -> Step<'_> {
         Ok(level) => admin(Admin::Verbosity { level, noreply }, line),
         Err(_) => Step::refused_unless(noreply, errors::BAD_COMMAND_LINE, line.len),
     }
-}
-
-fn admin<'a>(admin: Admin<'a>, line: CommandLine<'a>) -> Step<'a> {
-    Step::Admin { admin, form: AdminForm::Text, consumed: line.len }
 }

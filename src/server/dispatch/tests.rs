@@ -8,9 +8,12 @@ use super::*;
 use crate::clock::Clock;
 use crate::command::{StatLines, StatsAnswer};
 use crate::router::testing::routers;
-use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Order, Report, Subject};
+use crate::router::{
+    BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Host, Order, Outcome, Report, Shard, Subject, Walk, WalkedItem,
+};
+use crate::server::control::Local;
 
-const SHARDS: usize = 3;
+pub(super) const SHARDS: usize = 3;
 const LARGE_LEN: usize = 300_000;
 
 struct Silent;
@@ -20,8 +23,11 @@ impl Control for Silent {
         b"x"
     }
 
-    fn stats_order(&self, _: &[u8]) -> Result<Order, StatsAnswer> {
-        Ok(Order::Report(Subject::General))
+    fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer> {
+        Ok(Order::Report(match args {
+            b"" => Subject::General,
+            _ => Subject::Sizes(Walk::default()),
+        }))
     }
 
     fn stats(&self, _: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer {
@@ -35,17 +41,32 @@ impl Control for Silent {
     fn flush_all_enabled(&self) -> bool {
         true
     }
+
+    fn shut_down(&self) {}
+}
+
+/// The server around the other shards.
+struct Peer;
+
+impl Host for Peer {
+    fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
+        None
+    }
+
+    fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>) {
+        Local::write_item(style, item, now, out);
+    }
 }
 
 /// The shard under test is number 0; the others only serve.
-struct World {
-    dispatch: Dispatch,
-    peers: Vec<WorkerRouter>,
+pub(super) struct World {
+    pub(super) dispatch: Dispatch,
+    pub(super) peers: Vec<WorkerRouter>,
     hasher: KeyHasher,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let hasher = KeyHasher::default();
         let mut routers = routers(SHARDS, &hasher).into_iter();
         let own = routers.next().expect("the first shard");
@@ -55,19 +76,19 @@ impl World {
         World { dispatch, peers, hasher }
     }
 
-    fn connect(&mut self) -> u32 {
+    pub(super) fn connect(&mut self) -> u32 {
         let (socket, _) = UnixStream::pair().expect("a socket");
         self.dispatch.connections.insert(socket.into())
     }
 
     /// Ends a connection as its worker does once the kernel has done with it.
-    fn disconnect(&mut self, number: u32) {
+    pub(super) fn disconnect(&mut self, number: u32) {
         self.dispatch.abandon(number);
         self.dispatch.connections.remove(number);
     }
 
     /// Gives a connection input; returns how much of it was consumed.
-    fn feed(&mut self, number: u32, bytes: &[u8]) -> usize {
+    pub(super) fn feed(&mut self, number: u32, bytes: &[u8]) -> usize {
         let mut group = Vec::new();
         self.dispatch.marks = vec![Mark::default()];
         self.dispatch.run_input(0, number, bytes, &mut group);
@@ -78,30 +99,30 @@ impl World {
     }
 
     /// Lets the other shards serve what was published, and takes their answers.
-    fn exchange(&mut self) {
+    pub(super) fn exchange(&mut self) {
         self.dispatch.pay_owed();
         self.dispatch.router.publish();
         let now = self.dispatch.now;
         for peer in &mut self.peers {
-            while peer.serve(&mut (), now) {}
+            while peer.serve(&mut Peer, now) {}
             peer.publish();
         }
         self.dispatch.take_replies();
     }
 
     /// Sends all that can be said to a connection, and returns it.
-    fn output(&mut self, number: u32) -> Vec<u8> {
+    pub(super) fn output(&mut self, number: u32) -> Vec<u8> {
         self.dispatch.advance(number);
         std::mem::take(&mut self.dispatch.connections.at(number).out)
     }
 
     /// A key that this shard owns.
-    fn key_of(&self, owner: usize) -> String {
+    pub(super) fn key_of(&self, owner: usize) -> String {
         let owned = |key: &String| self.dispatch.router.owner(self.hasher.hash(key.as_bytes())) == owner;
         (0..).map(|n| format!("key{n}")).find(owned).expect("a key")
     }
 
-    fn fill_mesh_to(&mut self, owner: usize) {
+    pub(super) fn fill_mesh_to(&mut self, owner: usize) {
         for _ in 0..BATCHES_PER_PEER * BATCH_ENTRIES_MAX {
             self.dispatch.router.forward(owner, Ticket::Nothing, &Errand::Order(Order::StatsReset)).expect("room");
         }
@@ -302,4 +323,56 @@ fn unread_replies_of_every_kind_stop_a_connection() {
         world.disconnect(number);
         world.exchange();
     }
+}
+
+/// A report that takes long is made a piece at a time, so that each shard's requests go on in between.
+#[test]
+fn a_long_report_comes_in_pieces_from_every_shard() {
+    let mut world = World::new();
+    let number = world.connect();
+    for n in 0..3000 {
+        world.feed(number, format!("set key{n} 0 0 1 noreply\r\nx\r\n").as_bytes());
+        world.exchange();
+    }
+    world.output(number);
+    let requests = world.feed(number, b"stats sizes\r\nmn\r\n");
+    assert_eq!(requests, 17);
+    let mut turns = 0;
+    let mut said = Vec::new();
+    while !said.ends_with(b"MN\r\n") {
+        world.exchange();
+        world.dispatch.go_on_gathering();
+        said.extend(world.output(number));
+        turns += 1;
+        assert!(turns < 1000, "{}", String::from_utf8_lossy(&said));
+    }
+    assert!(turns > 2, "{turns} turns");
+    let expected = "STAT shard 0\r\nSTAT shard 1\r\nSTAT shard 2\r\nEND\r\nMN\r\n";
+    assert_eq!(String::from_utf8(said).expect("text"), expected);
+}
+
+/// A client that went on asking for listings and left would have kept the shards walking for it.
+#[test]
+fn a_long_report_ends_with_the_client_that_asked() {
+    let mut world = World::new();
+    let number = world.connect();
+    for n in 0..3000 {
+        world.feed(number, format!("set key{n} 0 0 1 noreply\r\nx\r\n").as_bytes());
+        world.exchange();
+    }
+    world.feed(number, b"stats sizes\r\nstats sizes\r\n");
+    assert!(!world.dispatch.gathers.continuing.is_empty());
+    world.disconnect(number);
+    for _ in 0..3 {
+        world.exchange();
+        world.dispatch.go_on_gathering();
+    }
+    assert!(world.dispatch.gathers.continuing.is_empty());
+    // Nothing of it reaches the next connection of that number, and its places are free.
+    assert_eq!(world.connect(), number);
+    world.exchange();
+    assert_eq!(world.output(number), b"");
+    world.feed(number, b"stats\r\n");
+    world.exchange();
+    assert!(world.output(number).ends_with(b"END\r\n"));
 }

@@ -9,6 +9,9 @@ use crate::protocol::memcache::encode::Encoded;
 /// The extras of a read: client flags.
 const FLAGS_LEN: usize = 4;
 
+/// An answer that is no longer than this is written in one piece.
+const SMALL_LEN: usize = 160;
+
 /// Words of memcached where memory fails, by what it failed for.
 const OUT_OF_MEMORY_STORE: &[u8] = b"Out of memory allocating item";
 const OUT_OF_MEMORY_ARITHMETIC: &[u8] = b"Out of memory incrementing value";
@@ -49,13 +52,26 @@ fn hit_packet(opcode: u8, opaque: u32, key: &[u8], hit: &Hit<'_>, out: &mut Vec<
         body_len: (FLAGS_LEN + key.len()) as u64 + hit.value.len(),
         ..ResponseHeader::success(opcode, opaque)
     };
-    out.reserve(HEADER_LEN + FLAGS_LEN + key.len() + value.len());
     let mut head = [0; HEADER_LEN + FLAGS_LEN];
     head[..HEADER_LEN].copy_from_slice(&header.bytes());
     head[HEADER_LEN..].copy_from_slice(&hit.flags.to_be_bytes());
-    out.extend_from_slice(&head);
-    out.extend_from_slice(key);
-    out.extend_from_slice(value);
+    if key.len() + value.len() <= SMALL_LEN - head.len() {
+        // Growing the output by a constant length and cutting it back takes less time than growing it for each part.
+        let start = out.len();
+        out.extend_from_slice(&[0; SMALL_LEN]);
+        if let Some(room) = out.last_chunk_mut::<SMALL_LEN>() {
+            let (key_end, end) = (head.len() + key.len(), head.len() + key.len() + value.len());
+            room[..head.len()].copy_from_slice(&head);
+            room[head.len()..key_end].copy_from_slice(key);
+            room[key_end..end].copy_from_slice(value);
+            out.truncate(start + end);
+        }
+        return encoded;
+    }
+    out.reserve(head.len() + key.len() + value.len());
+    for part in [&head[..], key, value] {
+        out.extend_from_slice(part);
+    }
     encoded
 }
 

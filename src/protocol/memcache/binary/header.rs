@@ -23,7 +23,7 @@ use crate::protocol::detect::BINARY_REQUEST_MAGIC;
 use crate::protocol::memcache::binary::status::Status;
 
 /// Length of a packet's head in bytes.
-pub const HEADER_LEN: usize = 24;
+pub(super) const HEADER_LEN: usize = 24;
 
 /// The first byte of a request, and of a response.
 pub(super) const REQUEST_MAGIC: u8 = BINARY_REQUEST_MAGIC;
@@ -93,16 +93,18 @@ impl ResponseHeader {
 
     #[inline(always)]
     pub(super) fn bytes(&self) -> [u8; HEADER_LEN] {
+        // Three words: quicker than eight fields.
+        let parts = u64::from(self.opcode) << 48 | (self.key_len as u64) << 32 | u64::from(self.extras_len) << 24;
+        let words = [
+            u64::from(RESPONSE_MAGIC) << 56 | parts | u64::from(self.status.code()),
+            // An item is far below the 4 GiB that this can tell.
+            self.body_len << 32 | u64::from(self.opaque),
+            self.cas,
+        ];
         let mut head = [0; HEADER_LEN];
-        head[0] = RESPONSE_MAGIC;
-        head[1] = self.opcode;
-        head[2..4].copy_from_slice(&(self.key_len as u16).to_be_bytes());
-        head[4] = self.extras_len;
-        head[6..8].copy_from_slice(&self.status.code().to_be_bytes());
-        // An item is far below the 4 GiB that this can tell.
-        head[8..12].copy_from_slice(&(self.body_len as u32).to_be_bytes());
-        head[12..16].copy_from_slice(&self.opaque.to_be_bytes());
-        head[16..24].copy_from_slice(&self.cas.to_be_bytes());
+        for (bytes, word) in head.chunks_exact_mut(8).zip(words) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
         head
     }
 }

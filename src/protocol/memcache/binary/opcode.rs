@@ -43,9 +43,14 @@ pub(super) const GETK: u8 = 0x0c;
 pub(super) const GETKQ: u8 = 0x0d;
 
 impl Opcode {
-    /// What an opcode stands for. `verbosity` (0x1b) is in the specification and not in memcached.
-    #[inline]
-    pub(super) const fn decode(opcode: u8) -> Option<Opcode> {
+    /// What an opcode stands for.
+    #[inline(always)]
+    pub(super) fn decode(opcode: u8) -> Option<Opcode> {
+        *OPCODES.get(usize::from(opcode))?
+    }
+
+    /// The same, slowly. `verbosity` (0x1b) is in the specification and not in memcached.
+    const fn of(opcode: u8) -> Option<Opcode> {
         let (verb, quiet, with_key) = match opcode {
             GET => (Verb::Get, false, false),
             0x01 => (Verb::Set, false, false),
@@ -86,6 +91,17 @@ impl Opcode {
         Some(Opcode { verb, quiet, with_key })
     }
 }
+
+/// Every opcode up to the last that is known.
+static OPCODES: [Option<Opcode>; 0x25] = {
+    let mut opcodes = [None; 0x25];
+    let mut opcode = 0;
+    while opcode < opcodes.len() {
+        opcodes[opcode] = Opcode::of(opcode as u8);
+        opcode += 1;
+    }
+    opcodes
+};
 
 impl Verb {
     /// Whether a packet, whose extras and key fit its body, has the parts that the command takes and no other.

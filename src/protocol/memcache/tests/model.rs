@@ -124,6 +124,16 @@ impl Connection {
             Admin::Stats { args: b"reset" } => errors::RESET,
             Admin::Stats { args: b"" } => errors::END,
             Admin::Stats { .. } => errors::ERROR,
+            Admin::CacheMemlimit { noreply, .. } | Admin::SlabsAutomove { noreply, .. } => {
+                if noreply {
+                    b""
+                } else {
+                    errors::OK
+                }
+            }
+            Admin::SlabsReassign { .. } | Admin::Crawler(_) | Admin::Watch(_) => errors::OK,
+            Admin::Dump(..) => b"OK\r\nEND\r\n",
+            Admin::Shutdown { .. } => errors::SHUTDOWN_DISABLED,
             Admin::MetaNoop => errors::META_NOOP,
             Admin::Quit => {
                 self.closed = true;
@@ -318,7 +328,7 @@ fn write(store: Store<'_>, old: Option<&Item>, cas: u64) -> (Reply<'static>, Opt
         cas,
         ttl_seconds: ttl(store.exptime),
         stale,
-        token_sent: stale,
+        token_sent: stale && old.is_some_and(|old| old.token_sent),
         binary_key: store.binary_key,
         ..Item::default()
     };

@@ -233,9 +233,78 @@ fn commands_to_the_whole_server() {
         ("verbosity a\r\n", format),
         ("verbosity -1\r\n", format),
         ("stats\r\nstats  reset \r\nstats foo\r\n", "END\r\nRESET\r\nERROR\r\n"),
-        ("shutdown\r\nshutdown now\r\n", "ERROR: shutdown not enabled\r\nERROR: shutdown not enabled\r\n"),
+        (
+            "shutdown\r\nshutdown now\r\n",
+            "SERVER_ERROR: shutdown not enabled\r\nSERVER_ERROR: shutdown not enabled\r\n",
+        ),
         ("quit\r\nversion\r\n", "<closed>"),
         ("quit foo\r\n", "<closed>"),
         ("foo\r\nGET a\r\ngett a\r\ngetsx a\r\nm\r\n", "ERROR\r\nERROR\r\nERROR\r\nERROR\r\nERROR\r\n"),
+    ]);
+}
+
+#[test]
+fn settings_of_the_whole_server() {
+    let format = "CLIENT_ERROR bad command line format\r\n";
+    check(&[
+        ("cache_memlimit 8\r\ncache_memlimit 1000000000\r\ncache_memlimit 100 noreply\r\n", "OK\r\nOK\r\n"),
+        ("cache_memlimit 100 foo\r\n", "OK\r\n"),
+        ("cache_memlimit\r\ncache_memlimit x\r\ncache_memlimit 4294967296\r\n", "ERROR\r\nERROR\r\nERROR\r\n"),
+        ("cache_memlimit 7\r\n", "MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m\r\n"),
+        ("cache_memlimit 1000000001\r\n", "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n"),
+        ("slabs reassign 1 2\r\nslabs reassign -1 2\r\n", "OK\r\nOK\r\n"),
+        ("slabs reassign x 2\r\nslabs reassign 1 4294967296\r\n", &format.repeat(2)),
+        (
+            "slabs\r\nslabs foo\r\nslabs reassign 1\r\nslabs reassign 1 2 3\r\nslabs automove\r\n",
+            &"ERROR\r\n".repeat(5),
+        ),
+        (
+            "slabs automove 0\r\nslabs automove 1\r\nslabs automove 2\r\nslabs automove 1 noreply\r\n",
+            &"OK\r\n".repeat(3),
+        ),
+        ("slabs automove 3\r\n", "ERROR\r\n"),
+        ("slabs automove x\r\n", format),
+        ("refresh_certs\r\n", "Error TLS not enabled\r\n"),
+        ("extstore\r\nextstore item_size 5\r\ndebugtime p\r\nmem x\r\n", &"ERROR\r\n".repeat(4)),
+    ]);
+}
+
+#[test]
+fn lru_segments_are_refused_and_their_absence_granted() {
+    let no_segments = "CLIENT_ERROR eviction is CLOCK and has no lru segments\r\n";
+    check(&[
+        ("lru\r\nlru foo\r\nlru tune\r\nlru mode\r\nlru mode foo\r\nlru temp_ttl\r\n", &"ERROR\r\n".repeat(6)),
+        ("lru mode flat\r\nlru temp_ttl -1\r\n", "OK\r\nOK\r\n"),
+        ("lru mode segmented\r\nlru tune 10 20 0.1 2.0\r\n", &no_segments.repeat(2)),
+        ("lru temp_ttl 60\r\n", "CLIENT_ERROR eviction is CLOCK and has no temporary lru\r\n"),
+        ("lru temp_ttl x\r\nlru tune x 20 1 1\r\n", "ERROR\r\nERROR\r\n"),
+        ("lru tune 50 50 1 1\r\n", "ERROR hot and warm pcts must not exceed 80\r\n"),
+        ("lru tune 10 20 0 1\r\n", "ERROR hot/warm age factors must be greater than 0\r\n"),
+    ]);
+}
+
+#[test]
+fn the_crawler_and_dumps() {
+    let format = "CLIENT_ERROR bad command line format\r\n";
+    check(&[
+        (
+            "lru_crawler enable\r\nlru_crawler disable\r\nlru_crawler crawl all\r\nlru_crawler crawl 1,2\r\n",
+            &"OK\r\n".repeat(4),
+        ),
+        ("lru_crawler sleep 5\r\nlru_crawler sleep 1000000\r\nlru_crawler tocrawl 0\r\n", &"OK\r\n".repeat(3)),
+        ("lru_crawler sleep x\r\nlru_crawler tocrawl x\r\nlru_crawler tocrawl 4294967296\r\n", &format.repeat(3)),
+        ("lru_crawler sleep 1000001\r\n", "CLIENT_ERROR sleep must be one second or less\r\n"),
+        ("lru_crawler\r\nlru_crawler foo\r\nlru_crawler enable x\r\nlru_crawler metadump\r\n", &"ERROR\r\n".repeat(4)),
+        ("lru_crawler metadump all\r\nmn\r\nlru_crawler mgdump hash\r\n", "OK\r\nEND\r\nMN\r\nOK\r\nEND\r\n"),
+    ]);
+}
+
+#[test]
+fn what_can_be_watched() {
+    let none = "CLIENT_ERROR this server has no such events to watch\r\n";
+    check(&[
+        ("watch\r\nwatch fetchers mutations evictions connevents deletions\r\n", "OK\r\nOK\r\n"),
+        ("watch foo\r\nwatch fetchers foo\r\nwatch proxyreqs foo\r\n", "ERROR\r\nERROR\r\nERROR\r\n"),
+        ("watch rawcmds\r\nwatch fetchers proxyreqs\r\nwatch sysevents\r\n", &none.repeat(3)),
     ]);
 }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::config::Protocols;
-use crate::protocol::memcache::HEADER_LEN;
+
+/// Length of a packet's head.
+const HEADER_LEN: usize = 24;
 
 const SET: u8 = 0x01;
 const SETQ: u8 = 0x11;
@@ -87,7 +89,9 @@ fn replies_come_in_order_whoever_answers_first() {
         format!("0d 0 {two}=y"),
         "00 0 =y".into(),
         "0a 0 =".into(),
-        "10 0 shards=3".into(),
+        "10 0 shard=0".into(),
+        "10 0 shard=1".into(),
+        "10 0 shard=2".into(),
         "10 0 =".into(),
         "0b 0 =x".into(),
         "42 81 =Unknown command".into(),

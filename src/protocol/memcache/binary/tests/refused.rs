@@ -2,7 +2,8 @@
 
 use super::{OPAQUE, lying, packet, response};
 use crate::command::{Op, StoreMode};
-use crate::protocol::memcache::{HEADER_LEN, Parser, REQUEST_LEN_MAX, Refusal, Status, Step};
+use crate::protocol::memcache::binary::header::HEADER_LEN;
+use crate::protocol::memcache::{Need, Parser, REQUEST_LEN_MAX, Refusal, Status, Step};
 
 const PARSER: Parser = Parser::new(1 << 20);
 const VALUE_OVER: u32 = (1 << 20) + 1;
@@ -144,7 +145,7 @@ fn what_is_waited_for_is_bounded() {
                 for value_len in [0, 1, 16_384, 16_385, 1 << 20, VALUE_OVER] {
                     let body_len = u32::from(key_len) + u32::from(extras_len) + value_len;
                     let mut bytes = lying(opcode, 0, key_len, extras_len, body_len);
-                    while let Step::Incomplete { need: crate::protocol::memcache::Need::Bytes(total) } = next(&bytes) {
+                    while let Step::Incomplete { need: Need::Bytes(total) } = next(&bytes) {
                         assert!(total > bytes.len() && total <= REQUEST_LEN_MAX);
                         most = most.max(total);
                         bytes.resize(total, 0);
