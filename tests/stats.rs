@@ -255,6 +255,11 @@ fn the_documented_names_are_those_that_are_told() {
     each_started("the documented names", &["-o", "idle_timeout=1000"], |shape, server| {
         two_shards |= shape == support::Shape::TwoShards;
         let mut connection = server.connect();
+        // More than fits: the age of a class is known once something had to go.
+        for n in 0..11_000 {
+            connection
+                .send(&[format!("set fill{n} 0 0 15000 noreply\r\n").as_bytes(), &[b'x'; 15_000], b"\r\n"].concat());
+        }
         traffic(&mut connection);
         let mut tell = |form: &str| {
             let names = stats(&mut connection, &format!(" {form}"));
