@@ -8,13 +8,17 @@ mod support;
 
 mod admin;
 mod arithmetic;
+mod binary;
 mod cas;
 mod expiry;
 mod flush;
 mod framing;
+mod meta_arithmetic;
 mod meta_delete;
 mod meta_get;
+mod meta_keys;
 mod meta_set;
+mod meta_stale;
 mod refused;
 mod removal;
 mod retrieval;
@@ -85,4 +89,24 @@ fn meta_set_commands() {
 #[test]
 fn meta_delete_commands() {
     run_suite(meta_delete::cases);
+}
+
+#[test]
+fn meta_arithmetic_commands() {
+    run_suite(meta_arithmetic::cases);
+}
+
+#[test]
+fn meta_stale_and_recached_items() {
+    run_suite(meta_stale::cases);
+}
+
+#[test]
+fn meta_keys_and_debug() {
+    run_suite(meta_keys::cases);
+}
+
+#[test]
+fn binary_packets() {
+    run_suite(binary::cases);
 }

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::packet::{Answer, Packet, Want, packet, want};
 use super::pattern::{Match, Part, common_prefix, matched, parts};
 use super::{Address, Connection, POLL_INTERVAL, REPLY_WAIT, Server, each_server, poll_for, shown};
 
@@ -36,7 +37,12 @@ enum Step {
     Closed(usize),
     Differ(&'static str, &'static str),
     Until { send: Vec<u8>, expect: Vec<u8>, limit: Duration },
+    Packets(Vec<Packet>, Vec<Want>),
+    PacketsClosed,
 }
+
+/// The connection that speaks the binary protocol.
+const BINARY: usize = 1;
 
 enum Only {
     Always,
@@ -121,6 +127,18 @@ impl Case {
     pub fn until(mut self, send: impl AsRef<[u8]>, expect: impl AsRef<[u8]>, limit_seconds: u64) -> Self {
         let (send, expect) = (send.as_ref().to_vec(), expect.as_ref().to_vec());
         self.steps.push(Step::Until { send, expect, limit: Duration::from_secs(limit_seconds) });
+        self
+    }
+
+    /// Sends packets at once on a connection of the binary protocol and expects exactly these replies.
+    pub fn packets<const N: usize, const M: usize>(mut self, send: [Packet; N], expect: [Want; M]) -> Self {
+        self.steps.push(Step::Packets(send.to_vec(), expect.to_vec()));
+        self
+    }
+
+    /// Expects that the server closes the binary connection without a further byte.
+    pub fn packets_closed(mut self) -> Self {
+        self.steps.push(Step::PacketsClosed);
         self
     }
 
@@ -210,6 +228,7 @@ fn run(case: &Case, address: &Address, writing: Writing) -> Result<(), String> {
     run.send(0, b"flush_all\r\n")?;
     run.expect(0, &[b"OK\r\n".to_vec()])?;
     let mut closed = None;
+    let mut binary = false;
     for (at, step) in case.steps.iter().enumerate() {
         let done = match step {
             Step::Send(n, bytes) => run.send(*n, bytes),
@@ -223,6 +242,14 @@ fn run(case: &Case, address: &Address, writing: Writing) -> Result<(), String> {
             }
             Step::Differ(..) => Ok(()),
             Step::Until { send, expect, limit } => run.until(send, expect, *limit),
+            Step::Packets(send, expect) => {
+                binary = true;
+                run.packets(send, expect)
+            }
+            Step::PacketsClosed => {
+                closed = Some(BINARY);
+                run.closed(BINARY)
+            }
         };
         done.map_err(|why| format!("step {}: {why}", at + 1))?;
     }
@@ -230,6 +257,10 @@ fn run(case: &Case, address: &Address, writing: Writing) -> Result<(), String> {
         return Ok(());
     }
     for n in (0..run.connections.len()).filter(|n| Some(*n) != closed) {
+        if binary && n == BINARY {
+            run.packets(&[packet(0x0a)], &[want(0x0a)]).map_err(|e| format!("after it: {e}"))?;
+            continue;
+        }
         run.send(n, b"mn\r\n")
             .and_then(|()| run.expect(n, &[b"MN\r\n".to_vec()]))
             .map_err(|e| format!("after it: {e}"))?;
@@ -249,13 +280,17 @@ impl Run<'_> {
     fn send(&mut self, n: usize, bytes: &[u8]) -> Result<(), String> {
         self.open(n)?;
         let bytes = self.filled(bytes)?;
+        self.write(n, &bytes)
+    }
+
+    fn write(&mut self, n: usize, bytes: &[u8]) -> Result<(), String> {
         let piece = match self.writing {
             Writing::Whole => bytes.len(),
             Writing::Dribbled if bytes.len() <= DRIBBLE_LEN_MAX => 1,
             Writing::Dribbled => DRIBBLE_PIECE,
         };
         for piece in bytes.chunks(piece.max(1)) {
-            self.connections[n].try_send(piece).map_err(|e| format!("cannot send {}: {e}", shown(&bytes)))?;
+            self.connections[n].try_send(piece).map_err(|e| format!("cannot send {}: {e}", shown(bytes)))?;
         }
         Ok(())
     }
@@ -335,6 +370,28 @@ impl Run<'_> {
             }
             std::thread::sleep(POLL_INTERVAL);
         }
+    }
+
+    fn packets(&mut self, send: &[Packet], expect: &[Want]) -> Result<(), String> {
+        self.open(BINARY)?;
+        let mut bytes = Vec::new();
+        for packet in send {
+            bytes.extend(packet.clone().filled(&self.numbers)?.bytes());
+        }
+        self.write(BINARY, &bytes)?;
+        for wanted in expect {
+            let connection = &mut self.connections[BINARY];
+            let answer = loop {
+                match Answer::parse(connection.unread())? {
+                    Some(answer) => break answer,
+                    None if matches!(connection.receive(REPLY_WAIT), Ok(1..)) => {}
+                    None => return Err(format!("wanted {wanted:?}, received {}", shown(connection.unread()))),
+                }
+            };
+            connection.consume(answer.len);
+            wanted.check(&answer, &mut self.numbers)?;
+        }
+        Ok(())
     }
 
     /// What is sent, with remembered numbers put in.

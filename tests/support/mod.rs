@@ -9,12 +9,14 @@
 
 mod case;
 mod connection;
+mod packet;
 mod pattern;
 mod process;
 mod server;
 
 pub use case::{Case, Suite, case, run_suite};
 pub use connection::{Address, Connection, REPLY_WAIT};
+pub use packet::{Answer, HEADER_LEN, Packet, Want, packet, refusal, want};
 pub use process::{Process, resident_bytes};
 pub use server::{Server, Shape, cpus, each_server, each_started, external, free_port, fresh_path};
 

@@ -160,6 +160,22 @@ impl Server {
         panic!("the server did not start ({}, {extra:?}): {last}", shape.name());
     }
 
+    /// Runs another cache server that `command` says, on loopback and `port`, until it is ready.
+    pub fn run(command: &mut Command, port: u16) -> Result<Server, String> {
+        Self::wait(command, Address::Tcp(format!("127.0.0.1:{port}")), port)
+    }
+
+    /// Runs a proxy that answers no `version`: ready when it accepts.
+    pub fn run_without_version(command: &mut Command, port: u16) -> Result<Server, String> {
+        let address = Address::Tcp(format!("127.0.0.1:{port}"));
+        let mut process = Process::start(command).map_err(|e| e.to_string())?;
+        let ready = poll_for(READY_WAIT, || address.connect().ok().map(drop).or(process.ended().map(drop)));
+        if ready.is_none() || process.ended().is_some() {
+            return Err(format!("it does not accept; it said: {}", process.said()));
+        }
+        Ok(Server::Own { process, address, port })
+    }
+
     fn try_start(shape: Shape, extra: &[&str]) -> Result<Server, String> {
         let port = free_port();
         let mut command = Self::program();
@@ -176,7 +192,11 @@ impl Server {
         } else {
             Address::Tcp(format!("127.0.0.1:{port}"))
         };
-        let mut process = Process::start(&mut command).map_err(|e| e.to_string())?;
+        Self::wait(&mut command, address, port)
+    }
+
+    fn wait(command: &mut Command, address: Address, port: u16) -> Result<Server, String> {
+        let mut process = Process::start(command).map_err(|e| e.to_string())?;
         match wait_ready(&mut process, &address) {
             Ok(()) => Ok(Server::Own { process, address, port }),
             Err(why) => Err(format!("{why}; it said: {}", process.said())),
