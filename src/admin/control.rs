@@ -105,7 +105,7 @@ impl AdminControl {
                 };
                 stats::settings(&self.config, &current)
             }
-            Form::Items => stats::items(&reports),
+            Form::Items => stats::items(&reports, self.clock.now().seconds),
             Form::Slabs => stats::slabs(&reports),
             Form::Conns => stats::conns(reports),
             Form::Shards => stats::shards(&reports),

@@ -29,7 +29,7 @@ pub const DETAIL_DELIMITER: u8 = b':';
 pub const IDLE_TIMEOUT_SECONDS: u32 = 0;
 /// Microseconds that the crawler pauses between items, as memcached's.
 pub const CRAWLER_SLEEP_US: u32 = 100;
-/// Items that the crawler looks at per class and run; 0 is all.
+/// Items that the crawler looks at per shard and run; 0 is all.
 pub const CRAWLER_TOCRAWL: u32 = 0;
 /// Buffer of each watcher in bytes, as memcached's.
 pub const WATCHER_LOGBUF_BYTES: usize = 256 << 10;

@@ -248,7 +248,7 @@ pub const EXTENDED: &[Row] = &[
         "lru_crawler_tocrawl",
         Value,
         Honoured,
-        "items that the crawler looks at per class and run; 0, the default, is all",
+        "items that the crawler looks at per shard and run; 0, the default, is all",
     ),
     option(
         "lru_maintainer",

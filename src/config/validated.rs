@@ -71,7 +71,7 @@ pub struct Config {
     /// Microseconds that the crawler pauses between items: up to
     /// [`CRAWLER_SLEEP_US_MAX`](super::CRAWLER_SLEEP_US_MAX).
     pub crawler_sleep_us: u32,
-    /// Items that the crawler looks at per class and run; 0 is all.
+    /// Items that the crawler looks at per shard and run; 0 is all.
     pub crawler_tocrawl: u32,
     /// Whether pages move to a slab class that needs one by themselves.
     pub slab_automove: bool,

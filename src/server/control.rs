@@ -6,6 +6,7 @@ use super::dispatch::{Dispatch, block_on_output};
 use super::dump;
 use super::gather::{Continuation, Gather, GatherKind};
 use super::latency::Stopwatch;
+use super::limits::REPORT_PIECES_PER_TURN;
 use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
@@ -150,9 +151,9 @@ impl Dispatch {
         Ok(())
     }
 
-    /// Asks for the next pieces of the reports under way, one of each.
+    /// Asks for the next pieces of the reports under way, a few each turn, whoever has waited longest first.
     pub(super) fn go_on_gathering(&mut self) {
-        for _ in 0..self.gathers.continuing.len() {
+        for _ in 0..self.gathers.continuing.len().min(REPORT_PIECES_PER_TURN) {
             let Some(continuation) = self.gathers.continuing.pop_front() else { break };
             let Continuation { gather, shard, subject } = continuation;
             let asker = self.gathers.connection(gather);

@@ -75,7 +75,7 @@ pub(super) struct Continuation {
 #[derive(Default)]
 pub(super) struct Gathers {
     places: Vec<Option<Gather>>,
-    /// To be asked when it is their turn: one piece each turn. At most one for each shard of each gather.
+    /// To be asked when it is their turn. At most one for each shard of each gather.
     pub(super) continuing: VecDeque<Continuation>,
 }
 

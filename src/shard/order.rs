@@ -58,7 +58,7 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub enum Report {
     /// The counters.
-    General(ShardStats),
+    General(Box<ShardStats>),
     /// The slab classes that have pages or ever had, by rising number.
     Classes(Vec<ClassReport>),
     /// The counts by key prefix.

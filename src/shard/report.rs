@@ -82,7 +82,7 @@ impl Shard {
     /// Reports. On what only the server around it knows, it has nothing to say.
     pub(super) fn report(&mut self, subject: Subject, now: Now) -> Report {
         match subject {
-            Subject::General => Report::General(self.stats()),
+            Subject::General => Report::General(Box::new(self.stats())),
             Subject::Classes => Report::Classes(self.class_reports()),
             Subject::Prefixes => Report::Prefixes(self.prefixes().clone()),
             Subject::Sizes(walk) => self.sizes(walk, now),

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::Seconds;
 use crate::command::StatLines;
 use crate::router::{ClassReport, ClassStats, Report};
 
 /// The lines of `stats items`: of classes that have items.
-pub(in crate::admin) fn items(reports: &[(usize, Report)]) -> StatLines {
+pub(in crate::admin) fn items(reports: &[(usize, Report)], now: Seconds) -> StatLines {
     let mut lines = StatLines::default();
     for (number, ClassReport { stats, .. }) in sum(reports).iter().filter(|(_, class)| class.stats.items > 0) {
         let mut add = |name: &str, value: u64| lines.push(format!("items:{number}:{name}"), value);
         add("number", stats.items);
-        add("mem_requested", stats.bytes);
+        if let Some(accessed) = stats.candidate_accessed {
+            add("age", u64::from(now.0.saturating_sub(accessed.0)));
+        }
+        add("mem_requested", stats.requested_bytes);
         add("evicted", stats.evictions);
         add("evicted_nonzero", stats.evicted_nonzero);
+        add("evicted_time", u64::from(stats.evicted_idle_seconds));
         add("outofmemory", stats.out_of_memory);
         add("reclaimed", stats.reclaimed);
         add("expired_unfetched", stats.expired_unfetched);

@@ -45,7 +45,7 @@ mod tests {
     fn shards_are_told_apart() {
         let mut second = ShardStats { curr_items: 7, ..ShardStats::default() };
         (second.traffic.requests, second.traffic.turns) = (10, 4);
-        let lines = shards(&[(0, Report::General(ShardStats::default())), (1, Report::General(second))]);
+        let lines = shards(&[(0, Report::General(Box::default())), (1, Report::General(Box::new(second)))]);
         let value = |wanted: &str| lines.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
         assert_eq!((value("0:curr_items"), value("1:curr_items")), (Some("0"), Some("7")));
         assert_eq!((value("0:requests_per_turn"), value("1:requests_per_turn")), (Some("0.00"), Some("2.50")));

@@ -101,7 +101,11 @@ pub(super) fn meta_get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Opti
     if input.get(end..end + 2)? != b"\r\n" || end >= LINE_LEN_MAX || too_many_tokens(2, meta) {
         return None;
     }
-    let flags = MetaFlags::parse(meta, key).ok().filter(|flags| !flags.opaque_too_long && !flags.binary_key)?;
+    let mut flags = MetaFlags::default();
+    flags.read(meta, key).ok()?;
+    if flags.opaque_too_long || flags.rare.binary_key {
+        return None;
+    }
     let (op, tag) = get_op(&flags).ok()?;
     Some(Step::request(Request { hash: hash(key), key, op }, tag.with(meta), end + 2))
 }

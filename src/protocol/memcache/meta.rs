@@ -42,23 +42,18 @@ impl Parser {
             Ok(value_len) => meta_store_head(key, value_len, meta),
             Err(_) => Err(errors::BAD_COMMAND_LINE),
         };
-        let head = match head {
-            Ok(head) => UploadHead { hash: hash_of(key, head.binary_key, hash), ..head },
-            Err(reply) => return store::refuse(line, reply, value_len),
-        };
-        match self.value(line, head) {
-            Step::Request { request, form, consumed, swallow } if head.binary_key => {
-                Step::EncodedKey { request, form, consumed, swallow }
-            }
-            step => step,
+        match head {
+            Ok(head) => self.value(line, UploadHead { hash: hash_of(key, head.binary_key, hash), ..head }),
+            Err(reply) => store::refuse(line, reply, value_len),
         }
     }
 }
 
 /// The arguments of an `ms`. The error is the line to answer.
 fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<UploadHead<'a>, &'static [u8]> {
-    let flags = flags(key, meta, 3)?;
-    let mode = match flags.mode {
+    let mut flags = MetaFlags::default();
+    read_flags(&mut flags, key, meta, 3)?;
+    let mode = match flags.rare.mode {
         None | Some(b'S') => StoreMode::Set,
         Some(b'E') => StoreMode::Add,
         Some(b'A') => StoreMode::Append,
@@ -74,15 +69,15 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
     Ok(UploadHead {
         key,
         mode,
-        flags: flags.client_flags,
+        flags: flags.rare.client_flags,
         exptime: flags.exptime.unwrap_or(Exptime(0)),
         // To a key that must be absent there is nothing to compare.
-        cas: if mode == StoreMode::Add { CasCheck::Any } else { flags.cas },
-        autovivify: flags.vivify.filter(|_| matches!(mode, StoreMode::Append | StoreMode::Prepend)),
+        cas: if mode == StoreMode::Add { CasCheck::Any } else { flags.rare.cas },
+        autovivify: flags.rare.vivify.filter(|_| matches!(mode, StoreMode::Append | StoreMode::Prepend)),
         // Here a 0 asks for the next number, as no `E` does.
-        new_cas: flags.new_cas.filter(|cas| *cas != 0),
-        invalidate: flags.invalidate,
-        binary_key: flags.binary_key,
+        new_cas: flags.rare.new_cas.filter(|cas| *cas != 0),
+        invalidate: flags.rare.invalidate,
+        binary_key: flags.rare.binary_key,
         value_len,
         ..UploadHead::empty(Form { tag, meta })
     })
@@ -95,24 +90,24 @@ pub(super) fn get_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'stat
         touch: flags.exptime,
         vivify: flags.created_exptime(),
         ttl_before_touch: flags.ttl_before_touch,
-        recache_below_seconds: flags.recache,
+        recache_below_seconds: flags.rare.recache,
         recache_before_touch: flags.recache_before_touch,
-        new_cas: flags.new_cas,
+        new_cas: flags.rare.new_cas,
         no_bump: flags.no_bump,
-        binary_key: flags.binary_key,
+        binary_key: flags.rare.binary_key,
     };
-    let conditional = flags.cas != CasCheck::Any;
+    let conditional = flags.rare.cas != CasCheck::Any;
     Ok((Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value, conditional }))
 }
 
 /// What an `md` asks for.
 fn delete_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]> {
     let delete = Delete {
-        cas: flags.cas,
-        invalidate: flags.invalidate,
+        cas: flags.rare.cas,
+        invalidate: flags.rare.invalidate,
         touch: flags.exptime,
-        clear_value: flags.clear_value,
-        new_cas: flags.new_cas,
+        clear_value: flags.rare.clear_value,
+        new_cas: flags.rare.new_cas,
         is_meta: true,
     };
     Ok((Op::Delete(delete), FormTag::MetaDelete { quiet: flags.quiet }))
@@ -122,7 +117,7 @@ fn delete_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]>
 fn arithmetic<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     let (key, meta) = split_first(line.args);
     // One line for every fault of key and flags.
-    if !key.is_empty() && flags(key, meta, 2).is_err() {
+    if !key.is_empty() && read_flags(&mut MetaFlags::default(), key, meta, 2).is_err() {
         return Step::refused(errors::INVALID_OR_DUPLICATE_FLAG, line.len);
     }
     one_key(line, hash, 2, arithmetic_op)
@@ -130,20 +125,20 @@ fn arithmetic<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
 
 /// What an `ma` asks for. The error is the line to answer.
 fn arithmetic_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]> {
-    let mode = match flags.mode {
+    let mode = match flags.rare.mode {
         None | Some(b'I' | b'+') => ArithmeticMode::Increment,
         Some(b'D' | b'-') => ArithmeticMode::Decrement,
         Some(_) => return Err(errors::BAD_ARITHMETIC_MODE),
     };
     let arithmetic = Arithmetic {
         mode,
-        delta: flags.delta.unwrap_or(1),
-        cas: flags.cas,
-        new_cas: flags.new_cas,
+        delta: flags.rare.delta.unwrap_or(1),
+        cas: flags.rare.cas,
+        new_cas: flags.rare.new_cas,
         touch: flags.exptime,
         ttl_before_touch: flags.ttl_before_touch,
-        initial: flags.created_exptime().map(|exptime| Initial { value: flags.initial, exptime }),
-        binary_key: flags.binary_key,
+        initial: flags.created_exptime().map(|exptime| Initial { value: flags.rare.initial, exptime }),
+        binary_key: flags.rare.binary_key,
     };
     Ok((Op::Arithmetic(arithmetic), FormTag::MetaArithmetic { quiet: flags.quiet, value: flags.value }))
 }
@@ -169,25 +164,23 @@ fn one_key<'a>(
     if key.is_empty() {
         return Step::refused(errors::BAD_COMMAND_LINE, line.len);
     }
-    let built = flags(key, meta, before).and_then(|flags| match build(&flags) {
-        Ok(_) if flags.opaque_too_long => Err(errors::OPAQUE_TOO_LONG),
-        built => built.map(|(op, tag)| (op, tag, flags.binary_key)),
-    });
-    match built {
-        Ok((op, tag, binary_key)) => request(line, key, binary_key, hash, op, Form { tag, meta }),
+    let mut flags = MetaFlags::default();
+    match read_flags(&mut flags, key, meta, before).and_then(|()| build(&flags)) {
+        Ok(_) if flags.opaque_too_long => Step::refused(errors::OPAQUE_TOO_LONG, line.len),
+        Ok((op, tag)) => request(line, key, flags.rare.binary_key, hash, op, Form { tag, meta }),
         Err(fault) => Step::refused(fault, line.len),
     }
 }
 
 /// Checks the key's length and the number of tokens, of which `before` stand in front of the flags, and reads the flags.
-fn flags(key: &[u8], meta: &[u8], before: usize) -> Result<MetaFlags, &'static [u8]> {
+fn read_flags(flags: &mut MetaFlags, key: &[u8], meta: &[u8], before: usize) -> Result<(), &'static [u8]> {
     if key.len() > KEY_LEN_MAX {
         return Err(errors::BAD_COMMAND_LINE);
     }
     if too_many_tokens(before, meta) {
         return Err(errors::FLAGS_TOO_LONG);
     }
-    MetaFlags::parse(meta, key)
+    flags.read(meta, key)
 }
 
 /// The step of a command without a value.

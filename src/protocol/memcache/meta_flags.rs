@@ -16,12 +16,6 @@ pub(super) struct MetaFlags {
     pub(super) value: bool,
     /// `u`: leave the eviction state as it is.
     pub(super) no_bump: bool,
-    /// `b`: the key is in base64.
-    pub(super) binary_key: bool,
-    /// `I`: mark as stale.
-    pub(super) invalidate: bool,
-    /// `x`: drop the value, keep the item.
-    pub(super) clear_value: bool,
     /// `T` stands behind `N`.
     touch_behind_vivify: bool,
     /// `t` stands before whichever of `T` and `N` is there.
@@ -30,12 +24,25 @@ pub(super) struct MetaFlags {
     pub(super) recache_before_touch: bool,
     /// `O` is longer than allowed. Reported after every other fault.
     pub(super) opaque_too_long: bool,
+    /// `T`: set this exptime.
+    pub(super) exptime: Option<Exptime>,
+    /// Apart, so that what plain reads have stays in registers.
+    pub(super) rare: RareFlags,
+}
+
+/// The flags that plain reads have not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RareFlags {
+    /// `b`: the key is in base64.
+    pub(super) binary_key: bool,
+    /// `I`: mark as stale.
+    pub(super) invalidate: bool,
+    /// `x`: drop the value, keep the item.
+    pub(super) clear_value: bool,
     /// `M`: the mode's letter; a space where there is none.
     pub(super) mode: Option<u8>,
     /// `F`: the item's client flags.
     pub(super) client_flags: u32,
-    /// `T`: set this exptime.
-    pub(super) exptime: Option<Exptime>,
     /// `N`: create a missing item with this exptime.
     pub(super) vivify: Option<Exptime>,
     /// `R`: win an item with fewer seconds left.
@@ -50,12 +57,14 @@ pub(super) struct MetaFlags {
     pub(super) initial: u64,
 }
 
+/// What one flag comes to: the outer error ends the reading, the inner one does not.
+type Taken = Result<Result<(), &'static [u8]>, &'static [u8]>;
+
 impl MetaFlags {
     /// Reads all flags. `key` is the key's token, of at most [`KEY_LEN_MAX`](crate::command::KEY_LEN_MAX) bytes. The
     /// error is the line to answer.
     #[inline]
-    pub(super) fn parse(text: &[u8], key: &[u8]) -> Result<MetaFlags, &'static [u8]> {
-        let mut flags = MetaFlags::default();
+    pub(super) fn read(&mut self, text: &[u8], key: &[u8]) -> Result<(), &'static [u8]> {
         let mut seen = 0u128;
         // A bad argument is reported only if no flag behind it is unknown or double; the last bad one is named, but
         // bad client flags only if nothing else is.
@@ -66,57 +75,50 @@ impl MetaFlags {
                 return Err(errors::DUPLICATE_FLAG);
             }
             seen |= 1 << letter;
-            if matches!(letter, b'T' | b'N') {
-                flags.note_order(letter, |letter| seen & (1 << letter) != 0);
-            }
-            if let Err(error) = flags.take(letter, argument, key)?
+            let has = |letter: u8| seen & (1 << letter) != 0;
+            let taken = match letter {
+                b'q' => set(&mut self.quiet),
+                b'v' => set(&mut self.value),
+                b'u' => set(&mut self.no_bump),
+                // Their answers are read off the line by the encoder.
+                b'c' | b'f' | b'h' | b'k' | b'l' | b's' | b't' => Ok(()),
+                // For proxies: no meaning to a server.
+                b'P' | b'L' => Ok(()),
+                b'O' => {
+                    self.opaque_too_long = token.len() > OPAQUE_TOKEN_LEN_MAX;
+                    Ok(())
+                }
+                // memcached carries out and answers flag by flag, so what stands before matters.
+                b'T' => {
+                    self.touch_behind_vivify = has(b'N');
+                    self.recache_before_touch = has(b'R');
+                    self.ttl_before_touch |= has(b't') && !has(b'N');
+                    put(&mut self.exptime, number::signed(argument).map(Exptime), errors::BAD_TOKEN)
+                }
+                _ => {
+                    self.ttl_before_touch |= letter == b'N' && has(b't') && !has(b'T');
+                    self.rare.take(letter, argument, key)?
+                }
+            };
+            if let Err(error) = taken
                 && (letter != b'F' || fault.is_none())
             {
                 fault = Some(error);
             }
         }
-        fault.map_or(Ok(flags), Err)
+        fault.map_or(Ok(()), Err)
     }
 
-    /// Takes one flag. The outer error ends the reading, the inner one does not.
+    /// The exptime of an item that `mg` or `ma` creates: of `N` and `T`, the later on the line counts.
     #[inline]
-    fn take(&mut self, letter: u8, argument: &[u8], key: &[u8]) -> Result<Result<(), &'static [u8]>, &'static [u8]> {
-        Ok(match letter {
-            b'q' => set(&mut self.quiet),
-            b'v' => set(&mut self.value),
-            b'u' => set(&mut self.no_bump),
-            // Their answers are read off the line by the encoder.
-            b'c' | b'f' | b'h' | b'k' | b'l' | b's' | b't' => Ok(()),
-            // For proxies: no meaning to a server.
-            b'P' | b'L' => Ok(()),
-            b'O' => {
-                self.opaque_too_long = 1 + argument.len() > OPAQUE_TOKEN_LEN_MAX;
-                Ok(())
-            }
-            b'T' => put(&mut self.exptime, number::signed(argument).map(Exptime), errors::BAD_TOKEN),
-            _ => return self.take_rare(letter, argument, key),
-        })
+    pub(super) fn created_exptime(&self) -> Option<Exptime> {
+        if self.touch_behind_vivify { self.exptime } else { self.rare.vivify }
     }
+}
 
-    /// What stands before a `T` or an `N`: memcached carries out and answers flag by flag.
-    #[inline]
-    fn note_order(&mut self, letter: u8, seen: impl Fn(u8) -> bool) {
-        if letter == b'T' {
-            self.touch_behind_vivify = seen(b'N');
-            self.recache_before_touch = seen(b'R');
-        }
-        let other = if letter == b'T' { b'N' } else { b'T' };
-        self.ttl_before_touch |= seen(b't') && !seen(other);
-    }
-
-    /// The flags that a plain read has not.
+impl RareFlags {
     #[inline(never)]
-    fn take_rare(
-        &mut self,
-        letter: u8,
-        argument: &[u8],
-        key: &[u8],
-    ) -> Result<Result<(), &'static [u8]>, &'static [u8]> {
+    fn take(&mut self, letter: u8, argument: &[u8], key: &[u8]) -> Taken {
         Ok(match letter {
             b'b' => {
                 self.binary_key = true;
@@ -151,12 +153,6 @@ impl MetaFlags {
             _ => return Err(errors::INVALID_FLAG),
         })
     }
-
-    /// The exptime of an item that `mg` or `ma` creates: of `N` and `T`, the later on the line counts.
-    #[inline]
-    pub(super) fn created_exptime(&self) -> Option<Exptime> {
-        if self.touch_behind_vivify { self.exptime } else { self.vivify }
-    }
 }
 
 fn set(flag: &mut bool) -> Result<(), &'static [u8]> {
@@ -182,20 +178,25 @@ mod tests {
     use crate::protocol::memcache::errors;
 
     fn parse(text: &[u8]) -> Result<MetaFlags, &'static [u8]> {
-        MetaFlags::parse(text, b"YQ==")
+        parse_with_key(text, b"YQ==")
+    }
+
+    fn parse_with_key(text: &[u8], key: &[u8]) -> Result<MetaFlags, &'static [u8]> {
+        let mut flags = MetaFlags::default();
+        flags.read(text, key).map(|()| flags)
     }
 
     #[test]
     fn arguments() {
         let flags = parse(b"q v u T30 N-1 C7 F5 MS Oabc k").unwrap();
         assert!(flags.quiet && flags.value && flags.no_bump && !flags.opaque_too_long);
-        assert!(!flags.binary_key && !flags.invalidate && !flags.clear_value);
-        assert_eq!((flags.exptime, flags.vivify), (Some(Exptime(30)), Some(Exptime(-1))));
-        assert_eq!((flags.cas, flags.client_flags, flags.mode), (CasCheck::Equals(7), 5, Some(b'S')));
+        assert!(!flags.rare.binary_key && !flags.rare.invalidate && !flags.rare.clear_value);
+        assert_eq!((flags.exptime, flags.rare.vivify), (Some(Exptime(30)), Some(Exptime(-1))));
+        assert_eq!((flags.rare.cas, flags.rare.client_flags, flags.rare.mode), (CasCheck::Equals(7), 5, Some(b'S')));
         let flags = parse(b"b I x R-5 E18446744073709551615 D3 J4").unwrap();
-        assert!(flags.binary_key && flags.invalidate && flags.clear_value);
-        assert_eq!((flags.recache, flags.new_cas), (Some(-5), Some(u64::MAX)));
-        assert_eq!((flags.delta, flags.initial), (Some(3), 4));
+        assert!(flags.rare.binary_key && flags.rare.invalidate && flags.rare.clear_value);
+        assert_eq!((flags.rare.recache, flags.rare.new_cas), (Some(-5), Some(u64::MAX)));
+        assert_eq!((flags.rare.delta, flags.rare.initial), (Some(3), 4));
     }
 
     #[test]
@@ -226,18 +227,18 @@ mod tests {
 
     #[test]
     fn a_key_that_is_not_base64_is_a_fault_among_the_others() {
-        let fault = |text: &[u8]| MetaFlags::parse(text, b"YQ=").unwrap_err();
+        let fault = |text: &[u8]| parse_with_key(text, b"YQ=").unwrap_err();
         assert_eq!(fault(b"b"), errors::BAD_KEY_ENCODING);
         assert_eq!(fault(b"Tx b"), errors::BAD_KEY_ENCODING);
         assert_eq!(fault(b"b Tx"), errors::BAD_TOKEN);
         assert_eq!(fault(b"b b"), errors::DUPLICATE_FLAG);
-        assert!(MetaFlags::parse(b"v", b"YQ=").is_ok());
+        assert!(parse_with_key(b"v", b"YQ=").is_ok());
     }
 
     #[test]
     fn a_mode_is_its_first_letter() {
         for (text, mode) in [(&b"M"[..], b' '), (b"MS", b'S'), (b"Mset", b's'), (b"M+1", b'+')] {
-            assert_eq!(parse(text).unwrap().mode, Some(mode));
+            assert_eq!(parse(text).unwrap().rare.mode, Some(mode));
         }
     }
 

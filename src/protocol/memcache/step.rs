@@ -177,6 +177,16 @@ impl<'a> UploadHead<'a> {
         Request { hash: self.hash, key: self.key, op: Op::Store(self.store(value)) }
     }
 
+    /// The step of one of its requests.
+    #[inline]
+    pub(super) fn step(&self, request: Request<'a>, consumed: usize, swallow: u64) -> Step<'a> {
+        let form = self.form;
+        if self.binary_key {
+            return Step::EncodedKey { request, form, consumed, swallow };
+        }
+        Step::Request { request, form, consumed, swallow }
+    }
+
     /// The request in place of a value that is too long.
     pub(super) fn refused(&self) -> Request<'a> {
         // As in memcached, `set` and `ms` in every mode leave no old value behind, and `cas` does.

@@ -36,7 +36,7 @@ impl Parser {
     pub(super) fn value<'a>(&self, line: CommandLine<'a>, head: UploadHead<'a>) -> Step<'a> {
         if head.value_len > self.value_len_max {
             let swallow = head.value_len + TERMINATOR.len() as u64;
-            return Step::Request { request: head.refused(), form: head.form, consumed: line.len, swallow };
+            return head.step(head.refused(), line.len, swallow);
         }
         if head.value_len > INLINE_VALUE_MAX as u64 {
             return Step::Upload { head, consumed: line.len };
@@ -47,7 +47,7 @@ impl Parser {
             None => Step::Incomplete { need: Need::Bytes(total) },
             // As memcached does, the terminator's two bytes are taken for good whatever they are.
             Some(bytes) if bytes != TERMINATOR => Step::refused(head.form.tag.bad_data_chunk(), total),
-            Some(_) => Step::request(head.request(Payload::Inline(&line.input[line.len..end])), head.form, total),
+            Some(_) => head.step(head.request(Payload::Inline(&line.input[line.len..end])), total, 0),
         }
     }
 }

@@ -8,7 +8,9 @@ use super::*;
 use crate::clock::Clock;
 use crate::command::{StatLines, StatsAnswer};
 use crate::router::testing::routers;
-use crate::router::{BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
+use crate::router::{
+    BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Host, Order, Outcome, Report, Shard, Subject, Walk, WalkedItem,
+};
 use crate::server::control::Local;
 
 pub(super) const SHARDS: usize = 3;
@@ -21,8 +23,11 @@ impl Control for Silent {
         b"x"
     }
 
-    fn stats_order(&self, _: &[u8]) -> Result<Order, StatsAnswer> {
-        Ok(Order::Report(Subject::General))
+    fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer> {
+        Ok(Order::Report(match args {
+            b"" => Subject::General,
+            _ => Subject::Sizes(Walk::default()),
+        }))
     }
 
     fn stats(&self, _: &[u8], reports: Vec<(usize, Report)>) -> StatsAnswer {
@@ -318,4 +323,56 @@ fn unread_replies_of_every_kind_stop_a_connection() {
         world.disconnect(number);
         world.exchange();
     }
+}
+
+/// A report that takes long is made a piece at a time, so that each shard's requests go on in between.
+#[test]
+fn a_long_report_comes_in_pieces_from_every_shard() {
+    let mut world = World::new();
+    let number = world.connect();
+    for n in 0..3000 {
+        world.feed(number, format!("set key{n} 0 0 1 noreply\r\nx\r\n").as_bytes());
+        world.exchange();
+    }
+    world.output(number);
+    let requests = world.feed(number, b"stats sizes\r\nmn\r\n");
+    assert_eq!(requests, 17);
+    let mut turns = 0;
+    let mut said = Vec::new();
+    while !said.ends_with(b"MN\r\n") {
+        world.exchange();
+        world.dispatch.go_on_gathering();
+        said.extend(world.output(number));
+        turns += 1;
+        assert!(turns < 1000, "{}", String::from_utf8_lossy(&said));
+    }
+    assert!(turns > 2, "{turns} turns");
+    let expected = "STAT shard 0\r\nSTAT shard 1\r\nSTAT shard 2\r\nEND\r\nMN\r\n";
+    assert_eq!(String::from_utf8(said).expect("text"), expected);
+}
+
+/// A client that went on asking for listings and left would have kept the shards walking for it.
+#[test]
+fn a_long_report_ends_with_the_client_that_asked() {
+    let mut world = World::new();
+    let number = world.connect();
+    for n in 0..3000 {
+        world.feed(number, format!("set key{n} 0 0 1 noreply\r\nx\r\n").as_bytes());
+        world.exchange();
+    }
+    world.feed(number, b"stats sizes\r\nstats sizes\r\n");
+    assert!(!world.dispatch.gathers.continuing.is_empty());
+    world.disconnect(number);
+    for _ in 0..3 {
+        world.exchange();
+        world.dispatch.go_on_gathering();
+    }
+    assert!(world.dispatch.gathers.continuing.is_empty());
+    // Nothing of it reaches the next connection of that number, and its places are free.
+    assert_eq!(world.connect(), number);
+    world.exchange();
+    assert_eq!(world.output(number), b"");
+    world.feed(number, b"stats\r\n");
+    world.exchange();
+    assert!(world.output(number).ends_with(b"END\r\n"));
 }

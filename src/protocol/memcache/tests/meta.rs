@@ -162,8 +162,12 @@ fn modes_of_a_store() {
 #[test]
 fn a_store_with_an_old_cas_number_can_make_the_item_stale() {
     check_hit(&[
-        ("ms hit 1 E7\r\na\r\nms hit 2 C5 I c\r\nhi\r\nmg hit v\r\n", "HD\r\nHD c3\r\nVA 2 Z X\r\nhi\r\n"),
-        ("ms hit 1 E7\r\na\r\nms hit 2 C5 I MR E9\r\nhi\r\nmg hit c\r\n", "HD\r\nHD\r\nHD c9 Z X\r\n"),
+        ("ms hit 1 E7\r\na\r\nms hit 2 C5 I c\r\nhi\r\nmg hit v\r\n", "HD\r\nHD c3\r\nVA 2 X W\r\nhi\r\n"),
+        ("ms hit 1 E7\r\na\r\nms hit 2 C5 I MR E9\r\nhi\r\nmg hit c\r\n", "HD\r\nHD\r\nHD c9 X W\r\n"),
+        (
+            "ms hit 1 E7\r\na\r\nmd hit I E8\r\nmg hit\r\nms hit 2 C5 I\r\nhi\r\nmg hit\r\n",
+            "HD\r\nHD\r\nHD X W\r\nHD\r\nHD Z X\r\n",
+        ),
         ("ms hit 2 C1 I\r\nhi\r\nmg hit v\r\n", "HD\r\nVA 2\r\nhi\r\n"),
         ("ms hit 2 C9 I\r\nhi\r\n", "EX\r\n"),
         ("ms hit 2 C0 I\r\nhi\r\n", "EX\r\n"),

@@ -328,7 +328,7 @@ fn write(store: Store<'_>, old: Option<&Item>, cas: u64) -> (Reply<'static>, Opt
         cas,
         ttl_seconds: ttl(store.exptime),
         stale,
-        token_sent: stale,
+        token_sent: stale && old.is_some_and(|old| old.token_sent),
         binary_key: store.binary_key,
         ..Item::default()
     };
