@@ -126,7 +126,7 @@ fn the_prometheus_exporter_reads_items_and_slabs_by_class() {
         assert!(classes.len() > 1, "[{shape}] {classes:?}");
         let items: u64 = classes.values().map(|fields| fields["number"].parse::<u64>().expect("a number")).sum();
         assert!(items >= 50, "[{shape}] {items} items in all classes");
-        let fields = ["number", "age", "evicted", "evicted_nonzero", "evicted_time", "outofmemory", "reclaimed"];
+        let fields = ["number", "evicted", "evicted_nonzero", "evicted_time", "outofmemory", "reclaimed"];
         for (class, of) in &classes {
             for field in fields {
                 assert!(of.get(field).is_some_and(|value| value.parse::<u64>().is_ok()), "[{shape}] {class}: {field}");
