@@ -142,7 +142,7 @@ fn storing() -> Vec<Case> {
             "a value too large with a CAS number that is not the item's: a SET takes the old item along all the same",
         )
         .packets(
-            [packet(SETQ).key("a").stored_with(0, 0).value(vec![b'x'; 1 << 20]).cas(9), packet(GET).key("a")],
+            [packet(SETQ).key("a").stored_with(0, 0).value(vec![b'x'; (1 << 20) + 1]).cas(9), packet(GET).key("a")],
             [refused(SETQ, TOO_LARGE), refused(GET, NOT_FOUND)],
         )
         .packets(

@@ -10,6 +10,7 @@ mod admin;
 mod arithmetic;
 mod binary;
 mod cas;
+mod control;
 mod expiry;
 mod flush;
 mod framing;
@@ -109,4 +110,9 @@ fn meta_keys_and_debug() {
 #[test]
 fn binary_packets() {
     run_suite(binary::cases);
+}
+
+#[test]
+fn control() {
+    run_suite(control::cases);
 }

@@ -3,7 +3,8 @@
 //! Permitted everywhere, and no more than written here:
 //!
 //! - CAS numbers: each is named by the order of its first appearance in the stream, so which are equal is compared.
-//! - Seconds that run (`t`, `l`, `la=`, `exp=`) by [`SECONDS_APART_MAX`]: the servers' clocks tick at different times.
+//! - Seconds that run (`t`, `l`, `la=`, `exp=`) by [`SECONDS_APART_MAX`]: the servers' clocks tick at different times. What has
+//!   run out is 0 seconds, which memcached tells as 2^32 less some.
 //! - The words for a fault in a meta command's flags: for all faults of `md` memcached 1.6.18 has the one line
 //!   [`ANY_FAULT`], where 1.6.45 tells them apart.
 //! - The slab class (`cls=`) and the version: ours are ours.
@@ -144,6 +145,8 @@ fn meta_line(words: &[&str], first: usize, learned: &mut Learned) -> Entry {
                 }
                 bytes(format!(" c{}", learned.name(cas)))
             }
+            // Past is past: memcached's difference wraps at 2^32.
+            ("t", Ok(seconds @ 0x8000_0000..), _) if seconds < 1 << 32 => Field::Seconds(b" t".to_vec(), 0),
             ("t" | "l", Ok(seconds), _) => Field::Seconds(format!(" {letter}").into(), seconds),
             _ => bytes(format!(" {flag}")),
         });

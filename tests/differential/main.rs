@@ -23,7 +23,7 @@ use stream::{Protocol, Stream};
 use support::{Random, Server, Shape};
 
 /// Streams of each kind in every run, and writes in a stream.
-const STREAMS: u64 = 60;
+const STREAMS: u64 = 150;
 const WRITES: usize = 24;
 
 /// Streams that differ before a run is given up.

@@ -2,7 +2,7 @@
 
 use crate::command::{CasCheck, Exptime, Op, Payload, Request, Store, StoreMode};
 use crate::protocol::memcache::admin::{Admin, AdminForm};
-use crate::protocol::memcache::binary::{self, Refusal};
+use crate::protocol::memcache::binary::Refusal;
 use crate::protocol::memcache::form::{Form, FormTag};
 
 /// The outcome of [`Parser::next`](super::Parser::next). `consumed` bytes of the input are done with.
@@ -192,8 +192,6 @@ impl<'a> UploadHead<'a> {
         // As in memcached, `set` and `ms` in every mode leave no old value behind, and `cas` does.
         let mode = match self.form.tag {
             FormTag::MetaStore { .. } => StoreMode::Set,
-            // A packet's opcode decides, whatever the packet compares.
-            FormTag::Binary { opcode, .. } if binary::is_set(opcode) => StoreMode::Set,
             _ if self.cas != CasCheck::Any => StoreMode::Replace,
             _ => self.mode,
         };

@@ -24,8 +24,3 @@ pub(super) use admin::encode_admin;
 pub(super) use encode::encode;
 pub use refusal::Refusal;
 pub use status::Status;
-
-/// Whether this is the opcode of a set, quiet or not.
-pub(super) fn is_set(opcode: u8) -> bool {
-    opcode::Opcode::decode(opcode).is_some_and(|opcode| opcode.verb == opcode::Verb::Set)
-}
