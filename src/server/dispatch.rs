@@ -21,7 +21,7 @@ use super::dump::Dumps;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
 use super::latency::Stopwatch;
-use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX};
+use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX, REQUESTS_PER_TIMING};
 use super::pool::OutputPool;
 use super::replies::{Left, Stream};
 use super::rules::Rules;
@@ -242,6 +242,12 @@ impl Dispatch {
 
     /// Prefetches and executes the group in order, and empties it.
     pub(super) fn run_group(&mut self, group: &mut Vec<Pending<'_>>) {
+        if group.is_empty() {
+            return;
+        }
+        let traffic = self.router.traffic_mut();
+        traffic.groups += 1;
+        traffic.grouped_requests += group.len() as u64;
         let own = self.router.own();
         let mut hashes = [0; GROUP];
         let mut n = 0;
@@ -262,12 +268,14 @@ impl Dispatch {
                 *mark = Mark { consumed: pending.at, resume: pending.resume, stopped: true };
             }
         }
-        if let Some((stamp, count)) = self.stopwatch.end_group() {
+        self.time_groups(REQUESTS_PER_TIMING);
+    }
+
+    /// Times what was executed since it was last timed, if that is so many requests.
+    pub(super) fn time_groups(&mut self, requests_min: u32) {
+        if let Some((stamp, count)) = self.stopwatch.end_groups(requests_min) {
             self.router.set_stamp(stamp);
-            let traffic = self.router.traffic_mut();
-            traffic.groups += 1;
-            traffic.requests += u64::from(count);
-            traffic.grouped_requests += u64::from(count);
+            self.router.traffic_mut().requests += u64::from(count);
         }
     }
 

@@ -125,6 +125,7 @@ impl Worker {
                 dispatch.run_input(index, input.connection, input.data.bytes(ring), &mut group);
             }
             dispatch.run_group(&mut group);
+            dispatch.time_groups(1);
         }
         for (index, input) in inputs.drain(..).enumerate() {
             let Mark { consumed, resume, .. } = self.dispatch.marks[index];

@@ -1,5 +1,5 @@
-//! Timing requests by the group: the clock is read once or twice a turn and once for each group after the first,
-//! never for a request.
+//! Timing requests by the group: the clock is read three times a turn, and once more for every
+//! [`REQUESTS_PER_TIMING`](super::limits::REQUESTS_PER_TIMING) requests of a long one; never for a request.
 
 use crate::clock::Clock;
 use crate::command::{KindCounts, OpKind};
@@ -39,11 +39,11 @@ impl Stopwatch {
         self.executed.add(kind);
     }
 
-    /// A group was executed, and the next begins. `None` if none of its requests were for own keys: then the group
-    /// goes on. Else how many were.
-    pub(super) fn end_group(&mut self) -> Option<(Stamp, u32)> {
+    /// Some groups were executed, and the next begin. `None` if they had fewer than `requests_min` requests for own
+    /// keys: then they go on. Else how many they had.
+    pub(super) fn end_groups(&mut self, requests_min: u32) -> Option<(Stamp, u32)> {
         let count = self.executed.total();
-        if count == 0 {
+        if count < requests_min {
             return None;
         }
         let end = self.clock.nanos();

@@ -28,3 +28,5 @@ pub(super) const OUTPUT_POOL_BYTES: usize = 4 << 20;
 pub(super) const OUTPUT_BUFFER_KEPT_MAX: usize = 256 << 10;
 /// Pieces of long reports that are made or asked for in one turn, so that requests do not wait for `stats`.
 pub(super) const REPORT_PIECES_PER_TURN: usize = 4;
+/// Requests after which a long turn reads the clock again, to tell what they took from what the next ones wait.
+pub(super) const REQUESTS_PER_TIMING: u32 = 128;
