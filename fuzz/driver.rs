@@ -3,7 +3,7 @@
 
 use ringcached::command::{Hit, INLINE_VALUE_MAX, ItemInfo, KEY_LEN_MAX, Number, Op, Payload, Reply, Request, Value};
 use ringcached::protocol::memcache::{
-    Form, KeyRoom, LINE_LEN_MAX, MULTIGET_LINE_LEN_MAX, Need, Parser, REQUEST_LEN_MAX, Resume, Step, encode,
+    Form, FormTag, KeyRoom, LINE_LEN_MAX, MULTIGET_LINE_LEN_MAX, Need, Parser, REQUEST_LEN_MAX, Resume, Step, encode,
 };
 
 /// Small enough for tests to exceed it, large enough for uploads.
@@ -195,8 +195,21 @@ fn check_request(request: &Request<'_>, form: Form<'_>, swallow: u64) {
     ] {
         let mut out = Vec::new();
         let _ = encode(form, request.key, &reply, &mut out);
-        assert!(out.is_empty() || out.ends_with(b"\r\n"));
+        match form.tag {
+            FormTag::Binary { opcode, opaque } => assert!(out.is_empty() || is_packet(&out, opcode, opaque)),
+            _ => assert!(out.is_empty() || out.ends_with(b"\r\n")),
+        }
     }
+}
+
+/// Whether this is one response, whole, to the request of this opcode and opaque.
+fn is_packet(bytes: &[u8], opcode: u8, opaque: u32) -> bool {
+    let Some((head, body)) = bytes.split_first_chunk::<24>() else { return false };
+    let [magic, of, k0, k1, extras_len, _, _, _, l0, l1, l2, l3, o0, o1, o2, o3, ..] = *head;
+    (magic, of) == (0x81, opcode)
+        && u32::from_be_bytes([o0, o1, o2, o3]) == opaque
+        && u32::from_be_bytes([l0, l1, l2, l3]) as usize == body.len()
+        && usize::from(u16::from_be_bytes([k0, k1])) + usize::from(extras_len) <= body.len()
 }
 
 /// Takes what there is off `wanted`.

@@ -21,7 +21,7 @@ complete -c ringcached -s A -l enable-shutdown -d 'Allow the shutdown command [d
 false\t''"
 complete -c ringcached -s W -l disable-watch -d 'Refuse the watch command [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c ringcached -s X -l disable-dumping -d 'Refuse the commands that list keys: stats cachedump, lru_crawler metadump and mgdump [default: false]' -r -f -a "true\t''
+complete -c ringcached -s X -l disable-dumping -d 'Refuse the commands that list keys: stats cachedump, stats detail, lru_crawler metadump and mgdump [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c ringcached -s D -l delimiter -d 'What ends the prefix of a key in stats detail, which it turns on from the start [default: :, off]' -r
 complete -c ringcached -s F -l disable-flush-all -d 'Refuse the flush_all command [default: false]' -r -f -a "true\t''

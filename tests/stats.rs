@@ -255,6 +255,11 @@ fn the_documented_names_are_those_that_are_told() {
     each_started("the documented names", &["-o", "idle_timeout=1000"], |shape, server| {
         two_shards |= shape == support::Shape::TwoShards;
         let mut connection = server.connect();
+        // More than fits: the age of a class is known once something had to go.
+        for n in 0..11_000 {
+            connection
+                .send(&[format!("set fill{n} 0 0 15000 noreply\r\n").as_bytes(), &[b'x'; 15_000], b"\r\n"].concat());
+        }
         traffic(&mut connection);
         let mut tell = |form: &str| {
             let names = stats(&mut connection, &format!(" {form}"));
@@ -317,7 +322,14 @@ fn settings_say_what_the_flags_said() {
         connection.talk(b"verbosity 1\r\n", b"OK\r\n");
         assert_eq!(stats(&mut connection, " settings")["verbosity"], "1", "[{shape}]");
         connection.talk(b"stats cachedump 1 0\r\n", b"CLIENT_ERROR stats cachedump not allowed\r\n");
-        connection.talk(
+        connection.talk(b"stats detail dump\r\n", b"CLIENT_ERROR stats detail not allowed\r\n");
+    });
+}
+
+#[test]
+fn prefixes_are_counted_from_the_start_where_a_delimiter_is_given() {
+    each_started("a delimiter", &["-D", "/"], |_, server| {
+        server.connect().talk(
             b"set a/b 0 0 1\r\nx\r\nstats detail dump\r\n",
             b"STORED\r\nPREFIX a get 0 hit 0 set 1 del 0\r\nEND\r\n",
         );

@@ -20,6 +20,8 @@ const PROTOCOL_VERSION: &str = "1.6.45";
 const CLASS_MAX: u32 = 255;
 const ILLEGAL_CLASS: &str = "CLIENT_ERROR Illegal slab id";
 const NO_CACHEDUMP: &str = "CLIENT_ERROR stats cachedump not allowed";
+/// `stats detail` where dumping is off.
+const NO_DETAIL: &str = "CLIENT_ERROR stats detail not allowed";
 
 /// Answers for the whole server. One, shared by all shards; it only reads.
 pub struct AdminControl {
@@ -51,6 +53,9 @@ impl AdminControl {
 
     /// What every shard is to be asked for `stats` with these arguments; the answer itself where no shard is needed.
     pub fn stats_order(&self, args: &[u8]) -> Result<Order, StatsAnswer> {
+        if !self.config.dumping_enabled && args.split(|&byte| byte == b' ').next() == Some(b"detail") {
+            return Err(StatsAnswer::Refused(NO_DETAIL));
+        }
         let subject = match Form::parse(args).map_err(StatsAnswer::Refused)? {
             Form::General | Form::Settings | Form::Shards => Subject::General,
             Form::Items | Form::Slabs => Subject::Classes,

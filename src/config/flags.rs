@@ -155,7 +155,7 @@ pub struct Options {
     #[arg(short = 'X', long, help_heading = COMMANDS, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_name = "BOOL", hide_possible_values = true)]
     #[arg(
-        help = "Refuse the commands that list keys: stats cachedump, lru_crawler metadump and mgdump [default: false]"
+        help = "Refuse the commands that list keys: stats cachedump, stats detail, lru_crawler metadump and mgdump [default: false]"
     )]
     pub disable_dumping: Option<bool>,
 

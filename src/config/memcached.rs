@@ -125,7 +125,7 @@ pub const FLAGS: &[Row] = &[
         "disable-dumping",
         Nothing,
         Honoured,
-        "`stats cachedump` and `lru_crawler metadump` and `mgdump` are refused",
+        "`stats cachedump`, `stats detail`, `lru_crawler metadump` and `mgdump` are refused",
     ),
     flag('Y', "auth-file", Value, Refused, NO_LOGIN),
     flag('Z', "enable-ssl", Nothing, Refused, NO_TLS),

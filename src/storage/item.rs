@@ -8,7 +8,7 @@
 //!   | header |                                                                     a free chunk
 //!
 //!   header   63  62    61     60         59    58  57    56      55  54 53       52   51     50        36 35      28 27    0
-//!            WIN STALE binary COMPRESSED LARGE CAS flags fetched  freq. in small LIVE access value length key length second
+//!            WIN STALE binary COMPRESSED LARGE     flags fetched  freq. in small LIVE access value length key length second
 //! ```
 //!
 //! The second in bits 0–27 is that of the last access where `access` is 0: the item does not expire. Where it is 1,
@@ -24,13 +24,14 @@
 //! | 0 | 0 | 1 | reserved: taken, not yet written |
 //! | 0 | 0 | 0 | free; bits 0–15 link to the page's next free chunk |
 //!
-//! Bits 53 and 60 are kept for S3-FIFO and compression.
+//! Bits 53 and 60 are kept for S3-FIFO and compression, 58 for items without a CAS number.
 
 use crate::clock::{Deadline, Seconds};
 
 /// Bytes of the header word.
 pub(super) const HEADER_BYTES: usize = 8;
 const CAS_BYTES: usize = 8;
+const ACCESS_OFFSET: usize = HEADER_BYTES + CAS_BYTES;
 const ACCESS_BYTES: usize = 4;
 const FLAGS_BYTES: usize = 4;
 
@@ -66,7 +67,6 @@ const FREQUENCY_SHIFT: u32 = 54;
 const FREQUENCY_MASK: u64 = FREQUENCY_MAX << FREQUENCY_SHIFT;
 const FETCHED: u64 = 1 << 56;
 const HAS_FLAGS: u64 = 1 << 57;
-const HAS_CAS: u64 = 1 << 58;
 const LARGE: u64 = 1 << 59;
 const BINARY_KEY: u64 = 1 << 61;
 const STALE: u64 = 1 << 62;
@@ -102,7 +102,6 @@ impl Header {
                 | (key_len as u64) << KEY_LEN_SHIFT
                 | (value_len as u64) << VALUE_LEN_SHIFT
                 | LIVE
-                | HAS_CAS
                 | if has_flags { HAS_FLAGS } else { 0 },
         )
     }
@@ -239,11 +238,6 @@ impl Header {
     }
 
     #[inline(always)]
-    pub(super) const fn has_cas(self) -> bool {
-        self.0 & HAS_CAS != 0
-    }
-
-    #[inline(always)]
     pub(super) const fn frequency(self) -> u64 {
         (self.0 & FREQUENCY_MASK) >> FREQUENCY_SHIFT
     }
@@ -264,13 +258,8 @@ impl Header {
     }
 
     #[inline(always)]
-    const fn access_offset(self) -> usize {
-        HEADER_BYTES + if self.has_cas() { CAS_BYTES } else { 0 }
-    }
-
-    #[inline(always)]
     const fn flags_offset(self) -> usize {
-        self.access_offset() + if self.has_access() { ACCESS_BYTES } else { 0 }
+        ACCESS_OFFSET + if self.has_access() { ACCESS_BYTES } else { 0 }
     }
 
     #[inline(always)]
@@ -328,20 +317,15 @@ fn access_second(now: Seconds) -> u64 {
 }
 
 #[inline(always)]
-pub(super) fn cas(header: Header, chunk: &[u8]) -> u64 {
-    if !header.has_cas() {
-        return 0;
-    }
+pub(super) fn cas(chunk: &[u8]) -> u64 {
     let mut word = [0; CAS_BYTES];
     word.copy_from_slice(&chunk[HEADER_BYTES..HEADER_BYTES + CAS_BYTES]);
     u64::from_le_bytes(word)
 }
 
 #[inline(always)]
-pub(super) fn set_cas(header: Header, chunk: &mut [u8], cas: u64) {
-    if header.has_cas() {
-        chunk[HEADER_BYTES..HEADER_BYTES + CAS_BYTES].copy_from_slice(&cas.to_le_bytes());
-    }
+pub(super) fn set_cas(chunk: &mut [u8], cas: u64) {
+    chunk[HEADER_BYTES..HEADER_BYTES + CAS_BYTES].copy_from_slice(&cas.to_le_bytes());
 }
 
 /// The second of the last access that was noted.
@@ -351,7 +335,7 @@ pub(super) fn access(header: Header, chunk: &[u8]) -> Seconds {
         return Seconds((header.0 & SECOND_MASK) as u32);
     }
     let mut word = [0; ACCESS_BYTES];
-    word.copy_from_slice(&chunk[header.access_offset()..header.flags_offset()]);
+    word.copy_from_slice(&chunk[ACCESS_OFFSET..ACCESS_OFFSET + ACCESS_BYTES]);
     Seconds(u32::from_le_bytes(word))
 }
 
@@ -362,15 +346,15 @@ pub(super) fn note_access(header: Header, chunk: &mut [u8], now: Seconds) -> Hea
     if !header.has_access() {
         return Header(header.0 & !SECOND_MASK | second);
     }
-    chunk[header.access_offset()..header.flags_offset()].copy_from_slice(&(second as u32).to_le_bytes());
+    chunk[ACCESS_OFFSET..ACCESS_OFFSET + ACCESS_BYTES].copy_from_slice(&(second as u32).to_le_bytes());
     header
 }
 
-/// Marks an item as read. Writes nothing where nothing changes.
+/// Marks an item as read that was last accessed at `accessed`. Writes nothing where nothing changes.
 #[inline(always)]
-pub(super) fn bump(header: Header, chunk: &mut [u8], now: Seconds) {
+pub(super) fn bump(header: Header, chunk: &mut [u8], accessed: Seconds, now: Seconds) {
     let mut bumped = header.read_once_more();
-    if now.0.saturating_sub(access(header, chunk).0) >= ACCESS_INTERVAL_SECONDS {
+    if now.0.saturating_sub(accessed.0) >= ACCESS_INTERVAL_SECONDS {
         bumped = note_access(bumped, chunk, now);
     }
     if bumped != header {
@@ -419,7 +403,7 @@ pub(super) struct Fields {
 pub(super) fn write(chunk: &mut [u8], header: Header, fields: Fields, key: &[u8], value: &[u8]) {
     let Fields { cas, access, flags } = fields;
     note_access(header, chunk, access).write(chunk);
-    set_cas(header, chunk, cas);
+    set_cas(chunk, cas);
     if header.has_flags() {
         chunk[header.flags_offset()..header.key_offset()].copy_from_slice(&flags.to_le_bytes());
     }
@@ -462,7 +446,7 @@ mod tests {
                 let header = Header::read(&chunk);
                 assert!(header.is_live_item() && !header.is_free() && !header.is_large());
                 assert_eq!((key(header, &chunk), value(header, &chunk)), (key_in, value_in));
-                assert_eq!((cas(header, &chunk), flags(header, &chunk)), (u64::MAX - 1, flags_in));
+                assert_eq!((cas(&chunk), flags(header, &chunk)), (u64::MAX - 1, flags_in));
                 assert_eq!((header.deadline(), access(header, &chunk)), (deadline, Seconds(9)));
             }
         }
@@ -489,7 +473,9 @@ mod tests {
             let mut chunk = vec![0; 64];
             write(&mut chunk, header, Fields { cas: 1, access: NOW, flags: 2 }, b"k", b"v");
             for (at, noted) in [(30, 7), (66, 7), (67, 67), (126, 67), (u32::MAX, SECOND_MASK as u32)] {
-                bump(Header::read(&chunk), &mut chunk, Seconds(at));
+                let header = Header::read(&chunk);
+                let accessed = access(header, &chunk);
+                bump(header, &mut chunk, accessed, Seconds(at));
                 let header = Header::read(&chunk);
                 assert_eq!(access(header, &chunk), Seconds(noted), "at {at}");
                 assert_eq!((header.deadline(), flags(header, &chunk), key(header, &chunk)), (deadline, 2, &b"k"[..]));
@@ -504,7 +490,7 @@ mod tests {
         write(&mut chunk, header, Fields { cas: 5, access: NOW, flags: 2 }, b"k", b"abc");
         let widened = widen(header, &mut chunk, Deadline::MAX);
         assert_eq!(widened, Header::read(&chunk));
-        assert_eq!((widened.deadline(), access(widened, &chunk), cas(widened, &chunk)), (Deadline::MAX, NOW, 5));
+        assert_eq!((widened.deadline(), access(widened, &chunk), cas(&chunk)), (Deadline::MAX, NOW, 5));
         assert_eq!((flags(widened, &chunk), key(widened, &chunk), value(widened, &chunk)), (2, &b"k"[..], &b"abc"[..]));
         assert!(widened.is_stale() && widened.has_binary_key() && !widened.is_won());
         assert_eq!(widened.item_len(), header.item_len() + ACCESS_BYTES);

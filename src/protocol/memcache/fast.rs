@@ -85,7 +85,7 @@ pub(super) fn set<'a>(input: &'a [u8], value_len_max: u64, hash: impl Fn(&[u8]) 
     Some(Step::request(head.request(Payload::Inline(&input[start..start + len])), head.form, total))
 }
 
-/// `mg <key> <flags>*\r\n`.
+/// `mg <key> <flags>*\r\n`, with the flags that plain reads have.
 #[inline]
 pub(super) fn meta_get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Option<Step<'a>> {
     let key_end = find_separator(input, META_VERB_LEN)?;
@@ -101,9 +101,10 @@ pub(super) fn meta_get<'a>(input: &'a [u8], hash: impl Fn(&[u8]) -> u64) -> Opti
     if input.get(end..end + 2)? != b"\r\n" || end >= LINE_LEN_MAX || too_many_tokens(2, meta) {
         return None;
     }
+    // A flag that plain reads have not is left to the general path.
     let mut flags = MetaFlags::default();
-    flags.read(meta, key).ok()?;
-    if flags.opaque_too_long || flags.rare.binary_key {
+    flags.plain.read(meta, |_, _| Err(&[])).ok()?;
+    if flags.plain.opaque_too_long {
         return None;
     }
     let (op, tag) = get_op(&flags).ok()?;

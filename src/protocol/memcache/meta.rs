@@ -61,16 +61,16 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
         Some(b'R') => StoreMode::Replace,
         Some(_) => return Err(errors::BAD_STORE_MODE),
     };
-    if flags.opaque_too_long {
+    if flags.plain.opaque_too_long {
         return Err(errors::OPAQUE_TOO_LONG);
     }
     // The wire's bound on lengths keeps the cast's value.
-    let tag = FormTag::MetaStore { quiet: flags.quiet, value_len: value_len as u32 };
+    let tag = FormTag::MetaStore { quiet: flags.plain.quiet, value_len: value_len as u32 };
     Ok(UploadHead {
         key,
         mode,
         flags: flags.rare.client_flags,
-        exptime: flags.exptime.unwrap_or(Exptime(0)),
+        exptime: flags.plain.exptime.unwrap_or(Exptime(0)),
         // To a key that must be absent there is nothing to compare.
         cas: if mode == StoreMode::Add { CasCheck::Any } else { flags.rare.cas },
         autovivify: flags.rare.vivify.filter(|_| matches!(mode, StoreMode::Append | StoreMode::Prepend)),
@@ -84,20 +84,20 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
 }
 
 /// What an `mg` asks for. The error is the line to answer.
-#[inline]
+#[inline(always)]
 pub(super) fn get_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]> {
     let get = MetaGet {
-        touch: flags.exptime,
+        touch: flags.plain.exptime,
         vivify: flags.created_exptime(),
-        ttl_before_touch: flags.ttl_before_touch,
+        ttl_before_touch: flags.plain.ttl_before_touch,
         recache_below_seconds: flags.rare.recache,
-        recache_before_touch: flags.recache_before_touch,
+        recache_before_touch: flags.plain.recache_before_touch,
         new_cas: flags.rare.new_cas,
-        no_bump: flags.no_bump,
+        no_bump: flags.plain.no_bump,
         binary_key: flags.rare.binary_key,
     };
     let conditional = flags.rare.cas != CasCheck::Any;
-    Ok((Op::MetaGet(get), FormTag::MetaGet { quiet: flags.quiet, value: flags.value, conditional }))
+    Ok((Op::MetaGet(get), FormTag::MetaGet { quiet: flags.plain.quiet, value: flags.plain.value, conditional }))
 }
 
 /// What an `md` asks for.
@@ -105,12 +105,12 @@ fn delete_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]>
     let delete = Delete {
         cas: flags.rare.cas,
         invalidate: flags.rare.invalidate,
-        touch: flags.exptime,
+        touch: flags.plain.exptime,
         clear_value: flags.rare.clear_value,
         new_cas: flags.rare.new_cas,
         is_meta: true,
     };
-    Ok((Op::Delete(delete), FormTag::MetaDelete { quiet: flags.quiet }))
+    Ok((Op::Delete(delete), FormTag::MetaDelete { quiet: flags.plain.quiet }))
 }
 
 /// `ma <key> <flags>*`.
@@ -135,12 +135,12 @@ fn arithmetic_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [
         delta: flags.rare.delta.unwrap_or(1),
         cas: flags.rare.cas,
         new_cas: flags.rare.new_cas,
-        touch: flags.exptime,
-        ttl_before_touch: flags.ttl_before_touch,
+        touch: flags.plain.exptime,
+        ttl_before_touch: flags.plain.ttl_before_touch,
         initial: flags.created_exptime().map(|exptime| Initial { value: flags.rare.initial, exptime }),
         binary_key: flags.rare.binary_key,
     };
-    Ok((Op::Arithmetic(arithmetic), FormTag::MetaArithmetic { quiet: flags.quiet, value: flags.value }))
+    Ok((Op::Arithmetic(arithmetic), FormTag::MetaArithmetic { quiet: flags.plain.quiet, value: flags.plain.value }))
 }
 
 /// `me <key> [b]`. What else stands on the line is not looked at.
@@ -166,7 +166,7 @@ fn one_key<'a>(
     }
     let mut flags = MetaFlags::default();
     match read_flags(&mut flags, key, meta, before).and_then(|()| build(&flags)) {
-        Ok(_) if flags.opaque_too_long => Step::refused(errors::OPAQUE_TOO_LONG, line.len),
+        Ok(_) if flags.plain.opaque_too_long => Step::refused(errors::OPAQUE_TOO_LONG, line.len),
         Ok((op, tag)) => request(line, key, flags.rare.binary_key, hash, op, Form { tag, meta }),
         Err(fault) => Step::refused(fault, line.len),
     }

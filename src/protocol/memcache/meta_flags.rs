@@ -10,6 +10,13 @@ use crate::protocol::memcache::{base64, errors};
 /// it stands with changes nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct MetaFlags {
+    pub(super) plain: PlainFlags,
+    pub(super) rare: RareFlags,
+}
+
+/// The flags that plain reads have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PlainFlags {
     /// `q`: answer only what is out of the ordinary.
     pub(super) quiet: bool,
     /// `v`: show the value.
@@ -26,11 +33,9 @@ pub(super) struct MetaFlags {
     pub(super) opaque_too_long: bool,
     /// `T`: set this exptime.
     pub(super) exptime: Option<Exptime>,
-    /// Apart, so that what plain reads have stays in registers.
-    pub(super) rare: RareFlags,
 }
 
-/// The flags that plain reads have not.
+/// The others.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RareFlags {
     /// `b`: the key is in base64.
@@ -58,13 +63,27 @@ pub(super) struct RareFlags {
 }
 
 /// What one flag comes to: the outer error ends the reading, the inner one does not.
-type Taken = Result<Result<(), &'static [u8]>, &'static [u8]>;
+pub(super) type Taken = Result<Result<(), &'static [u8]>, &'static [u8]>;
 
 impl MetaFlags {
     /// Reads all flags. `key` is the key's token, of at most [`KEY_LEN_MAX`](crate::command::KEY_LEN_MAX) bytes. The
     /// error is the line to answer.
-    #[inline]
     pub(super) fn read(&mut self, text: &[u8], key: &[u8]) -> Result<(), &'static [u8]> {
+        let MetaFlags { plain, rare } = self;
+        plain.read(text, |letter, argument| rare.take(letter, argument, key))
+    }
+
+    /// The exptime of an item that `mg` or `ma` creates: of `N` and `T`, the later on the line counts.
+    #[inline(always)]
+    pub(super) fn created_exptime(&self) -> Option<Exptime> {
+        if self.plain.touch_behind_vivify { self.plain.exptime } else { self.rare.vivify }
+    }
+}
+
+impl PlainFlags {
+    /// Reads flags, those that are not here by `rare`, which is given a flag's letter and argument.
+    #[inline(always)]
+    pub(super) fn read(&mut self, text: &[u8], mut rare: impl FnMut(u8, &[u8]) -> Taken) -> Result<(), &'static [u8]> {
         let mut seen = 0u128;
         // A bad argument is reported only if no flag behind it is unknown or double; the last bad one is named, but
         // bad client flags only if nothing else is.
@@ -97,7 +116,7 @@ impl MetaFlags {
                 }
                 _ => {
                     self.ttl_before_touch |= letter == b'N' && has(b't') && !has(b'T');
-                    self.rare.take(letter, argument, key)?
+                    rare(letter, argument)?
                 }
             };
             if let Err(error) = taken
@@ -107,12 +126,6 @@ impl MetaFlags {
             }
         }
         fault.map_or(Ok(()), Err)
-    }
-
-    /// The exptime of an item that `mg` or `ma` creates: of `N` and `T`, the later on the line counts.
-    #[inline]
-    pub(super) fn created_exptime(&self) -> Option<Exptime> {
-        if self.touch_behind_vivify { self.exptime } else { self.rare.vivify }
     }
 }
 
@@ -189,9 +202,9 @@ mod tests {
     #[test]
     fn arguments() {
         let flags = parse(b"q v u T30 N-1 C7 F5 MS Oabc k").unwrap();
-        assert!(flags.quiet && flags.value && flags.no_bump && !flags.opaque_too_long);
+        assert!(flags.plain.quiet && flags.plain.value && flags.plain.no_bump && !flags.plain.opaque_too_long);
         assert!(!flags.rare.binary_key && !flags.rare.invalidate && !flags.rare.clear_value);
-        assert_eq!((flags.exptime, flags.rare.vivify), (Some(Exptime(30)), Some(Exptime(-1))));
+        assert_eq!((flags.plain.exptime, flags.rare.vivify), (Some(Exptime(30)), Some(Exptime(-1))));
         assert_eq!((flags.rare.cas, flags.rare.client_flags, flags.rare.mode), (CasCheck::Equals(7), 5, Some(b'S')));
         let flags = parse(b"b I x R-5 E18446744073709551615 D3 J4").unwrap();
         assert!(flags.rare.binary_key && flags.rare.invalidate && flags.rare.clear_value);
@@ -251,19 +264,19 @@ mod tests {
 
     #[test]
     fn whether_a_time_was_asked_for_before_it_was_set() {
-        let ttl = |text: &[u8]| parse(text).unwrap().ttl_before_touch;
+        let ttl = |text: &[u8]| parse(text).unwrap().plain.ttl_before_touch;
         assert!(ttl(b"t T60") && ttl(b"t N60") && ttl(b"t N60 T30") && ttl(b"v t k T60"));
         assert!(
             !ttl(b"T60 t") && !ttl(b"N60 t") && !ttl(b"t") && !ttl(b"T60") && !ttl(b"T60 t N30") && !ttl(b"N30 t T60")
         );
-        let recache = |text: &[u8]| parse(text).unwrap().recache_before_touch;
+        let recache = |text: &[u8]| parse(text).unwrap().plain.recache_before_touch;
         assert!(recache(b"R30 T60"));
         assert!(!recache(b"T60 R30") && !recache(b"R30") && !recache(b"R30 N60"));
     }
 
     #[test]
     fn an_opaque_has_at_most_32_bytes_with_its_letter() {
-        assert!(!parse(&[&b"O"[..], &[b'o'; 31]].concat()).unwrap().opaque_too_long);
-        assert!(parse(&[&b"O"[..], &[b'o'; 32]].concat()).unwrap().opaque_too_long);
+        assert!(!parse(&[&b"O"[..], &[b'o'; 31]].concat()).unwrap().plain.opaque_too_long);
+        assert!(parse(&[&b"O"[..], &[b'o'; 32]].concat()).unwrap().plain.opaque_too_long);
     }
 }

@@ -30,7 +30,7 @@ impl Store {
         if piece.is_empty() {
             return Arithmetic::NonNumeric;
         }
-        if args.cas.is_some_and(|cas| cas != 0 && cas != item::cas(header, self.slab.chunk(location))) {
+        if args.cas.is_some_and(|cas| cas != 0 && cas != item::cas(self.slab.chunk(location))) {
             return Arithmetic::Exists;
         }
         let len = if header.is_large() { piece.len().min(LARGE_NUMBER_BYTES_MAX) } else { piece.len() };
@@ -61,7 +61,7 @@ impl Store {
         }
         let (new_cas, marks) = (args.new_cas, Marks::binary_key(args.binary_key));
         let new = NewItem { hash, key, flags: 0, deadline, new_cas, marks };
-        let Ok(cas) = self.store_inline(new, Old::Absent, digits, now) else { return Arithmetic::OutOfMemory };
+        let Ok((cas, _)) = self.store_inline(new, Old::Absent, digits, now) else { return Arithmetic::OutOfMemory };
         let (deadline_before, binary_key) = (Deadline::NEVER, args.binary_key);
         Arithmetic::Number { value, cas, deadline, deadline_before, created: true, binary_key }
     }
@@ -78,11 +78,12 @@ impl Store {
         let header = self.slab.header(location);
         if digits.len() > header.value_len() {
             let new = self.successor_of(hash, key, location, new_cas);
-            return self.store_inline(new, Old::KeepOnFailure(location), digits, now).ok();
+            let stored = self.store_inline(new, Old::KeepOnFailure(location), digits, now);
+            return stored.ok().map(|(cas, _)| cas);
         }
         let cas = self.cas_for(new_cas);
         let chunk = self.slab.chunk_mut(location);
-        item::set_cas(header, chunk, cas);
+        item::set_cas(chunk, cas);
         let value = &mut chunk[header.value_offset()..header.item_len()];
         let (number, padding) = value.split_at_mut(digits.len());
         number.copy_from_slice(digits);

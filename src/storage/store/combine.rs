@@ -77,7 +77,7 @@ impl Store {
             }
             let stored = self.store_inline(new, Old::KeepOnFailure(old), &value, now);
             self.scratch = value;
-            return stored.map(|cas| SetOutcome::Stored { cas, value_len: len });
+            return stored.map(|(cas, _)| SetOutcome::Stored { cas, value_len: len });
         }
         self.protect(old);
         let copied = self.copy_halves(halves, len, now);

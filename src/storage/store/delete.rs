@@ -22,7 +22,7 @@ impl Store {
         now: Seconds,
     ) -> Result<DeleteOutcome, StoreError> {
         let Some((location, header)) = self.find_live(hash, key, now) else { return Ok(DeleteOutcome::NotFound) };
-        if args.cas.is_some_and(|cas| cas != item::cas(header, self.slab.chunk(location))) {
+        if args.cas.is_some_and(|cas| cas != item::cas(self.slab.chunk(location))) {
             return Ok(DeleteOutcome::Exists);
         }
         let class = self.class_of_item(location, header);
@@ -65,7 +65,7 @@ impl Store {
         now: Seconds,
     ) -> Result<(), StoreError> {
         let header = self.slab.header(location);
-        let cas = item::cas(header, self.slab.chunk(location));
+        let cas = item::cas(self.slab.chunk(location));
         let new = NewItem {
             hash,
             key,
@@ -82,6 +82,6 @@ impl Store {
         let header = self.slab.header(location).stale();
         let chunk = self.slab.chunk_mut(location);
         header.write(chunk);
-        item::set_cas(header, chunk, cas);
+        item::set_cas(chunk, cas);
     }
 }

@@ -61,9 +61,10 @@ impl Store {
     #[inline]
     pub fn find_to_read(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
         let (location, header) = self.find_live(hash, key, now)?;
-        let found = self.found(location, header);
-        item::bump(header, self.slab.chunk_mut(location), now);
-        Some(found)
+        let chunk = self.slab.chunk_mut(location);
+        let accessed = item::access(header, chunk);
+        item::bump(header, chunk, accessed, now);
+        Some(Found { location, header, accessed, deadline_before: header.deadline() })
     }
 
     /// Finds an item and leaves its eviction state and fetched mark alone.
@@ -125,7 +126,7 @@ impl Store {
     /// Marks a found item as read.
     pub fn bump(&mut self, found: Found, now: Seconds) {
         let chunk = self.slab.chunk_mut(found.location);
-        item::bump(Header::read(chunk), chunk, now);
+        item::bump(Header::read(chunk), chunk, found.accessed, now);
     }
 
     /// Marks an item as won by the reader that was told to fill it, until it is written.

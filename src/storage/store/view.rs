@@ -84,7 +84,7 @@ impl Store {
     #[inline(always)]
     pub(super) fn view(&self, location: Location, header: Header, accessed: Seconds) -> ItemView<'_> {
         let chunk = self.slab.chunk(location);
-        let cas = item::cas(header, chunk);
+        let cas = item::cas(chunk);
         let value = if header.is_large() {
             ItemValue::Large(LargeRef { record: location, cas, len: self.value_len(location, header) })
         } else {

@@ -113,7 +113,7 @@ impl Store {
         WalkedItem {
             key,
             flags,
-            cas: item::cas(header, chunk),
+            cas: item::cas(chunk),
             deadline: header.deadline(),
             was_fetched: header.is_fetched(),
             accessed: item::access(header, chunk),

@@ -8,6 +8,7 @@ use crate::{
         hash_table::Full,
         item::{self, Fields, Header, Marks},
         location::Location,
+        slab::ClassId,
     },
 };
 
@@ -75,8 +76,8 @@ impl Store {
                     }
                     Admission::Store(old, deadline, marks) => {
                         let new = NewItem { deadline, marks, ..new };
-                        let cas = self.store_inline(new, old, value, now)?;
-                        self.count_set(&new, value.len());
+                        let (cas, class) = self.store_inline(new, old, value, now)?;
+                        self.commands[class.index()].cmd_set += 1;
                         Ok(SetOutcome::Stored { cas, value_len: value.len() as u64 })
                     }
                     Admission::Combine(old) => {
@@ -89,8 +90,8 @@ impl Store {
         }
     }
 
-    /// Counts a write of an inline value, as memcached does: in the class of what was given.
-    #[inline(always)]
+    /// Counts a write of an inline value that is not stored as it is, as memcached does: in the class it would have.
+    #[cold]
     fn count_set(&mut self, new: &NewItem<'_>, value_len: usize) {
         let header = Header::item(new.deadline, Seconds(0), new.key.len(), value_len, new.flags != 0);
         let class = self.class_of_len(header.item_len());
@@ -144,7 +145,7 @@ impl Store {
                 Admission::Refused(SetOutcome::NotStored)
             }
             // 0 compares nothing here.
-            (Append | Prepend, Some(cas)) if cas != 0 && cas != item::cas(header, self.slab.chunk(location)) => {
+            (Append | Prepend, Some(cas)) if cas != 0 && cas != item::cas(self.slab.chunk(location)) => {
                 Admission::Refused(SetOutcome::Exists)
             }
             (Append | Prepend, _) => Admission::Combine(location),
@@ -154,7 +155,7 @@ impl Store {
     /// Compares the CAS numbers. A lower one than the item's may store what is stale from the start.
     fn admit_cas(&mut self, location: Location, cas: u64, new: &NewItem<'_>, args: &SetArgs<'_>) -> Admission {
         let header = self.slab.header(location);
-        let present = item::cas(header, self.slab.chunk(location));
+        let present = item::cas(self.slab.chunk(location));
         let class = self.class_of_item(location, header);
         let counts = &mut self.commands[class.index()];
         let old = Old::KeepOnFailure(location);
@@ -171,7 +172,7 @@ impl Store {
         Admission::Refused(SetOutcome::Exists)
     }
 
-    /// Stores an item of at most `INLINE_VALUE_MAX` value bytes.
+    /// Stores an item of at most `INLINE_VALUE_MAX` value bytes. Answers with its CAS number and class.
     #[inline(always)]
     pub(super) fn store_inline(
         &mut self,
@@ -179,7 +180,7 @@ impl Store {
         old: Old,
         value: &[u8],
         now: Seconds,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<(u64, ClassId), StoreError> {
         let header = Header::item(new.deadline, now, new.key.len(), value.len(), new.flags != 0).with_marks(new.marks);
         let class = self.slab.classes.class_of(header.item_len()).ok_or(StoreError::TooLarge)?;
         let mut frequency = 0;
@@ -189,14 +190,15 @@ impl Store {
             // An inline item always lies in the class of its length: no need to look at the page's metadata.
             if !old_header.is_large() && self.slab.classes.class_of(old_header.item_len()) == Some(class) {
                 self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
-                return Ok(self.write_inline(location, header.with_frequency(frequency), new, value, now));
+                let cas = self.write_inline(location, header.with_frequency(frequency), new, value, now);
+                return Ok((cas, class));
             }
         }
         let location = self.allocate_successor(new.hash, old, class, now)?;
         let cas = self.write_inline(location, header.with_frequency(frequency), new, value, now);
         self.counters.item_added(class, header.item_len() as u64);
         self.link_successor(new.hash, old, location, now)?;
-        Ok(cas)
+        Ok((cas, class))
     }
 
     #[inline(always)]
