@@ -160,7 +160,7 @@ fn nutcracker_in_front_of_two_servers_serves_a_session() {
     let (listen, stats) = (free_port(), free_port());
     let conf = fresh_path(".yml");
     let text = format!(
-        "pool:\n  listen: 127.0.0.1:{listen}\n  hash: fnv1a_64\n  distribution: ketama\n  timeout: 10000\n  \
+        "pool:\n  listen: 127.0.0.1:{listen}\n  hash: md5\n  distribution: modula\n  timeout: 10000\n  \
          servers:\n   - 127.0.0.1:{}:1\n   - 127.0.0.1:{}:1\n",
         ports[0], ports[1]
     );

@@ -22,6 +22,10 @@ pub fn cases() -> Vec<Case> {
             .talk("delete a 10\r\n", "CLIENT_ERROR bad command line format<line>\r\n")
             .talk("delete a b c\r\n", "CLIENT_ERROR bad command line format<line>\r\n")
             .talk("get a\r\n", "VALUE a 0 1\r\nx\r\nEND\r\n"),
+        case("delete with more words than it could have is refused the same way")
+            .talk("delete a 0 0 0\r\n", "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n")
+            .silent("delete a 0 0 noreply\r\n")
+            .since([1, 6, 45]),
         case("delete without a key is ERROR").talk("delete\r\n", "ERROR\r\n"),
         case("delete noreply is silent, found or not")
             .talk("set a 0 0 1\r\nx\r\nset b 0 0 1\r\nx\r\n", "STORED\r\nSTORED\r\n")

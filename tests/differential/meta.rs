@@ -126,7 +126,7 @@ fn get(random: &mut Random) -> Command {
     if encoded {
         command.add(" b");
     }
-    flags(random, &mut command, &key, if encoded { "cfhkOqstuvRTvvvkPL" } else { "cfhkOqstuvNRTvvvkPL" });
+    flags(random, &mut command, &key, if encoded { "cfhklOqstuvRTvvvkPL" } else { "cfhklOqstuvNRTvvvkPL" });
     command.add("\r\n");
     command
 }

@@ -1,4 +1,5 @@
-//! Classic commands, valid and not.
+//! Classic commands, valid and not. Left out is a `delete` with more words than it could have, to which 1.6.18 says
+//! `ERROR`, and a flush with a delay, see [`flush`].
 
 use super::stream::{CasForm, Choose, Command, Permit};
 use super::support::Random;
@@ -190,7 +191,7 @@ fn flush(random: &mut Random) -> Command {
 
 /// Lines that are no command, or nearly one.
 fn odd(random: &mut Random) -> Command {
-    const LINES: [&str; 42] = [
+    const LINES: [&str; 41] = [
         "",
         " ",
         "get",
@@ -212,7 +213,6 @@ fn odd(random: &mut Random) -> Command {
         "touch",
         "touch a",
         "delete",
-        "delete a 0 0 0",
         "bogus",
         "bogus a b c",
         "GET a",

@@ -126,7 +126,7 @@ fn read_and_touch<'a>(line: CommandLine<'a>, resume: &mut Resume, hash: Hash<'_>
 /// `delete <key> [0] [noreply]`; the zero is left over from a delay that memcached once had.
 fn delete<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     let args = Line::new(line.args);
-    if !(1..=3).contains(&args.count()) {
+    if args.count() == 0 {
         return Step::refused(errors::ERROR, line.len);
     }
     let noreply = args.count() > 1 && args.noreply();
@@ -134,7 +134,8 @@ fn delete<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     let good = match args.count() {
         1 => true,
         2 => legacy_zero || noreply,
-        _ => legacy_zero && noreply,
+        3 => legacy_zero && noreply,
+        _ => false,
     };
     let key = args.token(0);
     if !good {
