@@ -60,9 +60,18 @@ impl OpKind {
 }
 
 impl Op<'_> {
-    /// Its kind.
+    /// Its kind. Nearly all are of the first two, which are told apart without a table of jumps.
     #[inline]
     pub const fn kind(&self) -> OpKind {
+        match self {
+            Op::Get => OpKind::Get,
+            Op::Store(_) => OpKind::Store,
+            _ => self.rare_kind(),
+        }
+    }
+
+    #[inline(never)]
+    const fn rare_kind(&self) -> OpKind {
         match self {
             Op::Get => OpKind::Get,
             Op::GetAndTouch(_) => OpKind::GetAndTouch,

@@ -253,6 +253,13 @@ impl Header {
         Header(self.with_frequency(self.frequency() + 1).0 | FETCHED)
     }
 
+    /// Whether a read of an item that was last accessed at `accessed` leaves a mark. Most reads do not.
+    #[inline(always)]
+    pub(super) fn is_bumped_by_a_read(self, accessed: Seconds, now: Seconds) -> bool {
+        const READ_OFTEN: u64 = FREQUENCY_MASK | FETCHED;
+        self.0 & READ_OFTEN != READ_OFTEN || now.0.saturating_sub(accessed.0) >= ACCESS_INTERVAL_SECONDS
+    }
+
     pub(super) const fn next_free(self) -> u16 {
         (self.0 & NEXT_FREE_MASK) as u16
     }

@@ -22,13 +22,17 @@ pub struct Found {
     pub(super) header: Header,
     /// When it was accessed before.
     accessed: Seconds,
-    deadline_before: Deadline,
+    /// The deadline before it was touched, if it was.
+    touched_from: Option<Deadline>,
 }
 
 impl Found {
     /// The deadline that the item had before it was touched.
     pub const fn deadline_before(&self) -> Deadline {
-        self.deadline_before
+        match self.touched_from {
+            Some(deadline) => deadline,
+            None => self.header.deadline(),
+        }
     }
 }
 
@@ -61,10 +65,11 @@ impl Store {
     #[inline]
     pub fn find_to_read(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
         let (location, header) = self.find_live(hash, key, now)?;
-        let chunk = self.slab.chunk_mut(location);
-        let accessed = item::access(header, chunk);
-        item::bump(header, chunk, accessed, now);
-        Some(Found { location, header, accessed, deadline_before: header.deadline() })
+        let found = self.found(location, header);
+        if header.is_bumped_by_a_read(found.accessed, now) {
+            self.bump(found, now);
+        }
+        Some(found)
     }
 
     /// Finds an item and leaves its eviction state and fetched mark alone.
@@ -89,7 +94,8 @@ impl Store {
         let Some((location, header)) = self.find_live(hash, key, now) else { return Ok(None) };
         let found = self.found(location, header);
         let location = self.set_deadline(hash, location, deadline, now)?;
-        Ok(Some(Found { location, header: self.slab.header(location), ..found }))
+        let touched_from = Some(found.header.deadline());
+        Ok(Some(Found { location, header: self.slab.header(location), touched_from, ..found }))
     }
 
     /// Creates an empty item, won by its reader, in place of one that is there.
@@ -114,16 +120,17 @@ impl Store {
         self.store_inline(new, old, b"", now)?;
         let location = self.find(hash, key).ok_or(StoreError::OutOfMemory)?;
         let found = self.found(location, self.slab.header(location));
-        Ok(Found { deadline_before: Deadline::NEVER, ..found })
+        Ok(Found { touched_from: Some(Deadline::NEVER), ..found })
     }
 
     #[inline(always)]
     fn found(&self, location: Location, header: Header) -> Found {
         let accessed = item::access(header, self.slab.chunk(location));
-        Found { location, header, accessed, deadline_before: header.deadline() }
+        Found { location, header, accessed, touched_from: None }
     }
 
     /// Marks a found item as read.
+    #[inline(never)]
     pub fn bump(&mut self, found: Found, now: Seconds) {
         let chunk = self.slab.chunk_mut(found.location);
         item::bump(Header::read(chunk), chunk, found.accessed, now);
