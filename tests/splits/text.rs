@@ -1,7 +1,4 @@
-//! Every split of the same bytes gives the same steps and takes the same number of bytes.
-
-#[path = "../fuzz/driver.rs"]
-mod driver;
+//! Random streams of text and meta commands.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -111,71 +108,25 @@ fn garbage() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn stream() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn stream() -> impl Strategy<Value = Vec<u8>> {
     let command = prop_oneof![4 => store(), 2 => meta_store(), 4 => read(), 3 => other(), 1 => garbage()];
     prop::collection::vec(command, 0..20).prop_map(|commands| commands.concat())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn random_splits_change_nothing(stream in stream(), cuts in prop::collection::vec(1usize..400, 1..60)) {
-        let mut pieces = Vec::new();
-        let mut rest = &stream[..];
-        for cut in cuts.iter().cycle() {
-            if rest.is_empty() {
-                break;
-            }
-            let (piece, behind) = rest.split_at((*cut).min(rest.len()));
-            pieces.push(piece);
-            rest = behind;
-        }
-        prop_assert_eq!(driver::run([&stream[..]]), driver::run(pieces));
-    }
-
-    #[test]
-    fn every_split_in_two_changes_nothing(stream in stream()) {
-        // Places near the start reach every command of a short stream; the bound keeps a long one affordable.
-        let whole = driver::run([&stream[..]]);
-        for at in 0..stream.len().min(300) {
-            prop_assert_eq!(&whole, &driver::run([&stream[..at], &stream[at..]]), "split at {}", at);
-        }
-    }
-
-    #[test]
-    fn byte_by_byte_changes_nothing(stream in stream()) {
-        let stream = &stream[..stream.len().min(3000)];
-        prop_assert_eq!(driver::run([stream]), driver::run(stream.chunks(1)));
-    }
-}
-
-#[test]
-fn the_generator_reaches_every_kind_of_step() {
-    use proptest::strategy::ValueTree;
-    use proptest::test_runner::TestRunner;
-    let mut runner = TestRunner::deterministic();
-    let mut steps = String::new();
-    for _ in 0..300 {
-        let stream = stream().new_tree(&mut runner).unwrap().current();
-        steps.extend(driver::run([&stream[..]]).steps);
-    }
-    for kind in [
-        "Request {",
-        "EncodedKey {",
-        "Admin {",
-        "Upload {",
-        "Refused {",
-        "RefusedStore",
-        "MetaGet",
-        "MetaDebug",
-        "Arithmetic",
-        "last: false",
-        "close: true",
-        "binary_key: true",
-        "invalidate: true",
-        "clear_value: true",
-    ] {
-        assert!(steps.contains(kind), "no {kind}");
-    }
-}
+/// What the steps of enough streams must have among them.
+pub(super) const KINDS: &[&str] = &[
+    "Request {",
+    "EncodedKey {",
+    "Admin {",
+    "Upload {",
+    "Refused {",
+    "RefusedStore",
+    "MetaGet",
+    "MetaDebug",
+    "Arithmetic",
+    "last: false",
+    "close: true",
+    "binary_key: true",
+    "invalidate: true",
+    "clear_value: true",
+];

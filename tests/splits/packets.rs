@@ -1,7 +1,4 @@
-//! Every split of the same packets gives the same steps and takes the same number of bytes.
-
-#[path = "../fuzz/driver.rs"]
-mod driver;
+//! Random streams of packets of the binary protocol.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -82,73 +79,28 @@ fn packet() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-fn stream() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn stream() -> impl Strategy<Value = Vec<u8>> {
     let garbage = prop::collection::vec(any::<u8>(), 0..60);
     let piece = prop_oneof![30 => packet(), 1 => garbage];
     prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn random_splits_change_nothing(stream in stream(), cuts in prop::collection::vec(1usize..400, 1..60)) {
-        let mut pieces = Vec::new();
-        let mut rest = &stream[..];
-        for cut in cuts.iter().cycle() {
-            if rest.is_empty() {
-                break;
-            }
-            let (piece, behind) = rest.split_at((*cut).min(rest.len()));
-            pieces.push(piece);
-            rest = behind;
-        }
-        prop_assert_eq!(driver::run_binary([&stream[..]]), driver::run_binary(pieces));
-    }
-
-    #[test]
-    fn every_split_in_two_changes_nothing(stream in stream()) {
-        let whole = driver::run_binary([&stream[..]]);
-        for at in 0..stream.len().min(300) {
-            prop_assert_eq!(&whole, &driver::run_binary([&stream[..at], &stream[at..]]), "split at {}", at);
-        }
-    }
-
-    #[test]
-    fn byte_by_byte_changes_nothing(stream in stream()) {
-        let stream = &stream[..stream.len().min(3000)];
-        prop_assert_eq!(driver::run_binary([stream]), driver::run_binary(stream.chunks(1)));
-    }
-}
-
-#[test]
-fn the_generator_reaches_every_kind_of_step() {
-    use proptest::strategy::ValueTree;
-    use proptest::test_runner::TestRunner;
-    let mut runner = TestRunner::deterministic();
-    let mut steps = String::new();
-    for _ in 0..300 {
-        let stream = stream().new_tree(&mut runner).unwrap().current();
-        steps.extend(driver::run_binary([&stream[..]]).steps);
-    }
-    for kind in [
-        "op: Get }",
-        "GetAndTouch",
-        "Touch(",
-        "Store(",
-        "Append",
-        "Delete(",
-        "Arithmetic(",
-        "Upload {",
-        "RefusedStore",
-        "Stats {",
-        "FlushAll {",
-        "UnknownCommand",
-        "InvalidArguments",
-        "TooLarge",
-        "Refused { reply: []",
-        "close: true",
-    ] {
-        assert!(steps.contains(kind), "no {kind}");
-    }
-}
+/// What the steps of enough streams must have among them.
+pub(super) const KINDS: &[&str] = &[
+    "op: Get }",
+    "GetAndTouch",
+    "Touch(",
+    "Store(",
+    "Append",
+    "Delete(",
+    "Arithmetic(",
+    "Upload {",
+    "RefusedStore",
+    "Stats {",
+    "FlushAll {",
+    "UnknownCommand",
+    "InvalidArguments",
+    "TooLarge",
+    "Refused { reply: []",
+    "close: true",
+];

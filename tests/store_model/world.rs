@@ -1,273 +1,45 @@
-//! The store against a plain map, under random operations and a clock moved by hand. The map is memcached's
-//! meaning written down as slowly and obviously as possible; it shares no code with the store.
-//!
-//! With ample memory both agree on everything. With little, the store may have forgotten an item at any time,
-//! but what it still has is right. With little and evictions off it may refuse, but must not forget.
+//! The store and the map side by side.
 
-use ahash::RandomState;
-use proptest::prelude::*;
-use ringcached::{
-    clock::{Deadline, Seconds},
-    storage::{
-        Arithmetic, ArithmeticArgs, ClassSet, DeleteArgs, DeleteOutcome, ItemValue, Reassigned, SetArgs, SetMode,
-        SetOutcome, Source, Store, StoreConfig, StoreError, Walk,
-    },
-};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-const KEYS: u8 = 24;
-const ITEM_SIZE_MAX: usize = 1 << 20;
-const UPLOAD: u64 = 77;
+use super::*;
 
 #[derive(Clone, Debug, PartialEq)]
-struct Item {
-    value: Vec<u8>,
-    flags: u32,
-    deadline: u32,
-    cas: u64,
+pub(super) struct Item {
+    pub(super) value: Vec<u8>,
+    pub(super) flags: u32,
+    pub(super) deadline: u32,
+    pub(super) cas: u64,
     /// Noted once a minute.
-    accessed: u32,
-    fetched: bool,
-    won: bool,
-    stale: bool,
-    binary_key: bool,
+    pub(super) accessed: u32,
+    pub(super) fetched: bool,
+    pub(super) won: bool,
+    pub(super) stale: bool,
+    pub(super) binary_key: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Cas {
-    None,
-    Right,
-    Higher,
-    Lower,
-    Zero,
-}
-
-#[derive(Clone, Debug)]
-enum Value {
-    Number(u64),
-    Bytes { seed: u8, len: usize },
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Get,
-    Peek,
-    Touch {
-        ttl: u32,
-    },
-    /// A meta read that creates what it does not find.
-    Vivify {
-        ttl: u32,
-        new_cas: Option<u64>,
-        binary_key: bool,
-    },
-    Win,
-    Set {
-        mode: SetMode,
-        value: Value,
-        flags: u32,
-        ttl: u32,
-        cas: Cas,
-        vivify: bool,
-        upload: bool,
-        meta: Meta,
-    },
-    Delete {
-        cas: Cas,
-        invalidate: bool,
-        clear_value: bool,
-        ttl: Option<u32>,
-        new_cas: Option<u64>,
-    },
-    Arithmetic {
-        delta: u64,
-        increment: bool,
-        cas: Cas,
-        ttl: Option<u32>,
-        initial: Option<(u64, u32)>,
-        meta: Meta,
-    },
-    RemoveAny,
-    AbandonUpload {
-        len: usize,
-    },
-    Pin,
-    Unpin,
-    Flush,
-    Maintain,
-    Walk {
-        budget: usize,
-    },
-    Crawl {
-        budget: usize,
-    },
-    Limit {
-        mib: usize,
-    },
-    Reassign {
-        from: Option<u32>,
-        to: u32,
-    },
-    TakeRemovals,
-    Advance {
-        seconds: u32,
-    },
-}
-
-/// What only meta asks of a write.
-#[derive(Clone, Copy, Debug)]
-struct Meta {
-    new_cas: Option<u64>,
-    invalidate: bool,
-    binary_key: bool,
-}
-
-fn len() -> impl Strategy<Value = usize> {
-    prop_oneof![
-        8 => 0usize..100,
-        4 => 0usize..3000,
-        2 => 16_380usize..16_390,
-        2 => 0usize..70_000,
-        1 => 0usize..200_000,
-    ]
-}
-
-fn value() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        1 => prop_oneof![0u64..200, Just(u64::MAX), any::<u64>()].prop_map(Value::Number),
-        3 => (any::<u8>(), len()).prop_map(|(seed, len)| Value::Bytes { seed, len }),
-    ]
-}
-
-fn mode() -> impl Strategy<Value = SetMode> {
-    use SetMode::{Add, Append, Prepend, Replace, Set};
-    prop_oneof![4 => Just(Set), 1 => Just(Add), 1 => Just(Replace), 2 => Just(Append), 2 => Just(Prepend)]
-}
-
-fn cas() -> impl Strategy<Value = Cas> {
-    use Cas::{Higher, Lower, Right, Zero};
-    prop_oneof![8 => Just(Cas::None), 2 => Just(Right), 1 => Just(Higher), 2 => Just(Lower), 1 => Just(Zero)]
-}
-
-/// Numbers that a store does not reach by itself.
-fn new_cas() -> impl Strategy<Value = Option<u64>> {
-    prop_oneof![3 => Just(None), 1 => (1u64 << 62..1 << 63).prop_map(Some)]
-}
-
-fn meta() -> impl Strategy<Value = Meta> {
-    (new_cas(), any::<bool>(), any::<bool>()).prop_map(|(new_cas, invalidate, binary_key)| Meta {
-        new_cas,
-        invalidate,
-        binary_key,
-    })
-}
-
-fn ttl() -> impl Strategy<Value = u32> {
-    prop_oneof![3 => Just(0u32), 2 => 1u32..20]
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let flags = prop_oneof![Just(0u32), any::<u32>()];
-    let set = (mode(), value(), flags, ttl(), cas(), any::<bool>(), any::<bool>(), meta()).prop_map(
-        |(mode, value, flags, ttl, cas, vivify, upload, meta)| Op::Set {
-            mode,
-            value,
-            flags,
-            ttl,
-            cas,
-            vivify,
-            upload,
-            meta,
-        },
-    );
-    let delete = (cas(), any::<bool>(), any::<bool>(), prop::option::of(ttl()), new_cas()).prop_map(
-        |(cas, invalidate, clear_value, ttl, new_cas)| Op::Delete { cas, invalidate, clear_value, ttl, new_cas },
-    );
-    let delta = prop_oneof![0u64..300, any::<u64>()];
-    let initial = prop::option::of((any::<u64>(), ttl()));
-    let arithmetic = (delta, any::<bool>(), cas(), prop::option::of(ttl()), initial, meta()).prop_map(
-        |(delta, increment, cas, ttl, initial, meta)| Op::Arithmetic { delta, increment, cas, ttl, initial, meta },
-    );
-    let vivify = (ttl(), new_cas(), any::<bool>()).prop_map(|(ttl, new_cas, binary_key)| Op::Vivify {
-        ttl,
-        new_cas,
-        binary_key,
-    });
-    prop_oneof![
-        6 => Just(Op::Get),
-        2 => Just(Op::Peek),
-        2 => ttl().prop_map(|ttl| Op::Touch { ttl }),
-        16 => set,
-        4 => delete,
-        5 => arithmetic,
-        2 => vivify,
-        2 => Just(Op::Win),
-        1 => Just(Op::RemoveAny),
-        1 => len().prop_map(|len| Op::AbandonUpload { len }),
-        2 => Just(Op::Pin),
-        2 => Just(Op::Unpin),
-        1 => prop_oneof![20 => Just(Op::Maintain), 1 => Just(Op::Flush)],
-        2 => prop_oneof![4 => 1u32..5, 1 => 50u32..70].prop_map(|seconds| Op::Advance { seconds }),
-        8 => management(),
-    ]
-}
-
-/// What operators do meanwhile.
-fn management() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        4 => prop_oneof![1usize..50, 50usize..2_000].prop_map(|budget| Op::Walk { budget }),
-        2 => (1usize..2_000).prop_map(|budget| Op::Crawl { budget }),
-        1 => (8usize..24).prop_map(|mib| Op::Limit { mib }),
-        1 => (prop::option::of(0u32..100), 0u32..100).prop_map(|(from, to)| Op::Reassign { from, to }),
-        1 => Just(Op::TakeRemovals),
-    ]
-}
-
-fn bytes(value: &Value) -> Vec<u8> {
-    match value {
-        Value::Number(number) => number.to_string().into_bytes(),
-        Value::Bytes { seed, len } => (0..*len).map(|at| (at / 7 + at * 13) as u8 ^ seed).collect(),
-    }
-}
-
-/// The model's numbers: the first word, if it is one below 2^64. memcached lets C wrap negative ones around and
-/// refuses the result only from 2^63 on.
-fn number(value: &[u8]) -> Option<u64> {
-    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
-    let word = value.split(is_blank).find(|word| !word.is_empty())?;
-    let number: i128 = std::str::from_utf8(word).ok()?.parse().ok()?;
-    let (wrapped, modulus) = (number.unsigned_abs(), 1u128 << 64);
-    match number {
-        0.. => u64::try_from(number).ok(),
-        _ if wrapped >= modulus => None,
-        _ => u64::try_from(modulus - wrapped).ok().filter(|number| *number < 1 << 63),
-    }
-}
-
-struct World {
-    store: Store,
-    model: BTreeMap<Vec<u8>, Item>,
-    now: u32,
-    last_cas: u64,
-    pins: Vec<(u32, Vec<u8>)>,
-    memory: Memory,
-    walk: Walking,
+pub(super) struct World {
+    pub(super) store: Store,
+    pub(super) model: BTreeMap<Vec<u8>, Item>,
+    pub(super) now: u32,
+    pub(super) last_cas: u64,
+    pub(super) pins: Vec<(u32, Vec<u8>)>,
+    pub(super) memory: Memory,
+    pub(super) walk: Walking,
     /// Removals by the store's own count when they were last taken.
-    removals: u64,
+    pub(super) removals: u64,
 }
 
 /// A walk under way.
 #[derive(Default)]
-struct Walking {
-    walk: Walk,
+pub(super) struct Walking {
+    pub(super) walk: Walk,
     /// Keys that were there at its start and have been since.
-    staying: BTreeSet<Vec<u8>>,
-    seen: HashSet<Vec<u8>>,
+    pub(super) staying: BTreeSet<Vec<u8>>,
+    pub(super) seen: HashSet<Vec<u8>>,
 }
 
 /// What the store is given, and so what it may do.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Memory {
+pub(super) enum Memory {
     Ample,
     /// It may forget.
     Little,
@@ -276,13 +48,13 @@ enum Memory {
 }
 
 impl Memory {
-    fn limit_bytes(self) -> usize {
+    pub(super) fn limit_bytes(self) -> usize {
         if self == Memory::Ample { 64 << 20 } else { 8 << 20 }
     }
 }
 
 impl World {
-    fn new(memory: Memory) -> Self {
+    pub(super) fn new(memory: Memory) -> Self {
         let config = StoreConfig {
             memory_limit_bytes: memory.limit_bytes(),
             item_size_max_bytes: ITEM_SIZE_MAX,
@@ -297,11 +69,11 @@ impl World {
         World { store, model, now: 100, last_cas: 0, pins, memory, walk, removals: 0 }
     }
 
-    fn now(&self) -> Seconds {
+    pub(super) fn now(&self) -> Seconds {
         Seconds(self.now)
     }
 
-    fn pinned(&self, pin: u32) -> Vec<u8> {
+    pub(super) fn pinned(&self, pin: u32) -> Vec<u8> {
         let mut value = Vec::new();
         while (value.len() as u64) < self.store.pinned_len(pin) {
             let piece = self.store.pinned_read(pin, value.len() as u64);
@@ -312,7 +84,7 @@ impl World {
     }
 
     /// The store's idea of an item, read by `get` or `peek`.
-    fn read(&mut self, key: &[u8], bump: bool) -> Option<Item> {
+    pub(super) fn read(&mut self, key: &[u8], bump: bool) -> Option<Item> {
         let (hash, now) = (self.store.hash(key), self.now());
         let view = if bump { self.store.get(hash, key, now)? } else { self.store.peek(hash, key, now)? };
         let item = Item {
@@ -337,7 +109,7 @@ impl World {
     }
 
     /// Expires in the model, and forgets there what the store was allowed to forget.
-    fn synchronise(&mut self, key: &[u8]) {
+    pub(super) fn synchronise(&mut self, key: &[u8]) {
         let now = self.now;
         self.model.retain(|_, item| item.deadline == 0 || item.deadline > now);
         let hash = self.store.hash(key);
@@ -348,7 +120,7 @@ impl World {
     }
 
     /// Goes on with a walk. Nothing is shown twice; what the model knows is shown right, and all that stayed is.
-    fn walk(&mut self, budget: usize) {
+    pub(super) fn walk(&mut self, budget: usize) {
         let (now, World { store, model, walk, memory, .. }) = (self.now(), self);
         if walk.walk == Walk::default() {
             walk.staying = model.keys().cloned().collect();
@@ -374,7 +146,7 @@ impl World {
         }
     }
 
-    fn take_removals(&mut self) {
+    pub(super) fn take_removals(&mut self) {
         let stats = self.store.stats();
         let removed = stats.evictions + stats.reclaimed + stats.crawler_reclaimed;
         let mut told = 0;
@@ -386,11 +158,11 @@ impl World {
         self.removals = removed;
     }
 
-    fn deadline(&self, ttl: u32) -> Deadline {
+    pub(super) fn deadline(&self, ttl: u32) -> Deadline {
         if ttl == 0 { Deadline::NEVER } else { Deadline::from_raw(self.now + ttl) }
     }
 
-    fn cas_argument(&self, key: &[u8], cas: Cas) -> Option<u64> {
+    pub(super) fn cas_argument(&self, key: &[u8], cas: Cas) -> Option<u64> {
         let current = self.model.get(key).map_or(1, |item| item.cas);
         match cas {
             Cas::None => None,
@@ -401,7 +173,7 @@ impl World {
         }
     }
 
-    fn upload(&mut self, value: &[u8]) {
+    pub(super) fn upload(&mut self, value: &[u8]) {
         self.store.upload_begin(UPLOAD, value.len() as u64).unwrap();
         for part in value.chunks(9_999) {
             let written = self.store.upload_write(UPLOAD, part, self.now());
@@ -409,17 +181,17 @@ impl World {
         }
     }
 
-    fn may_refuse<T>(&self, outcome: Result<T, StoreError>) -> bool {
+    pub(super) fn may_refuse<T>(&self, outcome: Result<T, StoreError>) -> bool {
         self.memory == Memory::LittleWithoutEvictions && outcome.err() == Some(StoreError::OutOfMemory)
     }
 
     /// An item that was written just now.
-    fn written(&self, value: Vec<u8>, flags: u32, deadline: u32, binary_key: bool) -> Item {
+    pub(super) fn written(&self, value: Vec<u8>, flags: u32, deadline: u32, binary_key: bool) -> Item {
         let (accessed, cas) = (self.now, 0);
         Item { value, flags, deadline, cas, accessed, fetched: false, won: false, stale: false, binary_key }
     }
 
-    fn bump(&mut self, key: &[u8]) {
+    pub(super) fn bump(&mut self, key: &[u8]) {
         let now = self.now;
         if let Some(item) = self.model.get_mut(key) {
             item.fetched = true;
@@ -430,7 +202,7 @@ impl World {
     }
 
     /// The CAS number of what was written: what was asked for, or one that was never there.
-    fn fresh_cas(&mut self, cas: u64, asked: Option<u64>) -> u64 {
+    pub(super) fn fresh_cas(&mut self, cas: u64, asked: Option<u64>) -> u64 {
         if let Some(asked) = asked {
             assert_eq!(cas, asked);
             return cas;
@@ -440,13 +212,13 @@ impl World {
         cas
     }
 
-    fn apply(&mut self, key: &[u8], op: &Op) {
+    pub(super) fn apply(&mut self, key: &[u8], op: &Op) {
         self.synchronise(key);
         self.apply_in_step(key, op);
         self.walk.staying.retain(|key| self.model.contains_key(key));
     }
 
-    fn apply_in_step(&mut self, key: &[u8], op: &Op) {
+    pub(super) fn apply_in_step(&mut self, key: &[u8], op: &Op) {
         let (hash, now) = (self.store.hash(key), self.now());
         match op {
             Op::Get | Op::Peek => {
@@ -591,7 +363,13 @@ impl World {
         }
     }
 
-    fn model_set(&mut self, key: &[u8], args: &SetArgs<'_>, value: &[u8], outcome: Result<SetOutcome, StoreError>) {
+    pub(super) fn model_set(
+        &mut self,
+        key: &[u8],
+        args: &SetArgs<'_>,
+        value: &[u8],
+        outcome: Result<SetOutcome, StoreError>,
+    ) {
         use SetMode::{Add, Append, Prepend, Replace, Set};
         if self.may_refuse(outcome) {
             if args.mode == Set && args.cas.is_none() {
@@ -638,7 +416,7 @@ impl World {
         }
     }
 
-    fn model_delete(&mut self, key: &[u8], args: &DeleteArgs, outcome: Result<DeleteOutcome, StoreError>) {
+    pub(super) fn model_delete(&mut self, key: &[u8], args: &DeleteArgs, outcome: Result<DeleteOutcome, StoreError>) {
         let item = self.model.get(key).cloned();
         let Some(item) = item else { return assert_eq!(outcome, Ok(DeleteOutcome::NotFound)) };
         if args.cas.is_some_and(|cas| cas != item.cas) {
@@ -670,7 +448,7 @@ impl World {
         assert!(read.as_ref() == self.model.get(key), "{read:?} is not what was to be kept");
     }
 
-    fn model_arithmetic(&mut self, key: &[u8], args: &ArithmeticArgs, outcome: Arithmetic) {
+    pub(super) fn model_arithmetic(&mut self, key: &[u8], args: &ArithmeticArgs, outcome: Arithmetic) {
         let is_refused = self.memory == Memory::LittleWithoutEvictions && outcome == Arithmetic::OutOfMemory;
         let (item, expected) = match self.model.get(key).cloned() {
             None => match args.initial {
@@ -722,7 +500,7 @@ impl World {
         assert_eq!(read.as_ref(), self.model.get(key));
     }
 
-    fn finish(mut self) {
+    pub(super) fn finish(mut self) {
         self.check();
         for key in (0..KEYS).map(key) {
             self.synchronise(&key);
@@ -739,88 +517,11 @@ impl World {
         assert_eq!(stats.free_pages, stats.pages, "memory is lost");
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         #[cfg(debug_assertions)]
         self.store.check_invariants();
         // One extent over the limit is allowed, and more on the way to a lower one.
         let stats = self.store.stats();
         assert!(stats.memory_bytes <= stats.limit_bytes + (2 << 20) || self.store.is_shrinking());
     }
-}
-
-/// Keys of different lengths.
-fn key(number: u8) -> Vec<u8> {
-    format!("key:{number}:{}", "x".repeat(usize::from(number) * 10 % 240)).into_bytes()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn with_ample_memory_the_store_is_a_map(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        let mut world = World::new(Memory::Ample);
-        for (step, (number, op)) in ops.iter().enumerate() {
-            world.apply(&key(*number), op);
-            if step % 64 == 0 {
-                world.check();
-            }
-        }
-        prop_assert_eq!(world.store.stats().evictions, 0);
-        world.finish();
-    }
-
-    #[test]
-    fn with_little_memory_what_is_present_is_right(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        crowd(Memory::Little, &ops);
-    }
-
-    #[test]
-    fn with_evictions_off_nothing_is_forgotten(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        crowd(Memory::LittleWithoutEvictions, &ops);
-    }
-}
-
-/// Applies the operations while other keys of many sizes keep memory full.
-fn crowd(memory: Memory, ops: &[(u8, Op)]) {
-    let mut world = World::new(memory);
-    let filler = vec![0x55; 3_000];
-    for (step, (number, op)) in ops.iter().enumerate() {
-        for other in 0..30u32 {
-            let other = (step as u32 * 30 + other).to_le_bytes();
-            let (hash, now) = (world.store.hash(&other), world.now());
-            let len = usize::from(other[0]) * 11 + step % 50;
-            let deadline = world.deadline(u32::from(other[0]) % 4 * 10);
-            let args = SetArgs { deadline, ..SetArgs::new(SetMode::Set, Source::Inline(&filler[..len])) };
-            let stored = world.store.set(hash, &other, args, now);
-            assert!(stored.is_ok() || world.may_refuse(stored));
-        }
-        world.apply(&key(*number), op);
-        if step % 64 == 0 {
-            world.check();
-        }
-    }
-    world.finish();
-}
-
-#[test]
-fn canaries_that_are_read_survive_a_flood() {
-    const CANARIES: u32 = 1000;
-    let mut world = World::new(Memory::Little);
-    let now = world.now();
-    let args = |value| SetArgs::new(SetMode::Set, Source::Inline(value));
-    let canary = |number: u32| format!("canary{number}").into_bytes();
-    for number in 0..CANARIES {
-        let hash = world.store.hash(&canary(number));
-        world.store.set(hash, &canary(number), args(&[1; 200]), now).unwrap();
-    }
-    for flood in 0..300_000u32 {
-        let hash = world.store.hash(&flood.to_le_bytes());
-        world.store.set(hash, &flood.to_le_bytes(), args(&[2; 200]), now).unwrap();
-        if flood % 8 == 0 {
-            let key = canary(flood / 8 % CANARIES);
-            world.store.get(world.store.hash(&key), &key, now);
-        }
-    }
-    let alive = (0..CANARIES).filter(|&number| world.read(&canary(number), false).is_some()).count();
-    assert!(alive >= CANARIES as usize * 9 / 10, "{alive} of {CANARIES} canaries");
 }
