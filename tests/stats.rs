@@ -280,6 +280,32 @@ fn the_documented_names_are_those_that_are_told() {
     }
 }
 
+/// The crawler's pause and limit were told as the flags had set them, whatever a command had changed.
+#[test]
+fn settings_say_what_commands_have_changed() {
+    each_started("changed settings", &["-m", "64", "-o", "lru_crawler_sleep=200"], |shape, server| {
+        let shape = shape.name();
+        let mut connection = server.connect();
+        let fields = stats(&mut connection, " settings");
+        assert_eq!(fields["lru_crawler_sleep"], "200", "[{shape}]");
+        connection
+            .talk(b"lru_crawler sleep 50\r\nlru_crawler tocrawl 7\r\nlru_crawler disable\r\n", b"OK\r\nOK\r\nOK\r\n");
+        connection.talk(b"slabs automove 0\r\ncache_memlimit 100\r\nverbosity 1\r\n", b"OK\r\nOK\r\nOK\r\n");
+        let fields = stats(&mut connection, " settings");
+        let expected = [
+            ("lru_crawler_sleep", "50"),
+            ("lru_crawler_tocrawl", "7"),
+            ("lru_crawler", "no"),
+            ("slab_automove", "0"),
+            ("maxbytes", "104857600"),
+            ("verbosity", "1"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(fields[name], value, "[{shape}] {name}");
+        }
+    });
+}
+
 #[test]
 fn settings_say_what_the_flags_said() {
     let flags =

@@ -104,6 +104,8 @@ impl AdminControl {
                     verbosity: self.verbosity.load(Ordering::Relaxed),
                     maxbytes: sum.limit_bytes,
                     crawler: sum.upkeep.crawlers_enabled > 0,
+                    crawler_sleep_us: sum.upkeep.crawler_sleep_us,
+                    crawler_limit_items: sum.upkeep.crawler_limit_items,
                     automove: sum.upkeep.automoving > 0,
                     track_sizes: self.tracks_sizes(),
                     detail: self.detail_enabled.load(Ordering::Relaxed),

@@ -49,7 +49,7 @@ pub enum Refusal {
 const USUAL_PACE_ITEMS: u32 = 256;
 
 /// memcached's pause between the crawler's steps.
-const USUAL_SLEEP_US: u32 = 100;
+pub(super) const USUAL_SLEEP_US: u32 = 100;
 
 impl Shard {
     /// Makes a change.
@@ -77,6 +77,7 @@ impl Shard {
                 let pace = USUAL_PACE_ITEMS * USUAL_SLEEP_US / us.max(1);
                 let fits = self.store.set_crawl_pace(pace.clamp(1, CRAWL_PACE_ITEMS_MAX));
                 debug_assert!(fits, "clamped to what fits");
+                self.crawler_sleep_us = us;
             }
             Change::CrawlerLimit(items) => self.store.set_crawl_limit(items),
             Change::Crawl(classes) => match self.store.crawl_begin(classes, now.seconds) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::change::USUAL_SLEEP_US;
 use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
 use super::observe::Observer;
@@ -32,6 +33,8 @@ pub struct Shard {
     failed_uploads: HashMap<u64, StoreError>,
     /// When `flush_all` with a delay is to take effect.
     flush_at: Option<Deadline>,
+    /// As it was set last; the store knows it as the length of a step.
+    pub(super) crawler_sleep_us: u32,
     pub(super) observer: Observer,
     pub(super) prefixes: PrefixCounter,
     /// Whether requests are to be executed with more than themselves in mind: a delayed flush, or somebody who
@@ -54,6 +57,7 @@ impl Shard {
             limit_bytes,
             failed_uploads: HashMap::new(),
             flush_at: None,
+            crawler_sleep_us: USUAL_SLEEP_US,
             observer: Observer::default(),
             prefixes: PrefixCounter::default(),
             is_attentive: false,

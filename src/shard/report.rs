@@ -36,6 +36,10 @@ pub struct Upkeep {
     pub pages_moved: u64,
     /// Shards whose pages move by themselves.
     pub automoving: u64,
+    /// The crawler's pause in microseconds, as it was set last; the same on every shard.
+    pub crawler_sleep_us: u32,
+    /// Items after which a crawl of a shard ends, 0 for all; the same on every shard.
+    pub crawler_limit_items: u32,
 }
 
 impl Upkeep {
@@ -46,6 +50,8 @@ impl Upkeep {
         }
         add!(crawlers_enabled crawlers_running crawler_starts crawler_items_checked crawler_reclaimed direct_reclaims
             pages_moved automoving);
+        self.crawler_sleep_us = other.crawler_sleep_us;
+        self.crawler_limit_items = other.crawler_limit_items;
     }
 }
 
@@ -103,6 +109,8 @@ impl Shard {
             direct_reclaims: store.direct_reclaims,
             pages_moved: store.pages_moved,
             automoving: u64::from(self.store.automove()),
+            crawler_sleep_us: self.crawler_sleep_us,
+            crawler_limit_items: crawl.to_crawl_items,
         }
     }
 

@@ -14,6 +14,10 @@ pub(in crate::admin) struct Current {
     pub(in crate::admin) maxbytes: u64,
     /// Whether the crawler runs by itself.
     pub(in crate::admin) crawler: bool,
+    /// Its pause in microseconds.
+    pub(in crate::admin) crawler_sleep_us: u32,
+    /// Items after which it ends a pass of a shard; 0 for all.
+    pub(in crate::admin) crawler_limit_items: u32,
     /// Whether pages move to slab classes that need them.
     pub(in crate::admin) automove: bool,
     /// Whether `stats sizes` has an answer.
@@ -56,8 +60,8 @@ pub(in crate::admin) fn settings(config: &Config, current: &Current) -> StatLine
     lines.push("slab_reassign", "yes");
     lines.push("slab_automove", u8::from(current.automove));
     lines.push("lru_crawler", yes_no(current.crawler));
-    lines.push("lru_crawler_sleep", config.crawler_sleep_us);
-    lines.push("lru_crawler_tocrawl", config.crawler_tocrawl);
+    lines.push("lru_crawler_sleep", current.crawler_sleep_us);
+    lines.push("lru_crawler_tocrawl", current.crawler_limit_items);
     lines.push("flush_enabled", yes_no(config.flush_all_enabled));
     lines.push("dump_enabled", yes_no(config.dumping_enabled));
     lines.push("hash_algorithm", "ahash");
