@@ -220,7 +220,7 @@ fn a_value_too_large_takes_the_old_one_with_it_in_every_mode() {
 
 #[test]
 fn a_value_without_terminator_is_reported_even_in_quiet_mode() {
-    let expected = "CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n";
+    let expected = "CLIENT_ERROR bad data chunk\r\nCLIENT_ERROR bad command line format\r\nMN\r\n";
     check(&[("ms a 2\r\nhihi\r\nmn\r\n", expected), ("ms a 2 q\r\nhihi\r\nmn\r\n", expected)]);
 }
 
