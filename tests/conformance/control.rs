@@ -85,7 +85,8 @@ fn crawler() -> Vec<Case> {
     vec![
         case("lru_crawler is off and on")
             .talk("lru_crawler disable\r\n", "OK\r\n")
-            .talk("lru_crawler enable\r\n", "OK\r\n")
+            // memcached's ends at its leisure, and cannot begin before.
+            .until("lru_crawler enable\r\n", "OK\r\n", 10)
             .talk("lru_crawler enable\r\n", "ERROR failed to start lru crawler thread\r\n"),
         case("lru_crawler's settings")
             .talk("lru_crawler sleep 100\r\n", "OK\r\n")
