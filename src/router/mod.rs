@@ -1,6 +1,6 @@
 //! Who owns a key, and how a request gets there and back.
 //!
-//! A [`Router`] is one shard's view of the whole cache: its own [`Shard`](crate::shard::Shard) at hand, the
+//! A [`Router`] is one shard's view of the whole cache: its own [`Shard`] at hand, the
 //! others behind a mesh of single-producer single-consumer rings. It has the shard's verbs for keys of its own
 //! and `forward` for the rest. Requests travel in batches: what a turn asks of one owner goes in one message,
 //! and the message comes back with the answers in it, so nothing is allocated per request and no memory is
