@@ -388,17 +388,23 @@ fn a_connection_that_was_told_nothing_owns_no_buffer() {
         let mut reader = server.connect();
         reader.set("k", &value);
         assert_eq!(reader.get("k").as_ref(), Some(&value));
-        let before = server.resident_bytes().expect("a server of our own");
         let mut idle = Vec::new();
-        for n in 0..CONNECTIONS {
-            assert!(reader.get("k").as_ref() == Some(&value), "[{}] a wrong value", shape.name());
-            let mut silent = server.connect();
-            silent.send(b"set other 0 0 1 noreply\r\nx\r\n");
-            idle.push(silent);
-            let stored = || (server.stat("cmd_set")?.parse::<usize>().ok()? > n + 1).then_some(());
-            assert!(poll_for(REPLY_WAIT, stored).is_some(), "[{}] set {n} is not carried out", shape.name());
-        }
-        let growth = server.resident_bytes().expect("still running").saturating_sub(before);
-        assert!(growth < GROWTH_MAX, "[{}] {CONNECTIONS} idle connections cost {growth} bytes", shape.name());
+        let mut stored = server.stat("cmd_set").and_then(|count| count.parse::<usize>().ok()).expect("a count");
+        // The allocator takes memory in steps of many MiB now and then; what connections keep shows every time.
+        let growths = [(); 2].map(|()| {
+            let before = server.resident_bytes().expect("a server of our own");
+            for n in 0..CONNECTIONS {
+                assert!(reader.get("k").as_ref() == Some(&value), "[{}] a wrong value", shape.name());
+                let mut silent = server.connect();
+                silent.send(b"set other 0 0 1 noreply\r\nx\r\n");
+                idle.push(silent);
+                stored += 1;
+                let is_stored = || (server.stat("cmd_set")?.parse::<usize>().ok()? >= stored).then_some(());
+                assert!(poll_for(REPLY_WAIT, is_stored).is_some(), "[{}] set {n} is not carried out", shape.name());
+            }
+            server.resident_bytes().expect("still running").saturating_sub(before)
+        });
+        let growth = growths[0].min(growths[1]);
+        assert!(growth < GROWTH_MAX, "[{}] {CONNECTIONS} idle connections cost {growths:?} bytes", shape.name());
     });
 }

@@ -48,6 +48,8 @@ fn what_has_arrived_is_answered() {
         each_started("answering what has arrived", &[], |shape, mut server| {
             let large = patterned(3, 300_000);
             let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| server.connect()).collect();
+            // A connection that the server has not yet accepted when it is told to end is turned away.
+            connections.iter_mut().for_each(|connection| connection.talk(b"mn\r\n", b"MN\r\n"));
             connections[0].set("large", &large);
             let mut expected = Vec::new();
             for (c, connection) in connections.iter_mut().enumerate() {
