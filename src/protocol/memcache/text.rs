@@ -12,6 +12,9 @@ use crate::protocol::memcache::scan::{KeyList, Keys, check_keys};
 use crate::protocol::memcache::step::{Need, Step, UploadHead};
 use crate::protocol::memcache::store;
 
+/// A line that is no command is malformed rather than unknown if it is shorter than this, its line end included.
+const LINE_BYTES_MIN: usize = 4;
+
 type Hash<'h> = &'h dyn Fn(&[u8]) -> u64;
 
 impl Parser {
@@ -44,6 +47,7 @@ impl Parser {
             b"watch" => admin_text::watch(line),
             b"shutdown" => admin_text::shutdown(line),
             b"refresh_certs" => Step::refused(errors::NO_TLS, line.len),
+            _ if line.len < LINE_BYTES_MIN => Step::refused(errors::BAD_COMMAND_LINE, line.len),
             _ => Step::refused(errors::ERROR, line.len),
         }
     }
@@ -51,9 +55,9 @@ impl Parser {
     /// `<verb> <key> <flags> <exptime> <bytes> [noreply]`, with `<cas unique>` behind the bytes for `cas`.
     fn store<'a>(&self, mode: StoreMode, with_cas: bool, line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
         let args = Line::new(line.args);
-        let wanted = 4 + usize::from(with_cas);
-        if args.count() != wanted && args.count() != wanted + 1 {
-            return Step::refused(errors::ERROR, line.len);
+        // As memcached from 1.6.40 on, and of the other commands, too: words behind those that are known are not looked at.
+        if args.count() < 4 {
+            return Step::refused(errors::BAD_COMMAND_LINE, line.len);
         }
         let noreply = args.noreply();
         let value_len = store::value_len(args.token(3));
@@ -91,9 +95,7 @@ fn read<'a>(
 ) -> Step<'a> {
     match check_keys(line.args) {
         KeyList::TooLong => Step::refused(errors::BAD_COMMAND_LINE, line.len),
-        // memcached's `gat` without a key is a read of none.
-        KeyList::Empty if touch.is_some() => Step::refused(errors::END, line.len),
-        KeyList::Empty => Step::refused(errors::ERROR, line.len),
+        KeyList::Empty => Step::refused(errors::BAD_COMMAND_LINE, line.len),
         KeyList::Good => {
             let keys = Keys { touch, with_cas };
             let Some((read, last)) = keys.next(line.input, line.args_start, hash) else {
@@ -110,8 +112,8 @@ fn read<'a>(
 /// `gat <exptime> <key>*`.
 fn read_and_touch<'a>(line: CommandLine<'a>, resume: &mut Resume, hash: Hash<'_>, with_cas: bool) -> Step<'a> {
     let (exptime, keys) = split_first(line.args);
-    if exptime.is_empty() {
-        return Step::refused(errors::ERROR, line.len);
+    if keys.is_empty() {
+        return Step::refused(errors::BAD_COMMAND_LINE, line.len);
     }
     match number::signed(exptime) {
         Ok(exptime) => {
@@ -127,7 +129,7 @@ fn read_and_touch<'a>(line: CommandLine<'a>, resume: &mut Resume, hash: Hash<'_>
 fn delete<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     let args = Line::new(line.args);
     if args.count() == 0 {
-        return Step::refused(errors::ERROR, line.len);
+        return Step::refused(errors::BAD_COMMAND_LINE, line.len);
     }
     let noreply = args.count() > 1 && args.noreply();
     let legacy_zero = args.token(1) == b"0";
@@ -171,8 +173,8 @@ fn key_and_number<'a>(
     build: impl Fn(&[u8], /* noreply */ bool) -> Option<(Op<'static>, FormTag)>,
 ) -> Step<'a> {
     let args = Line::new(line.args);
-    if !(2..=3).contains(&args.count()) {
-        return Step::refused(errors::ERROR, line.len);
+    if args.count() < 2 {
+        return Step::refused(errors::BAD_COMMAND_LINE, line.len);
     }
     let noreply = args.noreply();
     let key = args.token(0);
@@ -202,9 +204,6 @@ fn flush_all(line: CommandLine<'_>) -> Step<'_> {
 /// `verbosity <level> [noreply]`.
 fn verbosity(line: CommandLine<'_>) -> Step<'_> {
     let args = Line::new(line.args);
-    if !(1..=2).contains(&args.count()) {
-        return Step::refused(errors::ERROR, line.len);
-    }
     let noreply = args.noreply();
     match number::unsigned_32(args.token(0)) {
         Ok(level) => admin(Admin::Verbosity { level, noreply }, line),
