@@ -23,14 +23,16 @@ pub fn cases() -> Vec<Case> {
 
 fn lines() -> Vec<Case> {
     vec![
-        case("too few words are ERROR")
-            .talk("set\r\n", "ERROR\r\n")
-            .talk("set a\r\n", "ERROR\r\n")
-            .talk("set a 0 0\r\n", "ERROR\r\n")
-            .talk("add a 0 0\r\n", "ERROR\r\n")
-            .talk("replace a\r\n", "ERROR\r\n")
-            .talk("append a\r\n", "ERROR\r\n")
-            .talk("prepend\r\n", "ERROR\r\n"),
+        case("too few words are a malformed line")
+            .talk("set\r\n", BAD_LINE)
+            .talk("set a\r\n", BAD_LINE)
+            .talk("set a 0 0\r\n", BAD_LINE)
+            .talk("set a 0 noreply\r\n", BAD_LINE)
+            .talk("add a 0 0\r\n", BAD_LINE)
+            .talk("replace a\r\n", BAD_LINE)
+            .talk("append a\r\n", BAD_LINE)
+            .talk("prepend\r\n", BAD_LINE)
+            .since([1, 6, 40]),
         case("flags that are no number").talk("set a x 0 1\r\nmn\r\n", BAD_LINE).ours(SWALLOWS).may_close(),
         case("bad flags: the value is swallowed")
             .talk("set a x 0 1\r\ny\r\nmn\r\n", format!("{BAD_LINE}MN\r\n"))
