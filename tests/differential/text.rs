@@ -122,9 +122,9 @@ fn refused_store(random: &mut Random) -> Command {
         3 => format!("set {long} 0 0 2\r\nzz\r\n"),
         4 => format!("cas {key} 0 0 2 x\r\nzz\r\n"),
         5 => format!("cas {long} 0 0 2 1\r\nzz\r\n"),
-        // A value longer than announced.
-        6 => format!("set {key} 0 0 1\r\nzzz\r\n"),
-        7 => format!("append {key} 0 0 1 noreply\r\nzzz\r\n"),
+        // A value longer than announced; its rest is an unknown command, and not too short for that.
+        6 => format!("set {key} 0 0 1\r\nzzzzz\r\n"),
+        7 => format!("append {key} 0 0 1 noreply\r\nzzzzz\r\n"),
         _ => {
             let len = 1 << 20;
             let verb = random.one(&["set", "add", "replace", "append", "prepend"]);
@@ -256,7 +256,7 @@ fn odd(random: &mut Random) -> Command {
     ];
     match random.below(30) {
         0 => Command::plain("quit\r\n").closes(),
-        1 => Command::plain(format!("{} {}\r\n", random.one(&["delete", "touch", "incr", "decr"]), long_key())),
+        1 => Command::plain(format!("delete {}\r\n", long_key())),
         2 => Command::plain(format!("{} {} 1\r\n", random.one(&["touch", "incr", "decr"]), long_key())),
         3..=14 => {
             let (line, older) = random.one(&MALFORMED);
