@@ -31,8 +31,6 @@ pub enum Permit {
     ErrorLines,
     /// What memcached before 1.6.40 says to a malformed line, this and nothing else, stands for the one line of 1.6.40.
     Malformed(&'static str),
-    /// Everything: only that the connection is in step afterwards.
-    AnyReply,
 }
 
 /// One command, or what is meant to look like one.
