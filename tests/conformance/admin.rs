@@ -2,6 +2,8 @@
 
 use crate::support::{Case, case};
 
+const BAD_LINE: &str = "CLIENT_ERROR bad command line format\r\n";
+
 /// The table.
 pub fn cases() -> Vec<Case> {
     vec![
@@ -13,7 +15,13 @@ pub fn cases() -> Vec<Case> {
             .talk("verbosity 1\r\n", "OK\r\n")
             .talk("verbosity 0\r\n", "OK\r\n")
             .silent("verbosity 0 noreply\r\n"),
-        case("verbosity without a level is ERROR").talk("verbosity\r\n", "ERROR\r\n"),
+        case("verbosity without a level is malformed").talk("verbosity\r\n", BAD_LINE).since([1, 6, 45]),
+        case("verbosity and cache_memlimit do not look at surplus words but for noreply as the last")
+            .talk("verbosity 0 x y\r\n", "OK\r\n")
+            .silent("verbosity 0 x noreply\r\n")
+            .talk("cache_memlimit 128 x y\r\n", "OK\r\n")
+            .silent("cache_memlimit 128 x noreply\r\n")
+            .since([1, 6, 45]),
         case("verbosity refuses what is no number").talk("verbosity x\r\n", "CLIENT_ERROR bad command line format\r\n"),
         case("quit closes without a word").send("quit\r\n").closed(),
         case("quit answers what came before, not what comes after")
@@ -76,17 +84,24 @@ pub fn cases() -> Vec<Case> {
             .talk("lru_crawler mgdump hash\r\n", "OK\r\nmg a\r\nEN\r\n")
             .talk("ms Zm9v 1 b\r\nx\r\ndelete a\r\n", "HD\r\nDELETED\r\n")
             .talk("lru_crawler mgdump all\r\n", "OK\r\nmg Zm9v b\r\nEN\r\n")
-            .since([1, 6, 40]),
+            .since([1, 6, 45]),
         case("shutdown is refused unless it is allowed")
             .talk("shutdown\r\nshutdown foo\r\n", "SERVER_ERROR: shutdown not enabled\r\n".repeat(2))
-            .since([1, 6, 40]),
+            .since([1, 6, 45]),
         case("refresh_certs without TLS is refused").talk("refresh_certs\r\n", "Error TLS not enabled\r\n"),
         case("commands are lower case").talk("GET a\r\n", "ERROR\r\n").talk("Version\r\n", "ERROR\r\n"),
-        case("an empty line is ERROR")
-            .talk("\r\n", "ERROR\r\n")
-            .talk("\n", "ERROR\r\n")
-            .talk(" \r\n", "ERROR\r\n")
-            .talk("\r\n\r\nmn\r\n", "ERROR\r\nERROR\r\nMN\r\n"),
+        case("a line of less than four bytes is malformed, from there on unknown")
+            .talk("\r\n", BAD_LINE)
+            .talk("\n", BAD_LINE)
+            .talk(" \r\n", BAD_LINE)
+            .talk("a\r\n", BAD_LINE)
+            .talk("ab\n", BAD_LINE)
+            .talk("\r\n\r\nmn\r\n", format!("{BAD_LINE}{BAD_LINE}MN\r\n"))
+            .since([1, 6, 45]),
+        case("lines of nothing but spaces, and commands of one letter")
+            .talk("  \r\n", "ERROR\r\n")
+            .talk("ab\r\n", "ERROR\r\n")
+            .talk("a b\r\n", "ERROR\r\n"),
         case("other commands do not disturb: an unknown one between two")
             .talk("set a 0 0 1\r\nx\r\nbogus\r\nget a\r\n", "STORED\r\nERROR\r\nVALUE a 0 1\r\nx\r\nEND\r\n"),
     ]

@@ -3,6 +3,7 @@
 use crate::support::{Case, case};
 
 const NON_NUMERIC: &str = "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n";
+const BAD_LINE: &str = "CLIENT_ERROR bad command line format\r\n";
 const BAD_DELTA: &str = "CLIENT_ERROR invalid numeric delta argument\r\n";
 
 /// The table.
@@ -55,11 +56,18 @@ pub fn cases() -> Vec<Case> {
             .talk("incr n -1\r\n", BAD_DELTA)
             .talk("decr n 18446744073709551616\r\n", BAD_DELTA)
             .talk("get n\r\n", "VALUE n 0 1\r\n5\r\nEND\r\n"),
-        case("too few words are ERROR")
-            .talk("incr\r\n", "ERROR\r\n")
-            .talk("incr n\r\n", "ERROR\r\n")
-            .talk("decr\r\n", "ERROR\r\n")
-            .talk("decr n\r\n", "ERROR\r\n"),
+        case("too few words are a malformed line")
+            .talk("incr\r\n", BAD_LINE)
+            .talk("incr n\r\n", BAD_LINE)
+            .talk("decr\r\n", BAD_LINE)
+            .talk("decr n\r\n", BAD_LINE)
+            .since([1, 6, 45]),
+        case("surplus words are not looked at, but for noreply as the last")
+            .talk("set n 0 0 1\r\n5\r\n", "STORED\r\n")
+            .talk("incr n 2 x y\r\n", "7\r\n")
+            .silent("incr n 2 x noreply\r\n")
+            .talk("decr n 1 1 2 3 4 5 6 7 8\r\n", "8\r\n")
+            .since([1, 6, 45]),
         case("noreply is silent, whatever comes of it")
             .silent("incr n 1 noreply\r\ndecr n 1 noreply\r\nset n 0 0 1 noreply\r\n5\r\nincr n 10 noreply\r\n")
             .silent("decr n 3 noreply\r\nset s 0 0 1 noreply\r\nx\r\nincr s 1 noreply\r\nincr n x noreply\r\n")

@@ -54,7 +54,22 @@ pub fn cases() -> Vec<Case> {
                 "SERVER_ERROR object too large for cache\r\n",
             )
             .talk("get a\r\n", "VALUE a 0 1\r\n1\r\nEND\r\n"),
-        case("cas without its number is ERROR").talk("cas a 0 0 1\r\n", "ERROR\r\n").may_close(),
+        case("cas without its number is refused, and its value is swallowed")
+            .talk("cas a 0 0 1\r\nx\r\nmn\r\n", "CLIENT_ERROR bad command line format\r\nMN\r\n")
+            .silent("cas a 0 0 1 noreply\r\nx\r\n")
+            .talk("get a\r\n", "END\r\n")
+            .since([1, 6, 45]),
+        case("cas with too few words for a value is malformed")
+            .talk("cas\r\n", "CLIENT_ERROR bad command line format\r\n")
+            .talk("cas a 0 0\r\n", "CLIENT_ERROR bad command line format\r\n")
+            .since([1, 6, 45]),
+        case("cas does not look at surplus words but for noreply as the last")
+            .talk("set a 0 0 1\r\n1\r\n", "STORED\r\n")
+            .talk("gets a\r\n", "VALUE a 0 1 <cas:a>\r\n1\r\nEND\r\n")
+            .talk("cas a 0 0 1 <cas:a> x y z\r\n2\r\n", "STORED\r\n")
+            .silent("cas a 0 0 1 <cas:a> x noreply\r\n3\r\n")
+            .talk("get a\r\n", "VALUE a 0 1\r\n2\r\nEND\r\n")
+            .since([1, 6, 45]),
         case("cas with a bad number: the value is swallowed")
             .talk("cas a 0 0 1 x\r\n1\r\nmn\r\n", "CLIENT_ERROR bad command line format\r\nMN\r\n")
             .talk("cas a 0 0 1 -1\r\n1\r\nmn\r\n", "CLIENT_ERROR bad command line format\r\nMN\r\n")

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::{Case, case};
 
+const BAD_LINE: &str = "CLIENT_ERROR bad command line format\r\n";
 const BAD_EXPTIME: &str = "CLIENT_ERROR invalid exptime argument\r\n";
 
 /// The table.
@@ -76,7 +77,18 @@ fn touching() -> Vec<Case> {
             .talk("touch a x\r\n", BAD_EXPTIME)
             .talk("touch a 1x\r\n", BAD_EXPTIME)
             .talk("mg a t\r\n", "HD t-1\r\n"),
-        case("too few words are ERROR").talk("touch\r\n", "ERROR\r\n").talk("touch a\r\n", "ERROR\r\n"),
+        case("too few words are a malformed line")
+            .talk("touch\r\n", BAD_LINE)
+            .talk("touch a\r\n", BAD_LINE)
+            .talk("touch noreply\r\n", BAD_LINE)
+            .since([1, 6, 45]),
+        case("touch does not look at surplus words but for noreply as the last")
+            .talk("set a 0 0 1\r\nx\r\n", "STORED\r\n")
+            .talk("touch a 500 x y\r\n", "TOUCHED\r\n")
+            .talk_any("mg a t\r\n", ["HD t500\r\n", "HD t499\r\n", "HD t498\r\n"])
+            .silent("touch a 0 x noreply\r\n")
+            .talk("mg a t\r\n", "HD t-1\r\n")
+            .since([1, 6, 45]),
         case("touch noreply is silent, found or not")
             .talk("set a 0 0 1\r\nx\r\n", "STORED\r\n")
             .silent("touch a 500 noreply\r\ntouch b 500 noreply\r\ntouch a x noreply\r\n")

@@ -49,7 +49,16 @@ pub fn cases() -> Vec<Case> {
             .talk("flush_all x\r\n", "CLIENT_ERROR invalid exptime argument\r\n")
             .silent("flush_all x noreply\r\n")
             .talk("get a\r\n", "VALUE a 0 1\r\nx\r\nEND\r\n"),
-        case("flush_all with too many words is ERROR").talk("flush_all 1 2 3\r\n", "ERROR\r\n"),
+        case("flush_all does not look at surplus words but for noreply as the last")
+            .talk("set a 0 0 1\r\nx\r\n", "STORED\r\n")
+            .talk("flush_all 0 1 2\r\n", "OK\r\n")
+            .talk("get a\r\n", "END\r\n")
+            .talk("set a 0 0 1\r\nx\r\n", "STORED\r\n")
+            .talk("flush_all x 1 2\r\n", "CLIENT_ERROR invalid exptime argument\r\n")
+            .talk("get a\r\n", "VALUE a 0 1\r\nx\r\nEND\r\n")
+            .silent("flush_all 0 1 noreply\r\n")
+            .talk("get a\r\n", "END\r\n")
+            .since([1, 6, 45]),
         case("a delayed flush comes with its second, and takes what was set before")
             .talk("set a 0 0 1\r\nx\r\n", "STORED\r\n")
             .talk("flush_all 2\r\n", "OK\r\n")

@@ -141,7 +141,7 @@ fn large_values_pipeline() -> Case {
 }
 
 fn errors_in_a_pipeline() -> Case {
-    let commands = "bogus\r\nset a 0 0 1\r\nx\r\nincr a 1\r\nget\r\ntouch a x\r\nget a\r\nmg a !\r\nmn\r\n";
+    let commands = "bogus\r\nset a 0 0 1\r\nx\r\nincr a 1\r\ngetx\r\ntouch a x\r\nget a\r\nmg a !\r\nmn\r\n";
     let replies = "ERROR\r\nSTORED\r\nCLIENT_ERROR cannot increment or decrement non-numeric value\r\nERROR\r\n\
                    CLIENT_ERROR invalid exptime argument\r\nVALUE a 0 1\r\nx\r\nEND\r\nCLIENT_ERROR invalid flag\r\nMN\r\n";
     case("errors take their place in the order of replies").talk(commands.repeat(50), replies.repeat(50))

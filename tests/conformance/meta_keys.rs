@@ -67,10 +67,10 @@ fn conditional() -> Vec<Case> {
             .talk("mg a v C1\r\n", "VA 2\r\nhi\r\n")
             .talk("mg a C<cas:a> v k O1\r\n", "HD ka O1\r\n")
             .talk("mg b C1 v\r\n", "EN\r\n")
-            .since([1, 6, 40]),
+            .since([1, 6, 45]),
         case("C of mg refuses what is no number")
             .talk("mg a Cx v\r\n", "CLIENT_ERROR bad token in command line format\r\n")
-            .since([1, 6, 40]),
+            .since([1, 6, 45]),
     ]
 }
 

@@ -151,13 +151,21 @@ fn refusals() -> Vec<Case> {
             .talk("set keep 0 0 1\r\nk\r\n", "STORED\r\n")
             .talk_any(
                 "ms a 2\r\nhiho\r\nmn\r\n",
-                ["CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n", "CLIENT_ERROR bad data chunk\r\nMN\r\n"],
+                [
+                    "CLIENT_ERROR bad data chunk\r\nCLIENT_ERROR bad command line format\r\nMN\r\n",
+                    "CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n",
+                    "CLIENT_ERROR bad data chunk\r\nMN\r\n",
+                ],
             )
             .talk("get keep a\r\n", "VALUE keep 0 1\r\nk\r\nEND\r\n"),
         case("a quiet value longer than announced is told")
             .talk_any(
                 "ms a 2 q\r\nhiho\r\nmn\r\n",
-                ["CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n", "CLIENT_ERROR bad data chunk\r\nMN\r\n"],
+                [
+                    "CLIENT_ERROR bad data chunk\r\nCLIENT_ERROR bad command line format\r\nMN\r\n",
+                    "CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n",
+                    "CLIENT_ERROR bad data chunk\r\nMN\r\n",
+                ],
             )
             .talk("mg a v\r\n", "EN\r\n"),
     ]

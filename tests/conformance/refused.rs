@@ -2,6 +2,9 @@
 //!
 //! memcached 1.6.18 refuses a bad command line without looking at its length and runs the value as commands. We
 //! swallow the value wherever the length is readable, so those cases are ours alone.
+//!
+//! What is left of a value that is longer or shorter than announced is run as a command, here one of less than four bytes:
+//! to 1.6.18 an unknown one, `ERROR`, and malformed from 1.6.45 on.
 
 use crate::support::{Case, case};
 
@@ -23,14 +26,16 @@ pub fn cases() -> Vec<Case> {
 
 fn lines() -> Vec<Case> {
     vec![
-        case("too few words are ERROR")
-            .talk("set\r\n", "ERROR\r\n")
-            .talk("set a\r\n", "ERROR\r\n")
-            .talk("set a 0 0\r\n", "ERROR\r\n")
-            .talk("add a 0 0\r\n", "ERROR\r\n")
-            .talk("replace a\r\n", "ERROR\r\n")
-            .talk("append a\r\n", "ERROR\r\n")
-            .talk("prepend\r\n", "ERROR\r\n"),
+        case("too few words are a malformed line")
+            .talk("set\r\n", BAD_LINE)
+            .talk("set a\r\n", BAD_LINE)
+            .talk("set a 0 0\r\n", BAD_LINE)
+            .talk("set a 0 noreply\r\n", BAD_LINE)
+            .talk("add a 0 0\r\n", BAD_LINE)
+            .talk("replace a\r\n", BAD_LINE)
+            .talk("append a\r\n", BAD_LINE)
+            .talk("prepend\r\n", BAD_LINE)
+            .since([1, 6, 45]),
         case("flags that are no number").talk("set a x 0 1\r\nmn\r\n", BAD_LINE).ours(SWALLOWS).may_close(),
         case("bad flags: the value is swallowed")
             .talk("set a x 0 1\r\ny\r\nmn\r\n", format!("{BAD_LINE}MN\r\n"))
@@ -62,7 +67,11 @@ fn values() -> Vec<Case> {
             .talk("set keep 0 0 1\r\nk\r\n", "STORED\r\n")
             .talk_any(
                 "set a 0 0 1\r\nxy\r\nmn\r\n",
-                ["CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n", "CLIENT_ERROR bad data chunk\r\nMN\r\n"],
+                [
+                    "CLIENT_ERROR bad data chunk\r\nCLIENT_ERROR bad command line format\r\nMN\r\n",
+                    "CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n",
+                    "CLIENT_ERROR bad data chunk\r\nMN\r\n",
+                ],
             )
             .talk("get keep a\r\n", "VALUE keep 0 1\r\nk\r\nEND\r\n"),
         case("a much longer value leaves one line of rest")
@@ -74,13 +83,18 @@ fn values() -> Vec<Case> {
         case("a shorter value takes the next bytes for its own")
             .talk_any(
                 "set a 0 0 8\r\nx\r\nmn\r\nmnmn\r\nmn\r\n",
-                ["CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n", "CLIENT_ERROR bad data chunk\r\nMN\r\n"],
+                [
+                    "CLIENT_ERROR bad data chunk\r\nCLIENT_ERROR bad command line format\r\nMN\r\n",
+                    "CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n",
+                    "CLIENT_ERROR bad data chunk\r\nMN\r\n",
+                ],
             )
             .talk("get a\r\n", "END\r\n"),
         case("a value ended by a bare newline is refused")
             .talk_any(
                 "set a 0 0 1\r\nx\nmn\r\nmn\r\n",
                 [
+                    "CLIENT_ERROR bad data chunk\r\nCLIENT_ERROR bad command line format\r\nMN\r\n",
                     "CLIENT_ERROR bad data chunk\r\nERROR\r\nMN\r\n",
                     "CLIENT_ERROR bad data chunk\r\nMN\r\nMN\r\n",
                     "CLIENT_ERROR bad data chunk\r\nMN\r\n",
@@ -133,7 +147,10 @@ fn noreply() -> Vec<Case> {
             .ours(SWALLOWS),
         case("noreply hides a bad length").send("set a 0 0 x noreply\r\n").may_close(),
         case("noreply hides a bad data chunk")
-            .talk_any("set a 0 0 1 noreply\r\nxyz\r\nmn\r\n", ["ERROR\r\nMN\r\n", "MN\r\n"])
+            .talk_any(
+                "set a 0 0 1 noreply\r\nxyz\r\nmn\r\n",
+                ["CLIENT_ERROR bad command line format\r\nMN\r\n", "ERROR\r\nMN\r\n", "MN\r\n"],
+            )
             .talk("get a\r\n", "END\r\n"),
         case("noreply hides a value too large")
             .silent(format!("set a 0 0 1048577 noreply\r\n{}\r\n", "x".repeat(1_048_577)))

@@ -26,7 +26,9 @@ pub fn cases() -> Vec<Case> {
             .talk("delete a 0 0 0\r\n", "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n")
             .silent("delete a 0 0 noreply\r\n")
             .since([1, 6, 45]),
-        case("delete without a key is ERROR").talk("delete\r\n", "ERROR\r\n"),
+        case("delete without a key is malformed")
+            .talk("delete\r\n", "CLIENT_ERROR bad command line format\r\n")
+            .since([1, 6, 45]),
         case("delete noreply is silent, found or not")
             .talk("set a 0 0 1\r\nx\r\nset b 0 0 1\r\nx\r\n", "STORED\r\nSTORED\r\n")
             .silent("delete a noreply\r\ndelete a noreply\r\ndelete b 0 noreply\r\n")

@@ -2,6 +2,8 @@
 
 use crate::support::{Case, case};
 
+const BAD_LINE: &str = "CLIENT_ERROR bad command line format\r\n";
+
 /// Keys of the large multi-key reads: enough to reach every shard many times over.
 const MANY: usize = 400;
 
@@ -36,12 +38,16 @@ pub fn cases() -> Vec<Case> {
             .talk("gets a\r\n", "VALUE a 0 2 <cas:incr>\r\n13\r\nEND\r\n")
             .differ("set", "append")
             .differ("append", "incr"),
-        case("no key at all is ERROR")
-            .talk("get\r\n", "ERROR\r\n")
-            .talk("gets\r\n", "ERROR\r\n")
-            .talk("get \r\n", "ERROR\r\n")
-            .talk("gat\r\n", "ERROR\r\n")
-            .talk("gats\r\n", "ERROR\r\n"),
+        case("no key at all is a malformed line")
+            .talk("get\r\n", BAD_LINE)
+            .talk("gets\r\n", BAD_LINE)
+            .talk("get \r\n", BAD_LINE)
+            .talk("gat\r\n", BAD_LINE)
+            .talk("gats\r\n", BAD_LINE)
+            .talk("gat 0\r\n", BAD_LINE)
+            .talk("gats 0 \r\n", BAD_LINE)
+            .talk("gat x\r\n", BAD_LINE)
+            .since([1, 6, 45]),
         case("noreply is a key like any other to get")
             .talk("set noreply 0 0 1\r\nx\r\n", "STORED\r\n")
             .talk("get noreply\r\n", "VALUE noreply 0 1\r\nx\r\nEND\r\n"),

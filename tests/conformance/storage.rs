@@ -39,7 +39,24 @@ fn plain() -> Vec<Case> {
             .talk("set  a  4  0  1  \r\nx\r\n", "STORED\r\n")
             .talk("get  a \r\n", "VALUE a 4 1\r\nx\r\nEND\r\n"),
         case("a fifth word that is not noreply is ignored").talk("set a 0 0 1 please\r\nx\r\n", "STORED\r\n"),
+        surplus_words(),
     ]
+}
+
+/// Before 1.6.45, a word too many was `ERROR`, and the value was run as commands.
+fn surplus_words() -> Case {
+    case("surplus words are not looked at, but for noreply as the last")
+        .talk("set a 0 0 5 x y\r\nquit!\r\n", "STORED\r\n")
+        .talk("get a\r\n", "VALUE a 0 5\r\nquit!\r\nEND\r\n")
+        .talk("add b 1 0 1 1 2 3 4 5 6 7 8\r\nb\r\n", "STORED\r\n")
+        .talk("replace b 2 0 1 x y\r\nc\r\n", "STORED\r\n")
+        .talk("append b 0 0 1 x y\r\nd\r\n", "STORED\r\n")
+        .talk("prepend b 0 0 1 x y\r\na\r\n", "STORED\r\n")
+        .talk("get b\r\n", "VALUE b 2 3\r\nacd\r\nEND\r\n")
+        .talk("set c 0 0 1 noreply x\r\nc\r\n", "STORED\r\n")
+        .silent("set c 0 0 1 x noreply\r\nd\r\nset d 0 0 1 1 2 3 4 5 6 7 8 noreply\r\ne\r\n")
+        .talk("get c d\r\n", "VALUE c 0 1\r\nd\r\nVALUE d 0 1\r\ne\r\nEND\r\n")
+        .since([1, 6, 45])
 }
 
 fn flags() -> Vec<Case> {

@@ -7,6 +7,9 @@
 //!   run out is 0 seconds, which memcached tells as 2^32 less some.
 //! - The words for a fault in a meta command's flags: for all faults of `md` memcached 1.6.18 has the one line
 //!   [`ANY_FAULT`], where 1.6.45 tells them apart.
+//! - Lines with too few words for their command, and of less than four bytes: 1.6.18 says `ERROR`, to `gat` without a
+//!   key `END`, where from 1.6.45 on all of them are [`MALFORMED`]. Permitted for the generated lines only, each with
+//!   the one older answer that it has, see [`Permit::Malformed`].
 //! - The slab class (`cls=`) and the version: ours are ours.
 //!
 //! What a single command may differ in is said by the generator that makes it, see [`Permit`].
@@ -25,6 +28,9 @@ const FAULTS: [&[u8]; 4] = [
     b"CLIENT_ERROR bad token in command line format\r\n",
     b"CLIENT_ERROR error decoding key\r\n",
 ];
+
+/// What memcached says from 1.6.45 on to a line that is malformed.
+const MALFORMED: &str = "CLIENT_ERROR bad command line format\r\n";
 
 /// A part of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +52,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Whether both say the same, but for what is permitted.
+    /// Whether both say the same, but for what is permitted. `self` is the reference's.
     pub fn agrees(&self, other: &Reply, permit: Permit) -> bool {
         let error = |entry: &&Entry| !(permit == Permit::ErrorLines && entry[..] == [bytes(b"ERROR\r\n")]);
         let mine: Vec<&Entry> = self.entries.iter().filter(error).collect();
@@ -55,7 +61,10 @@ impl Reply {
             mine.len() == theirs.len()
                 && mine.iter().zip(&theirs).all(|(a, b)| a.len() == b.len() && a.iter().zip(*b).all(same))
         };
-        permit == Permit::AnyReply || (self.closed == other.closed && entries())
+        let malformed =
+            |older: &str| self.entries[..] == [vec![bytes(older)]] && other.entries[..] == [vec![bytes(MALFORMED)]];
+        let permitted = matches!(permit, Permit::Malformed(older) if malformed(older));
+        self.closed == other.closed && (permitted || entries())
     }
 
     /// For a failure message.
@@ -256,6 +265,18 @@ mod tests {
         assert!(!reply("VA 2\r\nhi\r\n").agrees(&reply("VA 2\r\nhi\r\nEN\r\n"), Permit::Nothing));
         assert!(reply("STORED\r\nERROR\r\n").agrees(&reply("STORED\r\n"), Permit::ErrorLines));
         assert!(!reply("STORED\r\nERROR\r\n").agrees(&reply("ERROR\r\n"), Permit::ErrorLines));
+    }
+
+    #[test]
+    fn a_malformed_line_has_its_one_older_answer() {
+        let (older, newer) = (reply("ERROR\r\n"), reply(MALFORMED));
+        assert!(older.agrees(&newer, Permit::Malformed("ERROR\r\n")));
+        assert!(newer.agrees(&newer, Permit::Malformed("ERROR\r\n")));
+        assert!(!newer.agrees(&older, Permit::Malformed("ERROR\r\n")));
+        assert!(!older.agrees(&newer, Permit::Malformed("END\r\n")));
+        assert!(!older.agrees(&newer, Permit::Nothing));
+        assert!(!reply("ERROR\r\nERROR\r\n").agrees(&newer, Permit::Malformed("ERROR\r\n")));
+        assert!(!older.agrees(&reply("CLIENT_ERROR bad data chunk\r\n"), Permit::Malformed("ERROR\r\n")));
     }
 
     #[test]

@@ -133,7 +133,8 @@ fn get(random: &mut Random) -> Command {
 
 fn set(random: &mut Random) -> Command {
     let (mut command, key, encoded) = start(random, "ms");
-    let value = if key == text::long_key() || key.contains(' ') { b"5".to_vec() } else { text::value(random) };
+    // Where it is run as commands it is an unknown one, and not too short for that.
+    let value = if key == text::long_key() || key.contains(' ') { b"500".to_vec() } else { text::value(random) };
     command.add(format!(" {}", value.len()));
     if encoded {
         command.add(" b");

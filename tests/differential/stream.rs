@@ -29,8 +29,8 @@ pub enum Permit {
     /// `ERROR` lines: memcached runs what is left of a refused value as commands, how much of it depends on where
     /// its reads end.
     ErrorLines,
-    /// Everything: only that the connection is in step afterwards.
-    AnyReply,
+    /// What memcached before 1.6.45 says to a malformed line, this and nothing else, stands for the one line of 1.6.45.
+    Malformed(&'static str),
 }
 
 /// One command, or what is meant to look like one.

@@ -1,5 +1,6 @@
-//! Classic commands, valid and not. Left out is a `delete` with more words than it could have, to which 1.6.18 says
-//! `ERROR`, and a flush with a delay, see [`flush`].
+//! Classic commands, valid and not. Left out are commands with more words than they could have, to which 1.6.18 says
+//! `ERROR` where 1.6.45 and later look at the known words only (or, of `delete`, refuse them in other words): what is
+//! stored would differ from there on. Also a flush with a delay, see [`flush`].
 
 use super::stream::{CasForm, Choose, Command, Permit};
 use super::support::Random;
@@ -32,6 +33,9 @@ const VALUES: [&str; 17] = [
 
 /// Lengths of larger values; the last ones are LARGE in ringcached.
 const LENGTHS: [usize; 6] = [60, 513, 5000, 16_384, 16_385, 70_000];
+
+/// What 1.6.18 says to a `gat` whose only word is no exptime; 1.6.45 misses its key before that.
+const NO_EXPTIME: &str = "CLIENT_ERROR invalid exptime argument\r\n";
 
 /// Exptimes that do not come near during a stream.
 const EXPTIMES: [&str; 8] = ["0", "0", "0", "100", "1000", "2592000", "-1", "2592001"];
@@ -118,9 +122,9 @@ fn refused_store(random: &mut Random) -> Command {
         3 => format!("set {long} 0 0 2\r\nzz\r\n"),
         4 => format!("cas {key} 0 0 2 x\r\nzz\r\n"),
         5 => format!("cas {long} 0 0 2 1\r\nzz\r\n"),
-        // A value longer than announced.
-        6 => format!("set {key} 0 0 1\r\nzzz\r\n"),
-        7 => format!("append {key} 0 0 1 noreply\r\nzzz\r\n"),
+        // A value longer than announced; its rest is an unknown command, and not too short for that.
+        6 => format!("set {key} 0 0 1\r\nzzzzz\r\n"),
+        7 => format!("append {key} 0 0 1 noreply\r\nzzzzz\r\n"),
         _ => {
             let len = 1 << 20;
             let verb = random.one(&["set", "add", "replace", "append", "prepend"]);
@@ -148,10 +152,13 @@ fn gat(random: &mut Random) -> Command {
     let verb = random.one(&["gat", "gats"]);
     let exptime = random.one(&["0", "100", "1000", "-1", "2592001", "0", "x", "", "18446744073709551616"]);
     let mut line = format!("{verb} {exptime}");
-    for _ in 0..random.one(&[1, 1, 2, 0]) {
+    for _ in 0..random.one(&[1, 1, 2]) {
         line += &format!(" {}", key(random));
     }
-    Command::plain(line + eol(random))
+    let line = line + eol(random);
+    // Without an exptime, a single key is taken for one, and there is no key.
+    let no_key = exptime.is_empty() && line.split_whitespace().count() < 3;
+    if no_key { Command::plain(line).permit(Permit::Malformed(NO_EXPTIME)) } else { Command::plain(line) }
 }
 
 fn arithmetic(random: &mut Random) -> Command {
@@ -170,12 +177,19 @@ fn arithmetic(random: &mut Random) -> Command {
         "",
         "+1",
     ]);
-    Command::plain(format!("{verb} {} {delta}{}{}", key(random), noreply(random), eol(random))).first()
+    with_number(format!("{verb} {} {delta}{}", key(random), noreply(random)), random).first()
 }
 
 fn touch(random: &mut Random) -> Command {
     let exptime = random.one(&["0", "100", "1000", "-1", "2592001", "x", "", "1x"]);
-    Command::plain(format!("touch {} {exptime}{}{}", key(random), noreply(random), eol(random)))
+    with_number(format!("touch {} {exptime}{}", key(random), noreply(random)), random)
+}
+
+/// A command with a key and a number, where there may be none.
+fn with_number(line: String, random: &mut Random) -> Command {
+    let too_few = line.split_whitespace().count() < 3;
+    let command = Command::plain(line + eol(random));
+    if too_few { command.permit(Permit::Malformed("ERROR\r\n")) } else { command }
 }
 
 fn delete(random: &mut Random) -> Command {
@@ -185,34 +199,13 @@ fn delete(random: &mut Random) -> Command {
 
 fn flush(random: &mut Random) -> Command {
     // None with a delay: in memcached it revives what a flush before it has hidden and nobody has met since.
-    const TAILS: &[&str] = &["", " 0", " noreply", " 0 noreply", " x", " x noreply", " 1 2 3"];
+    const TAILS: &[&str] = &["", " 0", " noreply", " 0 noreply", " x", " x noreply"];
     Command::plain(format!("flush_all{}\r\n", random.one(TAILS)))
 }
 
 /// Lines that are no command, or nearly one.
 fn odd(random: &mut Random) -> Command {
-    const LINES: [&str; 41] = [
-        "",
-        " ",
-        "get",
-        "gets",
-        "gat",
-        "gat 0",
-        "gats",
-        "set",
-        "set a",
-        "set a 0",
-        "set a 0 0",
-        "add a 0 0",
-        "append",
-        "cas",
-        "cas a 0 0 1",
-        "incr",
-        "incr a",
-        "decr a",
-        "touch",
-        "touch a",
-        "delete",
+    const LINES: [&str; 18] = [
         "bogus",
         "bogus a b c",
         "GET a",
@@ -227,17 +220,50 @@ fn odd(random: &mut Random) -> Command {
         "get  a   b",
         "version",
         "version x",
-        "verbosity",
         "verbosity 0",
         "verbosity x",
         "verbosity 0 noreply",
         "get a ",
-        "m",
+    ];
+    // Malformed from 1.6.45 on. To 1.6.18 what follows the `cas` is a command, to which there is no reply.
+    const MALFORMED: [(&str, &str); 26] = [
+        ("", "ERROR\r\n"),
+        (" ", "ERROR\r\n"),
+        ("get", "ERROR\r\n"),
+        ("gets", "ERROR\r\n"),
+        ("gat", "ERROR\r\n"),
+        ("gats", "ERROR\r\n"),
+        ("set", "ERROR\r\n"),
+        ("set a", "ERROR\r\n"),
+        ("set a 0", "ERROR\r\n"),
+        ("set a 0 0", "ERROR\r\n"),
+        ("add a 0 0", "ERROR\r\n"),
+        ("append", "ERROR\r\n"),
+        ("cas", "ERROR\r\n"),
+        ("cas a 0 0", "ERROR\r\n"),
+        ("incr", "ERROR\r\n"),
+        ("incr a", "ERROR\r\n"),
+        ("decr a", "ERROR\r\n"),
+        ("touch", "ERROR\r\n"),
+        ("touch a", "ERROR\r\n"),
+        ("delete", "ERROR\r\n"),
+        ("verbosity", "ERROR\r\n"),
+        ("m", "ERROR\r\n"),
+        ("cas a 0 0 19\r\nverbosity 0 noreply", "ERROR\r\n"),
+        ("gat 0", "END\r\n"),
+        ("gats 100 ", "END\r\n"),
+        ("gat x", NO_EXPTIME),
     ];
     match random.below(30) {
         0 => Command::plain("quit\r\n").closes(),
-        1 => Command::plain(format!("{} {}\r\n", random.one(&["delete", "touch", "incr", "decr"]), long_key())),
+        1 => Command::plain(format!("delete {}\r\n", long_key())),
         2 => Command::plain(format!("{} {} 1\r\n", random.one(&["touch", "incr", "decr"]), long_key())),
+        3..=14 => {
+            let (line, older) = random.one(&MALFORMED);
+            // The value of the `cas` ends in both bytes.
+            let end = if line.contains('\n') { "\r\n" } else { eol(random) };
+            Command::plain(format!("{line}{end}")).permit(Permit::Malformed(older))
+        }
         _ => Command::plain(format!("{}{}", random.one(&LINES), eol(random))),
     }
 }

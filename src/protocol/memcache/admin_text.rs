@@ -26,7 +26,6 @@ pub(super) fn cache_memlimit(line: CommandLine<'_>) -> Step<'_> {
     let args = Line::new(line.args);
     let noreply = args.noreply();
     match number::unsigned_32(args.token(0)) {
-        _ if args.count() > 2 => Step::refused(errors::ERROR, line.len),
         Err(_) => Step::refused_unless(noreply, errors::ERROR, line.len),
         Ok(..MEMLIMIT_MIN_MEGABYTES) => Step::refused_unless(noreply, errors::MEMLIMIT_TOO_SMALL, line.len),
         Ok(megabytes) if megabytes > MEMLIMIT_MAX_MEGABYTES => {

@@ -5,6 +5,7 @@ const TOKENS_MAX: usize = 8;
 
 /// The first tokens of a line.
 pub(super) struct Line<'a> {
+    text: &'a [u8],
     tokens: [&'a [u8]; TOKENS_MAX],
     /// Counted to one beyond `TOKENS_MAX`, where it stops.
     count: usize,
@@ -13,7 +14,7 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// Cuts a line that has neither CR nor newline at its end.
     pub(super) fn new(text: &'a [u8]) -> Line<'a> {
-        let mut line = Line { tokens: [&[]; TOKENS_MAX], count: 0 };
+        let mut line = Line { text, tokens: [&[]; TOKENS_MAX], count: 0 };
         for token in tokens(text).take(TOKENS_MAX + 1) {
             if let Some(slot) = line.tokens.get_mut(line.count) {
                 *slot = token;
@@ -33,9 +34,13 @@ impl<'a> Line<'a> {
         self.tokens.get(index).copied().unwrap_or_default()
     }
 
-    /// Whether the last token asks for no reply.
+    /// Whether the last token asks for no reply, however many stand before it.
     pub(super) fn noreply(&self) -> bool {
-        self.count > 0 && self.token(self.count - 1) == b"noreply"
+        match self.count {
+            0 => false,
+            1..=TOKENS_MAX => self.token(self.count - 1) == b"noreply",
+            _ => trim_end(self.text).ends_with(b" noreply"),
+        }
     }
 }
 
@@ -79,8 +84,11 @@ mod tests {
     #[test]
     fn surplus_tokens_are_counted_but_not_kept() {
         let line = Line::new(b"a b c d e f g h i j noreply");
-        assert_eq!(line.count(), 9);
-        assert!(!line.noreply());
+        assert_eq!((line.count(), line.token(9)), (9, &b""[..]));
+        assert!(line.noreply());
+        assert!(Line::new(b"a b c d e f g h i j noreply  ").noreply());
+        assert!(!Line::new(b"a b c d e f g h i noreply j").noreply());
+        assert!(!Line::new(b"a b c d e f g h i j xnoreply").noreply());
         assert_eq!(Line::new(b"").count(), 0);
     }
 

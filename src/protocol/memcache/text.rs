@@ -55,7 +55,7 @@ impl Parser {
     /// `<verb> <key> <flags> <exptime> <bytes> [noreply]`, with `<cas unique>` behind the bytes for `cas`.
     fn store<'a>(&self, mode: StoreMode, with_cas: bool, line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
         let args = Line::new(line.args);
-        // As memcached from 1.6.40 on, and of the other commands, too: words behind those that are known are not looked at.
+        // As memcached 1.6.45, and of the other commands, too: words behind those that are known are not looked at.
         if args.count() < 4 {
             return Step::refused(errors::BAD_COMMAND_LINE, line.len);
         }
@@ -94,8 +94,7 @@ fn read<'a>(
     with_cas: bool,
 ) -> Step<'a> {
     match check_keys(line.args) {
-        KeyList::TooLong => Step::refused(errors::BAD_COMMAND_LINE, line.len),
-        KeyList::Empty => Step::refused(errors::BAD_COMMAND_LINE, line.len),
+        KeyList::TooLong | KeyList::Empty => Step::refused(errors::BAD_COMMAND_LINE, line.len),
         KeyList::Good => {
             let keys = Keys { touch, with_cas };
             let Some((read, last)) = keys.next(line.input, line.args_start, hash) else {
@@ -190,9 +189,6 @@ fn key_and_number<'a>(
 /// `flush_all [delay] [noreply]`.
 fn flush_all(line: CommandLine<'_>) -> Step<'_> {
     let args = Line::new(line.args);
-    if args.count() > 2 {
-        return Step::refused(errors::ERROR, line.len);
-    }
     let noreply = args.noreply();
     let delay = if args.count() == usize::from(noreply) { Ok(0) } else { number::signed(args.token(0)) };
     match delay {
