@@ -15,6 +15,7 @@ mod expiry;
 mod flush;
 mod framing;
 mod meta_arithmetic;
+mod meta_client;
 mod meta_delete;
 mod meta_get;
 mod meta_keys;
@@ -115,4 +116,9 @@ fn binary_packets() {
 #[test]
 fn control() {
     run_suite(control::cases);
+}
+
+#[test]
+fn what_a_meta_client_sends() {
+    run_suite(meta_client::cases);
 }
