@@ -12,13 +12,12 @@ use ringcached::protocol::memcache::{Form, FormTag, Parser, Resume, Step, encode
 const KEY: &str = "user:1234567890:sessions"; // 24 bytes
 const VALUE_LEN: usize = 32;
 
-/// Parses everything; how many requests it was.
-#[inline]
-fn parse(parser: &Parser, hasher: &RandomState, mut input: &[u8]) -> u64 {
-    let mut resume = Resume::Command;
+/// Takes step after step; how many requests they were.
+#[inline(always)]
+fn count<'a>(mut input: &'a [u8], mut next: impl FnMut(&'a [u8]) -> Step<'a>) -> u64 {
     let mut requests = 0;
     while !input.is_empty() {
-        match parser.next(input, &mut resume, |key| hasher.hash_one(key)) {
+        match next(input) {
             Step::Request { request, consumed, .. } => {
                 black_box(&request);
                 requests += 1;
@@ -30,21 +29,17 @@ fn parse(parser: &Parser, hasher: &RandomState, mut input: &[u8]) -> u64 {
     requests
 }
 
+/// Parses everything; how many requests it was.
+#[inline]
+fn parse(parser: &Parser, hasher: &RandomState, input: &[u8]) -> u64 {
+    let mut resume = Resume::Command;
+    count(input, |rest| parser.next(rest, &mut resume, |key| hasher.hash_one(key)))
+}
+
 /// The same for packets.
 #[inline]
-fn parse_binary(parser: &Parser, hasher: &RandomState, mut input: &[u8]) -> u64 {
-    let mut requests = 0;
-    while !input.is_empty() {
-        match parser.next_binary(input, |key| hasher.hash_one(key)) {
-            Step::Request { request, consumed, .. } => {
-                black_box(&request);
-                requests += 1;
-                input = &input[consumed..];
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    requests
+fn parse_binary(parser: &Parser, hasher: &RandomState, input: &[u8]) -> u64 {
+    count(input, |rest| parser.next_binary(rest, |key| hasher.hash_one(key)))
 }
 
 /// A packet of the binary protocol.

@@ -168,7 +168,7 @@ fn check_request(request: &Request<'_>, form: Form<'_>, swallow: u64) {
         assert!(matches!(store.value, Payload::Inline(value) if value.len() <= INLINE_VALUE_MAX));
     }
     let hit = Hit { binary_key: true, won: true, stale: true, ..Hit::of(1, Value::Inline(b"value")) };
-    let number = Number { value: 1, cas: 2, ttl_seconds: None, created: false, binary_key: true };
+    let number = Number { value: 1, cas: 2, ttl_seconds: None, created: false };
     let info = ItemInfo {
         ttl_seconds: Some(1),
         idle_seconds: 2,

@@ -95,8 +95,6 @@ pub struct Number {
     pub ttl_seconds: Option<u32>,
     /// Whether the command created the item.
     pub created: bool,
-    /// Whether the item's key was sent in base64 when it was stored.
-    pub binary_key: bool,
 }
 
 /// What meta `me` tells of an item.

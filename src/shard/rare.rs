@@ -140,9 +140,9 @@ impl Shard {
             binary_key: arithmetic.binary_key,
         };
         match self.store.arithmetic(hash, key, args, now.seconds) {
-            storage::Arithmetic::Number { value, cas, deadline, deadline_before, created, binary_key } => {
+            storage::Arithmetic::Number { value, cas, deadline, deadline_before, created } => {
                 let deadline = if arithmetic.ttl_before_touch { deadline_before } else { deadline };
-                Reply::Number(Number { value, cas, ttl_seconds: deadline.remaining(now.seconds), created, binary_key })
+                Reply::Number(Number { value, cas, ttl_seconds: deadline.remaining(now.seconds), created })
             }
             storage::Arithmetic::NotFound => {
                 let counters = &mut self.counters;

@@ -182,8 +182,6 @@ pub enum Arithmetic {
         deadline_before: Deadline,
         /// Whether it was created.
         created: bool,
-        /// Whether its key was sent in base64.
-        binary_key: bool,
     },
     /// There is no item.
     NotFound,

@@ -48,8 +48,7 @@ impl Store {
             false => self.overwrite_number(hash, key, location, digits, args.new_cas, now),
         };
         let Some(cas) = written else { return Arithmetic::OutOfMemory };
-        let (deadline_before, binary_key) = (header.deadline(), header.has_binary_key());
-        Arithmetic::Number { value, cas, deadline, deadline_before, created: false, binary_key }
+        Arithmetic::Number { value, cas, deadline, deadline_before: header.deadline(), created: false }
     }
 
     fn store_initial(&mut self, hash: u64, key: &[u8], args: ArithmeticArgs, now: Seconds) -> Arithmetic {
@@ -62,8 +61,7 @@ impl Store {
         let (new_cas, marks) = (args.new_cas, Marks::binary_key(args.binary_key));
         let new = NewItem { hash, key, flags: 0, deadline, new_cas, marks };
         let Ok((cas, _)) = self.store_inline(new, Old::Absent, digits, now) else { return Arithmetic::OutOfMemory };
-        let (deadline_before, binary_key) = (Deadline::NEVER, args.binary_key);
-        Arithmetic::Number { value, cas, deadline, deadline_before, created: true, binary_key }
+        Arithmetic::Number { value, cas, deadline, deadline_before: Deadline::NEVER, created: true }
     }
 
     fn overwrite_number(

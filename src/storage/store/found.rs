@@ -3,7 +3,7 @@
 
 use super::{
     ItemView, LargeRef, Store,
-    write::{ITEM_OVERHEAD_BYTES, NewItem, Old},
+    write::{NewItem, Old, counted_bytes},
 };
 use crate::{
     clock::{Deadline, Seconds},
@@ -56,7 +56,7 @@ pub struct ItemDetails {
     pub class: u16,
     /// Length of the value in bytes.
     pub value_len: u64,
-    /// Key, value, client flags and [`ITEM_OVERHEAD_BYTES`]: what memcached says that an item takes.
+    /// Key, value, client flags and [`ITEM_OVERHEAD_BYTES`](super::ITEM_OVERHEAD_BYTES): what memcached says that an item takes.
     pub size_bytes: u64,
 }
 
@@ -66,9 +66,7 @@ impl Store {
     pub fn find_to_read(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
         let (location, header) = self.find_live(hash, key, now)?;
         let found = self.found(location, header);
-        if header.is_bumped_by_a_read(found.accessed, now) {
-            self.bump(found, now);
-        }
+        self.bump(found, now);
         Some(found)
     }
 
@@ -130,8 +128,15 @@ impl Store {
     }
 
     /// Marks a found item as read.
-    #[inline(never)]
+    #[inline]
     pub fn bump(&mut self, found: Found, now: Seconds) {
+        if found.header.is_bumped_by_a_read(found.accessed, now) {
+            self.note_read(found, now);
+        }
+    }
+
+    #[inline(never)]
+    fn note_read(&mut self, found: Found, now: Seconds) {
         let chunk = self.slab.chunk_mut(found.location);
         item::bump(Header::read(chunk), chunk, found.accessed, now);
     }
@@ -178,12 +183,11 @@ impl Store {
 
     fn details(&self, location: Location, header: Header) -> ItemDetails {
         let value_len = self.value_len(location, header);
-        let flags_bytes = if header.has_flags() { size_of::<u32>() } else { 0 };
         ItemDetails {
             deadline: header.deadline(),
             class: self.class_of_item(location, header).index() as u16 + 1,
             value_len,
-            size_bytes: value_len + (header.key_len() + flags_bytes + ITEM_OVERHEAD_BYTES) as u64,
+            size_bytes: counted_bytes(header.key_len(), value_len, header.has_flags()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Listing a store piece by piece while it is in use: for dumps, histograms, and copies of what is there.
 
-use super::{ITEM_OVERHEAD_BYTES, Store, counters::Counters};
+use super::{Store, counters::Counters, write::counted_bytes};
 use crate::{
     clock::{Deadline, Seconds},
     storage::{
@@ -40,7 +40,7 @@ pub struct WalkedItem<'a> {
     /// Bytes of the value.
     pub value_len: u64,
     /// Its size in bytes as memcached counts it: key, value, client flags if not 0, and
-    /// [`ITEM_OVERHEAD_BYTES`].
+    /// [`ITEM_OVERHEAD_BYTES`](super::ITEM_OVERHEAD_BYTES).
     pub size_bytes: u64,
 }
 
@@ -120,13 +120,7 @@ impl Store {
             binary_key: header.has_binary_key(),
             class: self.class_of_item(location, header).number(),
             value_len,
-            size_bytes: item_size(key.len(), value_len, flags),
+            size_bytes: counted_bytes(key.len(), value_len, header.has_flags()),
         }
     }
-}
-
-/// An item's size in bytes as memcached counts it.
-fn item_size(key_len: usize, value_len: u64, flags: u32) -> u64 {
-    let flags_bytes = if flags == 0 { 0 } else { size_of::<u32>() };
-    (ITEM_OVERHEAD_BYTES + key_len + flags_bytes) as u64 + value_len
 }

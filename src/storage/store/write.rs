@@ -16,6 +16,12 @@ use crate::{
 /// memcached 1.6 adds to them for its header (48), CAS number (8) and terminators (3).
 pub const ITEM_OVERHEAD_BYTES: usize = 59;
 
+/// An item's size in bytes as memcached counts it.
+pub(super) fn counted_bytes(key_len: usize, value_len: u64, has_flags: bool) -> u64 {
+    let flags_bytes = if has_flags { size_of::<u32>() } else { 0 };
+    (ITEM_OVERHEAD_BYTES + key_len + flags_bytes) as u64 + value_len
+}
+
 /// What is to be stored, wherever the value is.
 #[derive(Clone, Copy)]
 pub(super) struct NewItem<'a> {

@@ -261,9 +261,9 @@ fn count(arithmetic: Arithmetic, item: &mut Item, cas: u64) -> Reply<'static> {
 
 /// `ttl_before` is the time left to tell in place of the item's.
 fn number(item: &Item, value: u64, created: bool, ttl_before: Option<Option<u32>>) -> Reply<'static> {
-    let Item { cas, ttl_seconds, binary_key, .. } = *item;
+    let Item { cas, ttl_seconds, .. } = *item;
     let ttl_seconds = ttl_before.unwrap_or(ttl_seconds);
-    Reply::Number(Number { value, cas, ttl_seconds, created, binary_key })
+    Reply::Number(Number { value, cas, ttl_seconds, created })
 }
 
 fn meta_read<'i>(get: MetaGet, item: &mut Item, shown: &'i mut Item) -> Reply<'i> {

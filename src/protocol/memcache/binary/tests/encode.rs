@@ -4,7 +4,7 @@ use super::{OPAQUE, response};
 use crate::command::{Hit, Number, Reply, Value};
 use crate::protocol::memcache::{Encoded, Form, FormTag, encode, encode_tail};
 
-const NUMBER: Number = Number { value: 0x0102, cas: 77, ttl_seconds: None, created: false, binary_key: false };
+const NUMBER: Number = Number { value: 0x0102, cas: 77, ttl_seconds: None, created: false };
 
 fn answer(opcode: u8, reply: &Reply<'_>) -> Vec<u8> {
     let mut out = Vec::new();
