@@ -42,14 +42,7 @@ const _: () = assert!(BATCH_SIZES[2] <= BATCH_ENTRIES_MAX, "what is published at
 type Ticket = [u32; 4];
 
 fn router(mesh: Mesh<Ticket>, hasher: &KeyHasher) -> Router<Ticket> {
-    let config = StoreConfig {
-        memory_limit_bytes: 16 << 20,
-        item_size_max_bytes: 1 << 20,
-        evictions: true,
-        huge_pages: true,
-        first_cas: 1,
-        cas_step: 1,
-    };
+    let config = StoreConfig::new(16 << 20);
     Router::new(Shard::new(config, hasher).expect("a shard"), mesh)
 }
 

@@ -27,15 +27,7 @@ fn key(number: u64) -> [u8; 16] {
 }
 
 fn store(memory_limit_bytes: usize) -> Store {
-    let config = StoreConfig {
-        memory_limit_bytes,
-        item_size_max_bytes: 1 << 20,
-        evictions: true,
-        huge_pages: true,
-        first_cas: 1,
-        cas_step: 1,
-    };
-    Store::new(config, RandomState::with_seeds(1, 2, 3, 4)).expect("a store")
+    Store::new(StoreConfig::new(memory_limit_bytes), RandomState::with_seeds(1, 2, 3, 4)).expect("a store")
 }
 
 fn set(store: &mut Store, key: &[u8]) {

@@ -303,12 +303,12 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     let ShardStart { config, clock, control, hasher, shared, mesh, listeners, .. } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
     let store = StoreConfig {
-        memory_limit_bytes: config.shard_memory_bytes() as usize,
         item_size_max_bytes: config.item_size_max_bytes,
         evictions: config.evictions,
         huge_pages: true,
         first_cas: StoreConfig::first_cas_of(clock.started_unix_ms(), mesh.own()),
         cas_step: mesh.shards() as u64,
+        ..StoreConfig::new(config.shard_memory_bytes() as usize)
     };
     let mut shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     set_up(&mut shard, &config, clock);

@@ -17,14 +17,7 @@ fn resident_bytes() -> u64 {
 /// A limit lowered by `cache_memlimit` is worth something only if the machine gets the memory back.
 #[test]
 fn a_lowered_limit_gives_memory_back_to_the_kernel() {
-    let config = StoreConfig {
-        memory_limit_bytes: 96 << 20,
-        item_size_max_bytes: 1 << 20,
-        evictions: true,
-        huge_pages: true,
-        first_cas: 1,
-        cas_step: 1,
-    };
+    let config = StoreConfig::new(96 << 20);
     let empty = resident_bytes();
     let mut store = Store::new(config, RandomState::with_seeds(1, 2, 3, 4)).unwrap();
     let fill = |store: &mut Store| {

@@ -334,14 +334,7 @@ impl Shard {
 impl Shard {
     /// A small shard, for the tests of the layers above.
     pub(crate) fn small(hasher: &KeyHasher) -> Self {
-        let config = StoreConfig {
-            memory_limit_bytes: 16 << 20,
-            item_size_max_bytes: 1 << 20,
-            evictions: true,
-            huge_pages: false,
-            first_cas: 1,
-            cas_step: 1,
-        };
+        let config = StoreConfig { huge_pages: false, ..StoreConfig::new(16 << 20) };
         Shard::new(config, hasher).expect("memory for a shard")
     }
 }

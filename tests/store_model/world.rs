@@ -56,12 +56,10 @@ impl Memory {
 impl World {
     pub(super) fn new(memory: Memory) -> Self {
         let config = StoreConfig {
-            memory_limit_bytes: memory.limit_bytes(),
             item_size_max_bytes: ITEM_SIZE_MAX,
             evictions: memory != Memory::LittleWithoutEvictions,
             huge_pages: false,
-            first_cas: 1,
-            cas_step: 1,
+            ..StoreConfig::new(memory.limit_bytes())
         };
         let mut store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
         store.observe_removals(true);

@@ -26,6 +26,18 @@ pub struct StoreConfig {
 const CAS_BITS_PER_MS: u32 = 22;
 
 impl StoreConfig {
+    /// A store that evicts, alone in its process, with items of up to 1 MiB: what a server starts without flags.
+    pub const fn new(memory_limit_bytes: usize) -> Self {
+        StoreConfig {
+            memory_limit_bytes,
+            item_size_max_bytes: 1 << 20,
+            evictions: true,
+            huge_pages: true,
+            first_cas: 1,
+            cas_step: 1,
+        }
+    }
+
     /// The first CAS number of one of several stores, in a process that was started at this unix time, such that the
     /// numbers of an earlier process do not come again: 4 million a millisecond were not handed out since its start.
     pub const fn first_cas_of(started_unix_ms: u64, store: usize) -> u64 {

@@ -5,14 +5,7 @@ pub(super) const NOW: Seconds = Seconds(100);
 const HELD_BYTES: usize = 200_000;
 
 pub(super) fn config(memory_limit_bytes: usize) -> StoreConfig {
-    StoreConfig {
-        memory_limit_bytes,
-        item_size_max_bytes: 1 << 20,
-        evictions: true,
-        huge_pages: false,
-        first_cas: 1,
-        cas_step: 1,
-    }
+    StoreConfig { huge_pages: false, ..StoreConfig::new(memory_limit_bytes) }
 }
 
 pub(super) fn store(memory_limit_bytes: usize) -> Store {
