@@ -159,7 +159,7 @@ fn who_does_not_ask_for_a_number_gives_none() {
         Op::Touch(to(0, false)),
         Op::MetaGet(get()),
         Op::Arithmetic(by(1)),
-        Op::Delete(Delete { invalidate: true, is_meta: true, ..Delete::default() }),
+        stale(),
         Op::Store(Store { mode: StoreMode::Append, ..quiet }),
     ] {
         let replied = match world.ask("k", op) {
