@@ -2,6 +2,7 @@
 
 use super::{
     SetArgs, SetMode, SetOutcome, Source, Store,
+    sampled::Access,
     write::{Admission, NewItem, Old},
 };
 use crate::{
@@ -287,6 +288,7 @@ impl Store {
         self.counters.total_items += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
         self.link_successor(new.hash, old, location, now)?;
+        self.sample(new.hash, Access::Write(location), now);
         Ok(cas)
     }
 

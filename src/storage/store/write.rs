@@ -1,6 +1,6 @@
 //! Storing: conditions, then inline items. A value that cannot be stored leaves no stale one behind.
 
-use super::{SetArgs, SetMode, SetOutcome, Source, Store};
+use super::{SetArgs, SetMode, SetOutcome, Source, Store, sampled::Access};
 use crate::{
     clock::{Deadline, Seconds},
     storage::{
@@ -148,6 +148,7 @@ impl Store {
                 // As in memcached, an add that fails counts as a use of the item, not as a fetch.
                 let chunk = self.slab.chunk_mut(location);
                 item::note_access(header.with_frequency(header.frequency() + 1), chunk, now).write(chunk);
+                self.sample(new.hash, Access::Write(location), now);
                 Admission::Refused(SetOutcome::NotStored)
             }
             // 0 compares nothing here.
@@ -197,6 +198,7 @@ impl Store {
             if !old_header.is_large() && self.slab.classes.class_of(old_header.item_len()) == Some(class) {
                 self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
                 let cas = self.write_inline(location, header.with_frequency(frequency), new, value, now);
+                self.sample(new.hash, Access::Write(location), now);
                 return Ok((cas, class));
             }
         }
@@ -204,6 +206,7 @@ impl Store {
         let cas = self.write_inline(location, header.with_frequency(frequency), new, value, now);
         self.counters.item_added(class, header.item_len() as u64);
         self.link_successor(new.hash, old, location, now)?;
+        self.sample(new.hash, Access::Write(location), now);
         Ok((cas, class))
     }
 
