@@ -152,7 +152,7 @@ impl Store {
         let classes = slab.classes.len();
         Ok(Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
-            eviction: Eviction::new(classes),
+            eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
             slab,
             uploads: HashMap::with_hasher(hasher.clone()),
             hasher,
