@@ -14,23 +14,22 @@
 //! part once it is well filled, and what it says goes for its class before what that over all keys says.
 
 use super::simulation::{ENTRIES_MAX, FINGERPRINT_BITS, Simulation};
-use crate::storage::slab::ClassId;
 
 /// Entries of a simulation: one for so many bytes of the memory limit, within bounds.
-const LIMIT_BYTES_PER_ENTRY: usize = 4096;
-const SAMPLE_MIN: usize = 512;
+const LIMIT_BYTES_PER_ENTRY: usize = 10 << 10;
+const SAMPLE_MIN: usize = 256;
 const SAMPLE_MAX: usize = 8192;
 
 const _: () = assert!(SAMPLE_MAX < ENTRIES_MAX);
 
-/// A contest begins with one key in two to the power of this, for memory limits below `FIRST_LIMIT_BYTES`; of one key
-/// in twice as many for each doubling of the limit.
-const FIRST_BITS: u32 = 4;
-const FIRST_LIMIT_BYTES: usize = 128 << 20;
+/// A contest begins with one key in eight, or with one for so many bytes of the memory limit: of two to the power of
+/// this it is told apart.
+const FIRST_BITS_MIN: u32 = 3;
+const LIMIT_BYTES_PER_ONE_IN: usize = 4 << 20;
 
 /// What is added to the lead that a policy needs: one for so many entries.
 const ENTRIES_PER_LEAD: usize = 16;
-const LEAD_MIN: f32 = 24.0;
+const LEAD_MIN: f32 = 64.0;
 
 /// What a miss of both speaks for the policy in use, in points.
 const MISS_POINTS: f32 = 0.004;
@@ -81,11 +80,10 @@ pub(super) struct Contest {
 impl Contest {
     /// For a store of this memory limit.
     pub(super) fn new(limit_bytes: usize) -> Self {
-        let doublings = (limit_bytes / FIRST_LIMIT_BYTES).checked_ilog2().map_or(0, |log| log + 1);
         Contest {
             s3_fifo: Simulation::new(true),
             clock: Simulation::new(false),
-            first_bits: FIRST_BITS + doublings,
+            first_bits: (limit_bytes / LIMIT_BYTES_PER_ONE_IN).max(1).ilog2().max(FIRST_BITS_MIN),
             halvings: 0,
             sample_max: (limit_bytes / LIMIT_BYTES_PER_ENTRY).clamp(SAMPLE_MIN, SAMPLE_MAX),
             prefers_s3_fifo: true,
