@@ -63,7 +63,7 @@ pub struct ItemDetails {
 
 impl Store {
     /// Finds an item and marks it as read.
-    #[inline]
+    #[inline(always)]
     pub fn find_to_read(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
         let Some((location, header)) = self.find_live(hash, key, now) else {
             self.sample(hash, Access::Miss, now);
@@ -153,7 +153,7 @@ impl Store {
     /// The CAS number of a found item, which gets the store's next if it has none, and the item as it is found from now
     /// on: it may have to move to make room for the number. Where there is no room, the number is one that no item
     /// carries, so that a comparison with it fails.
-    #[inline]
+    #[inline(never)]
     pub fn observe_cas(&mut self, hash: u64, found: Found, now: Seconds) -> (Found, u64) {
         match self.item_cas(found.location, found.header) {
             Some(cas) => (found, cas),
