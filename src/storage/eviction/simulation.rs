@@ -25,6 +25,9 @@ pub(super) const ENTRIES_MAX: usize = NONE as usize - 1;
 /// Places looked at in search of a victim.
 const SCAN_MAX: usize = 512;
 
+/// Places are taken a quarter more at a time, and at least so many.
+const PLACES_MORE_MIN: usize = 32;
+
 /// Ends a chain.
 const NONE: u16 = u16::MAX;
 
@@ -204,6 +207,11 @@ impl Simulation {
             return place;
         }
         let place = self.places.len() as u16;
+        if self.places.len() == self.places.capacity() {
+            let more = self.places.len() / 4 + PLACES_MORE_MIN;
+            self.places.reserve_exact(more);
+            self.next.reserve_exact(more);
+        }
         self.places.push(0);
         self.next.push(NONE);
         if self.places.len() > self.heads.len() {
