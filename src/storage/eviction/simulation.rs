@@ -167,11 +167,6 @@ impl Simulation {
         self.chain_anew(len.next_power_of_two());
     }
 
-    /// Takes all entries out, and forgets which left.
-    pub(super) fn clear(&mut self) {
-        *self = Simulation::new(self.uses_small);
-    }
-
     fn chain_anew(&mut self, heads: usize) {
         self.heads = vec![NONE; heads];
         for place in 0..self.places.len() {
@@ -390,7 +385,5 @@ mod tests {
         check(&simulation);
         assert_eq!(simulation.len(), 100);
         assert!(simulation.memory_bytes() < 4000, "{}", simulation.memory_bytes());
-        simulation.clear();
-        assert_eq!((simulation.len(), simulation.memory_bytes()), (0, 0));
     }
 }
