@@ -171,8 +171,8 @@ impl Header {
         self.0 & LIVE != 0 && self.key_len() == 0
     }
 
-    #[cfg(any(test, debug_assertions))]
-    pub(super) const fn is_free(self) -> bool {
+    /// Whether it is a chunk that nobody has taken.
+    pub(super) const fn is_vacant(self) -> bool {
         self.0 & (LIVE | LARGE) == 0
     }
 
@@ -451,7 +451,7 @@ mod tests {
                 let fields = Fields { cas: u64::MAX - 1, access: Seconds(9), flags: flags_in };
                 write(&mut chunk, header, fields, key_in, value_in);
                 let header = Header::read(&chunk);
-                assert!(header.is_live_item() && !header.is_free() && !header.is_large());
+                assert!(header.is_live_item() && !header.is_vacant() && !header.is_large());
                 assert_eq!((key(header, &chunk), value(header, &chunk)), (key_in, value_in));
                 assert_eq!((cas(&chunk), flags(header, &chunk)), (u64::MAX - 1, flags_in));
                 assert_eq!((header.deadline(), access(header, &chunk)), (deadline, Seconds(9)));
@@ -509,7 +509,7 @@ mod tests {
         let large = Header::large_item(Deadline::NEVER, 1, false);
         let kinds = [item, large, Header::TAIL, large.detached(), Header::RESERVED];
         for header in kinds.into_iter().chain([Header::free(0), Header::free(u16::MAX)]) {
-            let is = [header.is_live_item(), header.is_tail(), header.is_detached(), header.is_free()];
+            let is = [header.is_live_item(), header.is_tail(), header.is_detached(), header.is_vacant()];
             assert_eq!(is.into_iter().filter(|&b| b).count(), usize::from(header != Header::RESERVED), "{header:?}");
         }
         assert_eq!(Header::free(8191).next_free(), 8191);

@@ -2,9 +2,10 @@
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
 //! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
-//! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
-//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
-//! `sizes` count.
+//! LARGE values, `commands` what is counted by class, `flush`, `check`. Expiry: `expired`
+//! counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where memory is needed.
+//! For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `removals` tells who left,
+//! `counters`, `stats` and `sizes` count.
 
 mod args;
 mod arithmetic;
@@ -15,15 +16,18 @@ mod commands;
 mod counters;
 mod crawl;
 mod delete;
+mod expired;
 mod flush;
 mod found;
 mod limit;
 mod memory;
 mod pins;
 mod reassign;
+mod reclaim;
 mod removals;
 mod sizes;
 mod stats;
+mod sweep;
 mod touch;
 mod uploads;
 mod view;
@@ -46,7 +50,10 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
+use self::{
+    counters::Counters, crawl::Crawl, expired::Expired, limit::Shrinking, pins::Pins, reclaim::Reclaim,
+    removals::Removals,
+};
 use super::{
     error::{StorageError, StoreError},
     eviction::Eviction,
@@ -92,6 +99,8 @@ pub struct Store {
     /// By class.
     commands: Vec<ClassCommands>,
     crawl: Crawl,
+    expired: Expired,
+    reclaim: Reclaim,
     removals: Removals,
     /// Whether a class may take pages from others when it has some of its own.
     automove: bool,
@@ -103,7 +112,7 @@ pub struct Store {
     pins: Pins,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
-    /// Where the items are that a walk reads next. At most one group and one piece.
+    /// Where the items are that a walk reads next, or a sweep removes. At most `crawl::FREED_PER_STEP_MAX`.
     gathered: Vec<Location>,
 }
 
@@ -160,6 +169,8 @@ impl Store {
             counters: Counters::new(classes),
             commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
+            expired: Expired::new(classes),
+            reclaim: Reclaim::new(classes),
             removals: Removals::default(),
             automove: true,
             shrinking: None,
@@ -278,6 +289,8 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod expiry_tests;
 #[cfg(test)]
 mod manage_tests;
 #[cfg(test)]

@@ -21,8 +21,10 @@ impl Store {
     ) -> Result<Location, StoreError> {
         let header = self.slab.header(location);
         if header.has_access() {
-            self.slab.set_header(location, header.with_deadline(deadline));
-            self.slab.note_deadline(location, deadline.raw());
+            self.deadline_removed(location, header);
+            let header = header.with_deadline(deadline);
+            self.slab.set_header(location, header);
+            self.deadline_added(location, header);
             return Ok(location);
         }
         if deadline == Deadline::NEVER {
@@ -31,8 +33,8 @@ impl Store {
         let (len, wide_len) = (header.item_len(), header.widened(deadline).item_len());
         let class = self.slab.classes.class_of(wide_len).ok_or(StoreError::OutOfMemory)?;
         if self.slab.classes.class_of(len) == Some(class) {
-            item::widen(header, self.slab.chunk_mut(location), deadline);
-            self.slab.note_deadline(location, deadline.raw());
+            let widened = item::widen(header, self.slab.chunk_mut(location), deadline);
+            self.deadline_added(location, widened);
             self.counters.item_resized(class, len as u64, wide_len as u64);
             return Ok(location);
         }
@@ -44,8 +46,8 @@ impl Store {
         if let Ok(location) = allocated {
             let chunk = self.slab.chunk_mut(location);
             chunk[..len].copy_from_slice(&item);
-            item::widen(header, chunk, deadline);
-            self.slab.note_deadline(location, deadline.raw());
+            let widened = item::widen(header, chunk, deadline);
+            self.deadline_added(location, widened);
             self.counters.item_added(class, wide_len as u64);
         }
         self.scratch = item;

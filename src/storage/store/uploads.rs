@@ -269,7 +269,6 @@ impl Store {
         let cas = self.cas_for(new.new_cas);
         let fields = Fields { cas, access: now, flags: new.flags };
         item::write(self.slab.chunk_mut(location), header, fields, new.key, &[]);
-        self.slab.note_deadline(location, new.deadline.raw());
         self.record_mut(location).write(upload.shape, &upload.tails, list_page);
         if list_page == PageId::NONE {
             self.record_mut(location).write_pages(&upload.pages);
@@ -284,6 +283,7 @@ impl Store {
             item::set_tail_owner(self.slab.chunk_mut(tail), location.0);
             self.slab.unpin_page(tail);
         }
+        self.deadline_added(location, header);
         self.counters.total_items += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
         self.link_successor(new.hash, old, location, now)?;
