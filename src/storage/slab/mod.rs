@@ -140,6 +140,12 @@ impl Slab {
         self.memory.prefetch(location.byte() + 64);
     }
 
+    /// Starts loading the cache line so many bytes behind a chunk's start.
+    #[inline(always)]
+    pub(super) fn prefetch_behind(&self, location: Location, bytes: usize) {
+        self.memory.prefetch(location.byte() + bytes);
+    }
+
     pub(super) fn page_bytes(&self, page: PageId) -> &[u8] {
         &self.memory[page.byte()..][..PAGE_BYTES]
     }

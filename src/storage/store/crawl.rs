@@ -3,7 +3,7 @@
 //! A pass goes through the pages in the order of their addresses and looks through those in which something expires
 //! by the horizon (see `expired`); the others it passes over by their metadata. The store begins one by itself every
 //! [`INTERVAL_SECONDS_MIN`] seconds, less often where looking through everything takes longer than half a percent of
-//! that. Switched off, these passes go on and count what has expired, but remove nothing.
+//! that, and at once where a sixteenth of memory has expired: then looking is cheap for what it frees. Switched off, these passes go on and count what has expired, but remove nothing.
 //!
 //! A step of a pass is bounded in looks, of which a removal counts as [`LOOKS_PER_REMOVAL`]; a page is looked through
 //! in one go.
@@ -33,6 +33,9 @@ const INTERVAL_SECONDS_MAX: u32 = 20;
 
 /// Looks of a pass for each second until the next: at 4 ns each, half a percent of the time.
 const LOOKS_PER_SECOND: u64 = 1_250_000;
+
+/// The next pass begins at once if expired items hold one byte in this many.
+const MUCH_DIVISOR: u64 = 16;
 
 // Every page is passed again before its count ends, with some seconds to spare for the pass itself.
 const _: () = assert!(INTERVAL_SECONDS_MAX + 10 < HORIZON_SECONDS);
@@ -134,6 +137,7 @@ pub(super) struct Crawl {
     resume: u32,
     /// When the store begins the next by itself.
     next_start: Seconds,
+    last_start: Seconds,
     starts: u64,
     last_seconds: u32,
 }
@@ -147,6 +151,7 @@ impl Crawl {
             pass: None,
             resume: 0,
             next_start: Seconds(0),
+            last_start: Seconds(0),
             starts: 0,
             last_seconds: 0,
         }
@@ -216,16 +221,26 @@ impl Store {
     fn begin_pass(&mut self, classes: ClassSet, purpose: Purpose, now: Seconds) {
         let page = std::mem::take(&mut self.crawl.resume);
         self.crawl.pass = Some(Pass { purpose, classes, page, started: now, checked: 0, looks: 0 });
+        self.crawl.last_start = now;
         self.crawl.starts += u64::from(purpose != Purpose::CountOnly);
     }
 
     /// Begins a pass if one is due. True if one is going on then.
     pub(super) fn crawl_is_running(&mut self, now: Seconds) -> bool {
-        if self.crawl.pass.is_none() && now >= self.crawl.next_start {
-            let purpose = if self.crawl.is_enabled { Purpose::Own } else { Purpose::CountOnly };
-            self.begin_pass(ClassSet::ALL, purpose, now);
+        let crawl = &self.crawl;
+        if crawl.pass.is_some() {
+            return true;
         }
-        self.crawl.pass.is_some()
+        let has_much = crawl.is_enabled
+            && now > crawl.last_start
+            && self.expired.total() * MUCH_DIVISOR >= self.slab.committed_bytes() as u64
+            && self.expired.total() > 0;
+        if now < crawl.next_start && !has_much {
+            return false;
+        }
+        let purpose = if crawl.is_enabled { Purpose::Own } else { Purpose::CountOnly };
+        self.begin_pass(ClassSet::ALL, purpose, now);
+        true
     }
 
     /// The next step of a crawl that is going on, at the pace that is set.

@@ -105,6 +105,7 @@ impl Expired {
     }
 
     /// Counts memory of an item that expires at `deadline`, which is not beyond the horizon.
+    #[inline]
     pub(super) fn add(&mut self, row: usize, deadline: Deadline, bytes: u64) {
         debug_assert!(deadline != Deadline::NEVER && deadline.raw() <= self.horizon());
         if deadline.raw() <= self.now {
