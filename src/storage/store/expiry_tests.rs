@@ -85,7 +85,8 @@ fn what_expires_at_once_is_known_in_its_second_and_gone_soon() {
     }
     let checked = store.crawl_stats().items_checked;
     store.pass_time(Seconds(500));
-    assert_eq!(store.stats().expired_bytes, 100_000 * 64);
+    let chunk_bytes = class(&store, class_of(&store, 8 + 4 + 4 + 40)).chunk_bytes;
+    assert_eq!(store.stats().expired_bytes, 100_000 * chunk_bytes);
     // Each step is bounded.
     let mut left = store.stats().items;
     for now in 500..502 {
@@ -113,7 +114,8 @@ fn switched_off_the_crawler_removes_nothing_and_the_gauge_tells() {
         second(&mut store, now);
     }
     let stats = store.stats();
-    assert_eq!((stats.items, stats.expired_bytes, stats.crawler_reclaimed), (1_000, 64_000, 0));
+    let chunk_bytes = class(&store, class_of(&store, 8 + 4 + 4 + 40)).chunk_bytes;
+    assert_eq!((stats.items, stats.expired_bytes, stats.crawler_reclaimed), (1_000, 1_000 * chunk_bytes, 0));
     assert!(!store.crawl_stats().is_running && store.crawl_stats().starts == 0);
     store.set_crawl_enabled(true);
     for now in NOW.0 + 60..NOW.0 + 80 {
@@ -179,7 +181,7 @@ fn a_page_in_which_all_has_expired_serves_any_class() {
     }
     let after = store.stats();
     assert!(after.expired_bytes * 20 <= expired, "{} of {expired} bytes left", after.expired_bytes);
-    let big = class_of(&store, 8 + 8 + 4 + 1_000);
+    let big = class_of(&store, 8 + 4 + 1_000);
     assert!(class(&store, big).total_pages * 65_536 > expired / 2);
     store.check_invariants();
 }

@@ -1,11 +1,11 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
-//! LARGE values, `commands` what is counted by class, `flush`, `check`. Expiry: `expired`
-//! counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where memory is needed.
-//! For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `removals` tells who left,
-//! `counters`, `stats` and `sizes` count.
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
+//! allocation and eviction, `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
+//! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
+//! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `removals` tells
+//! who left, `counters`, `stats` and `sizes` count.
 
 mod args;
 mod arithmetic;
@@ -28,14 +28,17 @@ mod removals;
 mod sizes;
 mod stats;
 mod sweep;
-mod touch;
 mod uploads;
 mod view;
 mod walk;
+mod widen;
 mod write;
 
 pub use self::{
-    args::{Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    args::{
+        Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, NewCas, SetArgs, SetMode, SetOutcome, Source,
+        StoreConfig,
+    },
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
@@ -277,10 +280,10 @@ impl Store {
         self.unlink(hash, location);
     }
 
-    /// The CAS number of what is written: the one that was asked for, or the next, which that does not move.
+    /// The CAS number of what is written: the one that is given, or the next, which that does not move.
     #[inline(always)]
-    fn cas_for(&mut self, asked: Option<u64>) -> u64 {
-        if let Some(cas) = asked {
+    fn cas_for(&mut self, new_cas: NewCas) -> u64 {
+        if let NewCas::Given(cas) = new_cas {
             return cas;
         }
         let cas = self.next_cas;
@@ -289,6 +292,8 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod cas_tests;
 #[cfg(test)]
 mod expiry_tests;
 #[cfg(test)]
