@@ -99,7 +99,7 @@ fn what_expires_at_once_is_known_in_its_second_and_gone_soon() {
     assert_eq!((store.stats().items, store.stats().expired_bytes), (1, 0));
     assert_eq!(store.stats().crawler_reclaimed, 100_000);
     // Each page was looked through a few times before, from when its count began.
-    assert!(checked >= 100_000 && checked <= 500_000, "{checked}");
+    assert!((100_000..=500_000).contains(&checked), "{checked}");
     store.check_invariants();
 }
 
@@ -129,10 +129,10 @@ fn no_live_item_is_evicted_while_expired_ones_hold_memory() {
     let mut store = store(16 << 20);
     store.set_crawl_enabled(false);
     second(&mut store, NOW.0);
-    // Half never expires, half expires in pages shared with it; all of one class.
+    // Half never expires, half expires in pages shared with it: a deadline fits the padding of the one class.
     let mut written = 0u32;
     while store.stats().evictions == 0 {
-        let deadline = if written % 2 == 0 { 0 } else { NOW.0 + 20 };
+        let deadline = if written.is_multiple_of(2) { 0 } else { NOW.0 + 20 };
         set_at(&mut store, &written.to_le_bytes(), &[0; 40], Deadline::from_raw(deadline), NOW.0);
         written += 1;
     }
@@ -147,8 +147,7 @@ fn no_live_item_is_evicted_while_expired_ones_hold_memory() {
         number += 1;
     }
     let after = store.stats();
-    // Four bytes make a class: those that never expire lie in another.
-    assert!(after.expired_bytes * 100 <= expired, "{} of {expired} bytes left", after.expired_bytes);
+    assert_eq!(after.expired_bytes, 0, "a live item went before these");
     assert!(after.reclaimed >= u64::from(written) / 2 - 1_000, "{after:?}");
     store.check_invariants();
 }
