@@ -1,10 +1,11 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory` allocation and eviction, `uploads` and `pins`
-//! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
-//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
-//! `sizes` count. `sampled` looks at some keys more closely.
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
+//! allocation and eviction, `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
+//! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
+//! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `removals` tells
+//! who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more closely.
 
 mod args;
 mod arithmetic;
@@ -15,16 +16,19 @@ mod commands;
 mod counters;
 mod crawl;
 mod delete;
+mod expired;
 mod flush;
 mod found;
 mod limit;
 mod memory;
 mod pins;
 mod reassign;
+mod reclaim;
 mod removals;
 mod sampled;
 mod sizes;
 mod stats;
+mod sweep;
 mod uploads;
 mod view;
 mod walk;
@@ -50,7 +54,10 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals, sampled::Access};
+use self::{
+    counters::Counters, crawl::Crawl, expired::Expired, limit::Shrinking, pins::Pins, reclaim::Reclaim,
+    removals::Removals, sampled::Access,
+};
 use super::{
     error::{StorageError, StoreError},
     eviction::Eviction,
@@ -96,6 +103,8 @@ pub struct Store {
     /// By class.
     commands: Vec<ClassCommands>,
     crawl: Crawl,
+    expired: Expired,
+    reclaim: Reclaim,
     removals: Removals,
     /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
     sample_ceiling: u64,
@@ -109,7 +118,7 @@ pub struct Store {
     pins: Pins,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
-    /// Where the items are that a walk reads next. At most one group and one piece.
+    /// Where the items are that a walk reads next, or a sweep removes. At most `crawl::FREED_PER_STEP_MAX`.
     gathered: Vec<Location>,
 }
 
@@ -166,6 +175,8 @@ impl Store {
             counters: Counters::new(classes),
             commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
+            expired: Expired::new(classes),
+            reclaim: Reclaim::new(classes),
             removals: Removals::default(),
             sample_ceiling: 0,
             automove: true,
@@ -290,6 +301,8 @@ impl Store {
 
 #[cfg(test)]
 mod cas_tests;
+#[cfg(test)]
+mod expiry_tests;
 #[cfg(test)]
 mod manage_tests;
 #[cfg(test)]
