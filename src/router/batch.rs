@@ -260,6 +260,15 @@ impl<T: Copy> Batch<T> {
         }
     }
 
+    /// Bytes of memory that it takes, most of it kept from use to use.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.entries.capacity() * size_of::<(T, Packed)>()
+            + self.captured.capacity() * size_of::<Captured>()
+            + self.arena.capacity()
+            + self.out.capacity()
+    }
+
     fn keep(&mut self, bytes: &[u8]) -> Span {
         append(&mut self.arena, bytes)
     }

@@ -27,6 +27,7 @@ mod rules;
 mod runtime;
 pub mod steering;
 mod stop;
+mod table;
 mod watch;
 mod worker;
 

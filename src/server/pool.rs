@@ -10,6 +10,8 @@ const NEW_BUFFER_BYTES: usize = 2 << 10;
 pub(super) struct OutputPool {
     buffers: Vec<Vec<u8>>,
     bytes: usize,
+    /// The fewest that were there since the last [`trim`](Self::trim).
+    least: usize,
 }
 
 impl OutputPool {
@@ -17,6 +19,7 @@ impl OutputPool {
     pub(super) fn take(&mut self) -> Vec<u8> {
         match self.buffers.pop() {
             Some(buffer) => {
+                self.least = self.least.min(self.buffers.len());
                 self.bytes -= buffer.capacity();
                 buffer
             }
@@ -34,6 +37,19 @@ impl OutputPool {
         self.bytes += capacity;
         self.buffers.push(buffer);
     }
+
+    /// Frees the buffers that nobody took since the last time. To be called about once a second.
+    pub(super) fn trim(&mut self) {
+        // The one given last is taken first, so the first ones have rested longest.
+        let unused = self.least.min(self.buffers.len());
+        self.bytes -= self.buffers.drain(..unused).map(|buffer| buffer.capacity()).sum::<usize>();
+        self.least = self.buffers.len();
+    }
+
+    /// Bytes of the buffers that wait.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes + self.buffers.capacity() * size_of::<Vec<u8>>()
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +65,20 @@ mod tests {
         assert!(pool.bytes <= OUTPUT_POOL_BYTES);
         pool.give(Vec::with_capacity(OUTPUT_BUFFER_KEPT_MAX + 1));
         assert!(pool.buffers.iter().all(|b| b.capacity() <= OUTPUT_BUFFER_KEPT_MAX));
+    }
+
+    #[test]
+    fn what_nobody_took_for_a_while_is_freed() {
+        let mut pool = OutputPool::default();
+        (0..10).for_each(|_| pool.give(Vec::with_capacity(1000)));
+        pool.trim();
+        assert_eq!((pool.buffers.len(), pool.bytes), (10, 10_000), "they have only just come");
+        let taken: Vec<_> = (0..3).map(|_| pool.take()).collect();
+        taken.into_iter().for_each(|buffer| pool.give(buffer));
+        pool.trim();
+        assert_eq!((pool.buffers.len(), pool.bytes), (3, 3000));
+        pool.trim();
+        assert_eq!((pool.buffers.len(), pool.bytes), (0, 0));
     }
 
     #[test]

@@ -201,11 +201,20 @@ impl Worker {
         self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
         self.close_idle();
         self.tell_watchers();
+        self.trim();
         if self.stopping.is_none() {
             for index in std::mem::take(&mut self.resting_listeners) {
                 self.ring.accept(index, self.listeners[index as usize].as_fd());
             }
         }
+    }
+
+    /// Gives back the memory that was not needed since the last tick.
+    fn trim(&mut self) {
+        self.ring.trim();
+        self.dispatch.connections.trim();
+        self.dispatch.pool.trim();
+        self.dispatch.router.trim();
     }
 
     /// Tells the watchers, if there are any, what has happened.
