@@ -21,6 +21,7 @@ use super::dump::Dumps;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
 use super::latency::Stopwatch;
+use super::ledger::Ledger;
 use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX, REQUESTS_PER_TIMING};
 use super::pool::OutputPool;
 use super::replies::{Left, Stream};
@@ -75,6 +76,7 @@ pub(super) struct Dispatch {
     pub(super) gathers: Gathers,
     pub(super) dumps: Dumps,
     pub(super) watch: Watch,
+    pub(super) ledger: Ledger,
     pub(super) parser: Parser,
     pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
@@ -107,6 +109,7 @@ impl Dispatch {
             gathers: Gathers::default(),
             dumps: Dumps::default(),
             watch,
+            ledger: Ledger::default(),
             parser,
             rules: Rules::default(),
             hasher,

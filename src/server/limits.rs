@@ -26,6 +26,8 @@ pub(super) const IDLE_LOOKS_PER_TICK: usize = 16 << 10;
 pub(super) const OUTPUT_POOL_BYTES: usize = 4 << 20;
 /// An output buffer larger than this is not kept.
 pub(super) const OUTPUT_BUFFER_KEPT_MAX: usize = 256 << 10;
+/// The store is told of memory outside of it when that has changed by so many bytes: four of its pages.
+pub(super) const OUTSIDE_STEP_BYTES: usize = 256 << 10;
 /// Pieces of long reports that are made or asked for in one turn, so that requests do not wait for `stats`.
 pub(super) const REPORT_PIECES_PER_TURN: usize = 4;
 /// Requests after which a long turn reads the clock again, to tell what they took from what the next ones wait.

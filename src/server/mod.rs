@@ -17,6 +17,7 @@ mod idle;
 mod input;
 mod intake;
 mod latency;
+mod ledger;
 mod limits;
 pub mod listener;
 mod peer;
@@ -32,5 +33,6 @@ mod watch;
 mod worker;
 
 pub use control::Control;
+pub use ledger::ProcessMemory;
 pub use rules::Rules;
 pub use worker::{Shared, Ticket, Worker, WorkerParts, WorkerRouter};

@@ -3,7 +3,7 @@
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
 //! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
 //! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
-//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
+//! has expired, `limit` moves the memory limit and `reassign` pages, `ledger` says where memory goes, `removals` tells who left, `counters`, `stats` and
 //! `sizes` count.
 
 mod args;
@@ -17,6 +17,7 @@ mod crawl;
 mod delete;
 mod flush;
 mod found;
+mod ledger;
 mod limit;
 mod memory;
 mod pins;
@@ -35,6 +36,7 @@ pub use self::{
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
+    ledger::StoreMemory,
     limit::LimitError,
     pins::PINS_MAX,
     reassign::Reassigned,
@@ -46,7 +48,7 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
+use self::{counters::Counters, crawl::Crawl, limit::{Limit, Shrinking}, pins::Pins, removals::Removals};
 use super::{
     error::{StorageError, StoreError},
     eviction::Eviction,
@@ -96,6 +98,8 @@ pub struct Store {
     /// Whether a class may take pages from others when it has some of its own.
     automove: bool,
     shrinking: Option<Shrinking>,
+    /// What `config.memory_limit_bytes` follows from.
+    limit: Limit,
     /// The highest memory limit that addresses were reserved for.
     limit_bytes_max: usize,
     uploads: HashMap<u64, Upload, RandomState>,
@@ -163,6 +167,7 @@ impl Store {
             removals: Removals::default(),
             automove: true,
             shrinking: None,
+            limit: Limit { asked_bytes: limit_bytes, outside_bytes: 0 },
             limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
