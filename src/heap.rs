@@ -109,6 +109,14 @@ pub fn own_bytes() -> isize {
     PLACES_HELD[own_place()].0.load(Ordering::Relaxed)
 }
 
+/// Gives back to the kernel what the calling thread has freed, and what any thread freed a second ago or more. Some
+/// microseconds, and a tenth of one for each page given back. Without it that waits for the thread's next allocations,
+/// of which an idle one has none.
+pub fn collect() {
+    // SAFETY: it takes no pointers and moves nothing that is in use.
+    unsafe { libmimalloc_sys::mi_collect(false) };
+}
+
 /// Memory of the process as the kernel counts it, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resident {
@@ -133,7 +141,9 @@ pub fn keep_huge_pages_to_those_asked_for() {
     const PR_SET_THP_DISABLE: libc::c_int = 41;
     const EXCEPT_ADVISED: libc::c_ulong = 1 << 1;
     // SAFETY: no pointers are passed; it changes what the kernel does with memory that is touched later.
-    unsafe { libc::prctl(PR_SET_THP_DISABLE, 1 as libc::c_ulong, EXCEPT_ADVISED, 0 as libc::c_ulong, 0 as libc::c_ulong) };
+    unsafe {
+        libc::prctl(PR_SET_THP_DISABLE, 1 as libc::c_ulong, EXCEPT_ADVISED, 0 as libc::c_ulong, 0 as libc::c_ulong)
+    };
 }
 
 #[cfg(test)]

@@ -229,7 +229,8 @@ impl<T: Copy> Mesh<T> {
             let largest = at_home.clone().max().unwrap_or(size_of::<Batch<T>>());
             at_home.sum::<usize>() + under_way * largest + 2 * BATCHES_PER_PEER * size_of::<Message<T>>()
         };
-        self.peers.capacity() * size_of::<Option<Peer<T>>>() + self.peers.iter().flatten().map(peer_bytes).sum::<usize>()
+        self.peers.capacity() * size_of::<Option<Peer<T>>>()
+            + self.peers.iter().flatten().map(peer_bytes).sum::<usize>()
     }
 
     /// Batches sent and not yet back.

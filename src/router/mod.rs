@@ -23,6 +23,6 @@ pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 pub use crate::shard::{
     Change, ClassCommands, ClassListing, ClassReport, ClassSet, ClassStats, ConnectionReport, Event as Observed,
     KeyHasher, Latencies, ListedItem, Listing, MemoryLedger, MemoryPart, Observation, Order, Outcome, OutsideMemory,
-    Part, PrefixCounts, Prefixes, Reason, Refusal, Removal, Report, Shard, ShardStats, SizeHistogram, Streams as ObservedStreams, Subject, Upkeep, Walk,
-    WalkedItem,
+    Part, PrefixCounts, Prefixes, Reason, Refusal, Removal, Report, Shard, ShardStats, SizeHistogram,
+    Streams as ObservedStreams, Subject, Upkeep, Walk, WalkedItem,
 };

@@ -154,7 +154,7 @@ impl Dispatch {
             self.router.forward(shard, Ticket::Gather(id), &Errand::Order(order)).expect("there is room everywhere");
         }
         self.finish_gather(id);
-        block_on_output(self.connections.at(number));
+        block_on_output(self.connections.at(number), &self.pool);
         Ok(())
     }
 

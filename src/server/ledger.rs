@@ -63,7 +63,16 @@ pub(super) struct Ledger {
     told_bytes: usize,
     /// The thread's heap and its receive buffers when they were last looked at.
     seen_bytes: isize,
+    /// The most that `seen_bytes` was since memory was last collected.
+    peak_bytes: isize,
+    /// Ticks at which freed memory is still to be collected.
+    collects_due: u8,
 }
+
+/// When so much of the heap has been freed, it is given back to the kernel.
+const COLLECT_STEP_BYTES: isize = 1 << 20;
+/// How many ticks that may take: the allocator keeps what is freed for a second first.
+const COLLECT_TICKS: u8 = 3;
 
 impl Worker {
     /// At the end of a turn: adds up what is outside, if it has changed much.
@@ -81,6 +90,15 @@ impl Worker {
             self.shared.memory.refresh();
         }
         self.add_up(true);
+        let ledger = &mut self.dispatch.ledger;
+        if ledger.seen_bytes + COLLECT_STEP_BYTES <= ledger.peak_bytes {
+            ledger.peak_bytes = ledger.seen_bytes;
+            ledger.collects_due = COLLECT_TICKS;
+        }
+        if ledger.collects_due > 0 {
+            ledger.collects_due -= 1;
+            heap::collect();
+        }
     }
 
     #[cold]
@@ -110,6 +128,7 @@ impl Worker {
         outside.base_bytes = shared.memory.base_bytes(shards, outside.ring_bytes);
         ledger.outside = outside;
         ledger.seen_bytes = heap::own_bytes() + outside.receive_bytes as isize;
+        ledger.peak_bytes = ledger.peak_bytes.max(ledger.seen_bytes);
         let sum_bytes = outside.sum_bytes();
         // More counts at once, less when it has lasted: pages that come and go would cost more than they bring.
         let is_more = sum_bytes >= ledger.told_bytes + OUTSIDE_STEP_BYTES;

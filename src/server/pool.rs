@@ -1,6 +1,8 @@
 //! Output buffers that wait for their next use, so that an idle connection owns none.
 
-use super::limits::{OUTPUT_BUFFER_KEPT_MAX, OUTPUT_POOL_BYTES};
+use super::limits::{
+    OUTPUT_BUFFER_KEPT_MAX, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_POOL_BYTES, OUTPUTS_BUDGET_BYTES,
+};
 
 /// Bytes of a new output buffer.
 const NEW_BUFFER_BYTES: usize = 2 << 10;
@@ -12,6 +14,8 @@ pub(super) struct OutputPool {
     bytes: usize,
     /// The fewest that were there since the last [`trim`](Self::trim).
     least: usize,
+    /// Output that is being sent, and what has come in this turn, in bytes.
+    waiting_bytes: usize,
 }
 
 impl OutputPool {
@@ -36,6 +40,23 @@ impl OutputPool {
         buffer.clear();
         self.bytes += capacity;
         self.buffers.push(buffer);
+    }
+
+    /// A turn begins, with so many bytes being sent.
+    pub(super) fn begin_turn(&mut self, sending_bytes: usize) {
+        self.waiting_bytes = sending_bytes;
+    }
+
+    /// Some connection has got so much more output.
+    #[inline]
+    pub(super) fn note(&mut self, bytes: usize) {
+        self.waiting_bytes += bytes;
+    }
+
+    /// The output that one connection may have waiting, in bytes: less, where all have much.
+    #[inline]
+    pub(super) fn high_bytes(&self) -> usize {
+        if self.waiting_bytes < OUTPUTS_BUDGET_BYTES { OUTPUT_HIGH_BYTES } else { OUTPUT_LOW_BYTES }
     }
 
     /// Frees the buffers that nobody took since the last time. To be called about once a second.
@@ -79,6 +100,17 @@ mod tests {
         assert_eq!((pool.buffers.len(), pool.bytes), (3, 3000));
         pool.trim();
         assert_eq!((pool.buffers.len(), pool.bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_connection_may_have_less_where_all_have_much() {
+        let mut pool = OutputPool::default();
+        pool.begin_turn(OUTPUTS_BUDGET_BYTES - 10);
+        assert_eq!(pool.high_bytes(), OUTPUT_HIGH_BYTES);
+        pool.note(10);
+        assert_eq!(pool.high_bytes(), OUTPUT_LOW_BYTES);
+        pool.begin_turn(0);
+        assert_eq!(pool.high_bytes(), OUTPUT_HIGH_BYTES);
     }
 
     #[test]

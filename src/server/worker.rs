@@ -173,7 +173,7 @@ impl Worker {
             return Ok(false);
         }
         let (now, nanos) = self.clock.moment();
-        self.dispatch.begin_turn(now, nanos);
+        self.dispatch.begin_turn(now, nanos, self.ring.sending_bytes());
         self.dispatch.router.traffic_mut().turns += 1;
         self.dispatch.see_watchers();
         for completion in completions.drain(..) {

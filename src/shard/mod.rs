@@ -29,7 +29,9 @@ pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
 
-pub use crate::storage::{ClassCommands, ClassSet, ClassStats, Reason, Removal, SizeHistogram, StoreMemory, Walk, WalkedItem};
+pub use crate::storage::{
+    ClassCommands, ClassSet, ClassStats, Reason, Removal, SizeHistogram, StoreMemory, Walk, WalkedItem,
+};
 
 #[cfg(test)]
 mod tests;

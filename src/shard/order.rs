@@ -98,11 +98,9 @@ impl Report {
     pub fn next(&self) -> Option<Subject> {
         match self {
             Report::Connections(_, next) | Report::Sizes(_, next) | Report::Items(_, next) => *next,
-            Report::General(_)
-            | Report::Classes(_)
-            | Report::Prefixes(_)
-            | Report::Latency(_)
-            | Report::Memory(_) => None,
+            Report::General(_) | Report::Classes(_) | Report::Prefixes(_) | Report::Latency(_) | Report::Memory(_) => {
+                None
+            }
         }
     }
 

@@ -252,7 +252,12 @@ impl Ring {
         self.buffers.memory_bytes()
     }
 
-    /// Memory of sends in flight, in bytes.
+    /// Memory of the buffers being sent, in bytes.
+    pub fn sending_bytes(&self) -> usize {
+        self.sending_bytes
+    }
+
+    /// Memory of sends in flight, in bytes, and of the table of them.
     pub fn send_bytes(&self) -> usize {
         self.sending_bytes + self.sending.memory_bytes()
     }

@@ -48,7 +48,13 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, limit::{Limit, Shrinking}, pins::Pins, removals::Removals};
+use self::{
+    counters::Counters,
+    crawl::Crawl,
+    limit::{Limit, Shrinking},
+    pins::Pins,
+    removals::Removals,
+};
 use super::{
     error::{StorageError, StoreError},
     eviction::Eviction,
