@@ -63,14 +63,16 @@ pub(super) struct Ledger {
     told_bytes: usize,
     /// The thread's heap and its receive buffers when they were last looked at.
     seen_bytes: isize,
-    /// The most that `seen_bytes` was since memory was last collected.
-    peak_bytes: isize,
+    /// The heap of all threads when it was last looked at, and the most that it was since memory was last collected.
+    /// Not the own thread's: others may have freed what it had taken.
+    heap_bytes: usize,
+    peak_bytes: usize,
     /// Ticks at which freed memory is still to be collected.
     collects_due: u8,
 }
 
 /// When so much of the heap has been freed, it is given back to the kernel.
-const COLLECT_STEP_BYTES: isize = 1 << 20;
+const COLLECT_STEP_BYTES: usize = 1 << 20;
 /// How many ticks that may take: the allocator keeps what is freed for a second first.
 const COLLECT_TICKS: u8 = 3;
 
@@ -91,8 +93,8 @@ impl Worker {
         }
         self.add_up(true);
         let ledger = &mut self.dispatch.ledger;
-        if ledger.seen_bytes + COLLECT_STEP_BYTES <= ledger.peak_bytes {
-            ledger.peak_bytes = ledger.seen_bytes;
+        if ledger.heap_bytes + COLLECT_STEP_BYTES <= ledger.peak_bytes {
+            ledger.peak_bytes = ledger.heap_bytes;
             ledger.collects_due = COLLECT_TICKS;
         }
         if ledger.collects_due > 0 {
@@ -124,11 +126,12 @@ impl Worker {
         let change = known_heap as isize - ledger.known_heap;
         ledger.known_heap = known_heap as isize;
         let all_known = shared.memory.known_heap.fetch_add(change, Ordering::Relaxed) + change;
-        outside.heap_bytes = heap::total_bytes().saturating_sub(all_known.max(0) as usize) / shards;
+        ledger.heap_bytes = heap::total_bytes();
+        ledger.peak_bytes = ledger.peak_bytes.max(ledger.heap_bytes);
+        outside.heap_bytes = ledger.heap_bytes.saturating_sub(all_known.max(0) as usize) / shards;
         outside.base_bytes = shared.memory.base_bytes(shards, outside.ring_bytes);
         ledger.outside = outside;
         ledger.seen_bytes = heap::own_bytes() + outside.receive_bytes as isize;
-        ledger.peak_bytes = ledger.peak_bytes.max(ledger.seen_bytes);
         let sum_bytes = outside.sum_bytes();
         // More counts at once, less when it has lasted: pages that come and go would cost more than they bring.
         let is_more = sum_bytes >= ledger.told_bytes + OUTSIDE_STEP_BYTES;

@@ -46,3 +46,60 @@ impl Store {
         self.slab.heap_bytes() + self.table.heap_bytes() + self.eviction.memory_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{NOW, pattern, put, store};
+    use super::*;
+
+    fn fill(store: &mut Store) {
+        for number in 0..40_000u32 {
+            put(store, &number.to_le_bytes(), &pattern(1, 900)).unwrap();
+        }
+    }
+
+    #[test]
+    fn parts_add_up_while_memory_comes_and_goes() {
+        let mut store = store(16 << 20);
+        assert_eq!(store.memory().items_bytes, 0);
+        fill(&mut store);
+        let memory = store.memory();
+        assert_eq!(memory.sum_bytes() as u64, store.stats().memory_bytes);
+        assert!(memory.items_bytes > 14 << 20 && memory.index_bytes > 0 && memory.pages_bytes > 0, "{memory:?}");
+        assert!(store.heap_bytes() >= memory.pages_bytes);
+        store.flush_all();
+        let memory = store.memory();
+        assert_eq!(memory.items_bytes, 0);
+        assert_eq!(memory.sum_bytes() as u64, store.stats().memory_bytes);
+    }
+
+    /// The limit was the store's alone, and what was around it came on top.
+    #[test]
+    fn what_is_outside_of_the_store_counts_against_its_limit() {
+        let mut store = store(32 << 20);
+        store.set_outside_bytes(5 << 20);
+        fill(&mut store);
+        let bytes = |store: &Store| store.stats().memory_bytes;
+        assert!((26 << 20..=27 << 20).contains(&bytes(&store)), "{}", bytes(&store));
+        assert_eq!(store.stats().limit_bytes, 32 << 20);
+        // More of it takes from the items, step by step; less gives back.
+        store.set_outside_bytes(12 << 20);
+        assert!(store.is_shrinking());
+        while store.maintain(NOW) {}
+        assert!((19 << 20..=20 << 20).contains(&bytes(&store)), "{}", bytes(&store));
+        store.set_outside_bytes(4 << 20);
+        assert!(!store.is_shrinking());
+        fill(&mut store);
+        assert!((27 << 20..=28 << 20).contains(&bytes(&store)), "{}", bytes(&store));
+        // Half of the limit is the store's in any case.
+        store.set_outside_bytes(100 << 20);
+        while store.maintain(NOW) {}
+        assert!((15 << 20..=16 << 20).contains(&bytes(&store)), "{}", bytes(&store));
+        // Another limit knows of what is outside.
+        store.set_outside_bytes(4 << 20);
+        store.set_memory_limit(20 << 20).unwrap();
+        fill(&mut store);
+        assert!((15 << 20..=16 << 20).contains(&bytes(&store)), "{}", bytes(&store));
+        store.check_invariants();
+    }
+}
