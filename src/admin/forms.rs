@@ -34,6 +34,8 @@ pub(super) enum Form {
     Shards,
     /// Ours: how long requests take.
     Latency,
+    /// Ours: where the memory goes.
+    Memory,
     /// There is no such form.
     Unknown,
 }
@@ -69,6 +71,7 @@ impl Form {
             }
             b"shards" => Form::Shards,
             b"latency" => Form::Latency,
+            b"memory" => Form::Memory,
             _ => Form::Unknown,
         })
     }

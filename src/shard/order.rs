@@ -3,6 +3,7 @@
 use super::change::{Change, Refusal};
 use super::counters::ShardStats;
 use super::latency::Latencies;
+use super::ledger::MemoryLedger;
 use super::prefixes::Prefixes;
 use super::report::{ClassListing, ClassReport, ListedItem};
 use crate::clock::Exptime;
@@ -40,6 +41,8 @@ pub enum Subject {
     Latency,
     /// The connections, from this number on.
     Connections(u32),
+    /// Where the memory goes.
+    Memory,
 }
 
 /// What came of an [`Order`].
@@ -71,6 +74,8 @@ pub enum Report {
     Latency(Box<Latencies>),
     /// Some connections.
     Connections(Vec<ConnectionReport>, Option<Subject>),
+    /// Where the memory goes.
+    Memory(Box<MemoryLedger>),
 }
 
 /// A connection, or a listening socket.
@@ -93,7 +98,9 @@ impl Report {
     pub fn next(&self) -> Option<Subject> {
         match self {
             Report::Connections(_, next) | Report::Sizes(_, next) | Report::Items(_, next) => *next,
-            Report::General(_) | Report::Classes(_) | Report::Prefixes(_) | Report::Latency(_) => None,
+            Report::General(_) | Report::Classes(_) | Report::Prefixes(_) | Report::Latency(_) | Report::Memory(_) => {
+                None
+            }
         }
     }
 

@@ -95,6 +95,7 @@ impl Shard {
             Subject::Items(listing) => self.listed(listing, now),
             Subject::Latency => Report::Latency(Box::default()),
             Subject::Connections(_) => Report::Connections(Vec::new(), None),
+            Subject::Memory => Report::Memory(Box::new(self.memory())),
         }
     }
 

@@ -25,6 +25,12 @@ impl Slab {
         self.pages.len() * (size_of::<Page>() + size_of::<PageId>())
     }
 
+    /// Bytes of the heap that these hold, room to grow into included.
+    pub(in crate::storage) fn heap_bytes(&self) -> usize {
+        let lists = self.pools.iter().map(|pool| pool.pages.capacity() * size_of::<PageId>());
+        self.pages.capacity() * size_of::<Page>() + lists.sum::<usize>()
+    }
+
     pub(in crate::storage) fn pages(&self) -> &[Page] {
         &self.pages
     }

@@ -1,5 +1,5 @@
-//! Finding memory: free chunks, then free pages, then more extents, then what has expired, then eviction. The limit covers extents, index
-//! and metadata; where the index had to grow past it, items make room page by page.
+//! Finding memory: free chunks, then free pages, then more extents, then what has expired, then eviction. The limit
+//! covers extents, index and metadata; where the index had to grow past it, items make room page by page.
 
 use super::{Store, removals::Reason, write::Old};
 use crate::{
@@ -55,12 +55,7 @@ impl Store {
     /// Everything that counts against the limit.
     #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slab.committed_bytes()
-            + self.slab.metadata_bytes()
-            + self.table.memory_bytes()
-            + self.eviction.memory_bytes()
-            + self.expired.memory_bytes()
-            + self.reclaim.memory_bytes()
+        self.slab.committed_bytes() + self.slab.metadata_bytes() + self.table.memory_bytes() + self.policy_bytes()
     }
 
     fn may_commit_extent(&self) -> bool {

@@ -4,8 +4,9 @@
 //! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
 //! allocation and eviction, `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
 //! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
-//! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `removals` tells
-//! who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more closely.
+//! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
+//! where memory goes, `removals` tells who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more
+//! closely.
 
 mod args;
 mod arithmetic;
@@ -19,6 +20,7 @@ mod delete;
 mod expired;
 mod flush;
 mod found;
+mod ledger;
 mod limit;
 mod memory;
 mod pins;
@@ -43,6 +45,7 @@ pub use self::{
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
+    ledger::StoreMemory,
     limit::LimitError,
     pins::PINS_MAX,
     reassign::Reassigned,
@@ -55,8 +58,14 @@ pub use self::{
 };
 
 use self::{
-    counters::Counters, crawl::Crawl, expired::Expired, limit::Shrinking, pins::Pins, reclaim::Reclaim,
-    removals::Removals, sampled::Access,
+    counters::Counters,
+    crawl::Crawl,
+    expired::Expired,
+    limit::{Limit, Shrinking},
+    pins::Pins,
+    reclaim::Reclaim,
+    removals::Removals,
+    sampled::Access,
 };
 use super::{
     error::{StorageError, StoreError},
@@ -111,6 +120,8 @@ pub struct Store {
     /// Whether a class may take pages from others when it has some of its own.
     automove: bool,
     shrinking: Option<Shrinking>,
+    /// What `config.memory_limit_bytes` follows from.
+    limit: Limit,
     /// The highest memory limit that addresses were reserved for.
     limit_bytes_max: usize,
     uploads: HashMap<u64, Upload, RandomState>,
@@ -181,6 +192,7 @@ impl Store {
             sample_ceiling: 0,
             automove: true,
             shrinking: None,
+            limit: Limit { asked_bytes: limit_bytes, outside_bytes: 0 },
             limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),

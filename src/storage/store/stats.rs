@@ -21,7 +21,8 @@ pub struct StoreStats {
     pub memory_bytes: u64,
     /// The part of it that is the index.
     pub index_bytes: u64,
-    /// The limit that `memory_bytes` respects, or is on its way to after [`Store::set_memory_limit`].
+    /// The limit that `memory_bytes` and what is outside respect together, or are on their way to after
+    /// [`Store::set_memory_limit`].
     pub limit_bytes: u64,
     /// 64 KiB pages committed.
     pub pages: u64,
@@ -151,7 +152,7 @@ impl Store {
             total_items: counters.total_items,
             memory_bytes: self.memory_bytes() as u64,
             index_bytes: self.table.memory_bytes() as u64,
-            limit_bytes: self.config.memory_limit_bytes as u64,
+            limit_bytes: self.limit.asked_bytes as u64,
             pages: (self.slab.pages().len() - self.slab.released_pages()) as u64,
             free_pages: self.slab.free_pages() as u64,
             large_pages: self.slab.large_pages() as u64,
