@@ -34,6 +34,8 @@ pub(super) enum Form {
     Shards,
     /// Ours: how long requests take.
     Latency,
+    /// Ours: the hit ratio to be expected with another memory limit.
+    Mrc,
     /// There is no such form.
     Unknown,
 }
@@ -69,6 +71,7 @@ impl Form {
             }
             b"shards" => Form::Shards,
             b"latency" => Form::Latency,
+            b"mrc" => Form::Mrc,
             _ => Form::Unknown,
         })
     }

@@ -27,7 +27,10 @@ pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
 
-pub use crate::storage::{ClassCommands, ClassSet, ClassStats, Reason, Removal, SizeHistogram, Walk, WalkedItem};
+pub use crate::storage::{
+    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, MissRatioCurve, Reason, Removal,
+    SizeHistogram, Walk, WalkedItem,
+};
 
 #[cfg(test)]
 mod tests;

@@ -58,6 +58,7 @@ impl Store {
             + self.slab.metadata_bytes()
             + self.table.memory_bytes()
             + self.eviction.memory_bytes()
+            + self.curve.memory_bytes()
     }
 
     fn may_commit_extent(&self) -> bool {

@@ -55,6 +55,7 @@ use super::{
     item::{self, Header},
     large::Upload,
     location::{ADDRESSABLE_BYTES, Location, PAGE_BYTES},
+    mrc::Curve,
     reservation::HUGE_PAGE_BYTES,
     slab::Slab,
 };
@@ -96,6 +97,10 @@ pub struct Store {
     removals: Removals,
     /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
     sample_ceiling: u64,
+    /// Reads, and those that missed, for the curve: aged as it is.
+    reads: u64,
+    read_misses: u64,
+    curve: Curve,
     /// Whether a class may take pages from others when it has some of its own.
     automove: bool,
     shrinking: Option<Shrinking>,
@@ -150,6 +155,7 @@ impl Store {
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
+        let curve = Curve::new(config.eviction, limit_bytes, sampled::ceiling_of_one_in(Curve::SAMPLES_ONE_IN));
         Ok(Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
@@ -164,7 +170,10 @@ impl Store {
             commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
             removals: Removals::default(),
-            sample_ceiling: 0,
+            sample_ceiling: curve.ceiling(),
+            reads: 0,
+            read_misses: 0,
+            curve,
             automove: true,
             shrinking: None,
             limit_bytes_max,
