@@ -50,7 +50,8 @@ pub(in crate::storage) struct Cost {
     pub(in crate::storage) deadline: Deadline,
 }
 
-/// A band's memory in the store, in any unit.
+/// By what a band's bytes are to be multiplied to be compared with those of others: the less memory the band has in the
+/// store, the more.
 pub(super) type Shares = [f32; BANDS];
 
 /// The band of items that take so many bytes.
@@ -88,7 +89,10 @@ pub(super) struct MiniCache {
     small: [Queue; BANDS],
     main: [Queue; BANDS],
     ghosts: Queue,
+    items: usize,
     used_bytes: u64,
+    /// The same by band.
+    band_bytes: [u64; BANDS],
     /// Whether something had to leave.
     is_evicting: bool,
 }
@@ -109,7 +113,9 @@ impl MiniCache {
             small: [Queue::EMPTY; BANDS],
             main: [Queue::EMPTY; BANDS],
             ghosts: Queue::EMPTY,
+            items: 0,
             used_bytes: 0,
+            band_bytes: [0; BANDS],
             is_evicting: false,
         };
         cache.set_ceiling(ceiling_max);
@@ -126,7 +132,7 @@ impl MiniCache {
 
     /// Items in the cache.
     pub(super) fn items(&self) -> usize {
-        self.small.iter().chain(&self.main).map(|queue| usize::from(queue.len)).sum()
+        self.items
     }
 
     pub(super) fn misses(&self) -> Misses {
@@ -143,7 +149,7 @@ impl MiniCache {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         (self.small, self.main, self.ghosts) = ([Queue::EMPTY; BANDS], [Queue::EMPTY; BANDS], Queue::EMPTY);
-        (self.used_bytes, self.is_evicting) = (0, false);
+        (self.items, self.used_bytes, self.band_bytes, self.is_evicting) = (0, 0, [0; BANDS], false);
     }
 
     /// Stands for a cache of another capacity from now on.
@@ -257,8 +263,13 @@ impl MiniCache {
     fn make_room(&mut self, bytes: u64, shares: &Shares, now: Seconds) {
         while self.used_bytes > 0 && self.used_bytes + bytes > self.capacity_bytes {
             self.is_evicting = true;
-            let excess = |band: usize| (self.small[band].bytes + self.main[band].bytes) as f32 / shares[band].max(1.0);
-            let band = (0..BANDS).max_by(|&left, &right| excess(left).total_cmp(&excess(right))).unwrap_or(0);
+            let (mut band, mut most) = (0, -1.0);
+            for (candidate, (&bytes, &share)) in self.band_bytes.iter().zip(shares).enumerate() {
+                let excess = bytes as f32 * share;
+                if excess > most {
+                    (band, most) = (candidate, excess);
+                }
+            }
             self.evict_from(band, now);
         }
     }
@@ -293,7 +304,7 @@ impl MiniCache {
     }
 
     fn bound_ghosts(&mut self) {
-        let by_items = self.items() * GHOSTS_PER_ITEM_TENTHS / 10;
+        let by_items = self.items * GHOSTS_PER_ITEM_TENTHS / 10;
         let by_memory = (self.capacity_bytes / CAPACITY_BYTES_PER_GHOST) as usize;
         if usize::from(self.ghosts.len) > by_items.min(by_memory)
             && let Some(oldest) = self.ghosts.oldest()
@@ -311,7 +322,9 @@ impl MiniCache {
             Place::Ghost => return self.ghosts.push(&mut self.entries, at),
         };
         queue.push(&mut self.entries, at);
+        self.items += 1;
         self.used_bytes += u64::from(bytes);
+        self.band_bytes[band_of(bytes)] += u64::from(bytes);
     }
 
     fn unlink(&mut self, at: u16) {
@@ -322,7 +335,9 @@ impl MiniCache {
             Place::Ghost => return self.ghosts.unlink(&mut self.entries, at),
         };
         queue.unlink(&mut self.entries, at);
+        self.items -= 1;
         self.used_bytes -= u64::from(entry.bytes);
+        self.band_bytes[band_of(entry.bytes)] -= u64::from(entry.bytes);
     }
 
     fn forget(&mut self, at: u16) {
@@ -343,7 +358,7 @@ impl MiniCache {
 
     /// Takes more keys into the sample, if there are entries for them: items have become larger.
     pub(super) fn sample_more(&mut self) {
-        if self.is_evicting && self.items() * SPARSE_DIVISOR < self.entries.entries_max() {
+        if self.is_evicting && self.items * SPARSE_DIVISOR < self.entries.entries_max() {
             self.set_ceiling(self.ceiling.saturating_mul(2).min(self.ceiling_max));
         }
     }

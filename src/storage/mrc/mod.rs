@@ -41,7 +41,10 @@ const BYTES_MAX: usize = 1 << 20;
 const LIMIT_DIVISOR: usize = 100;
 
 /// The smallest cache begins with a sample of one key in so many; larger ones, in proportion, with fewer.
-const SMALLEST_SAMPLES_ONE_IN: u64 = 32;
+const SMALLEST_SAMPLES_ONE_IN: u64 = 16;
+
+/// However much of the store's memory is unused, caches are simulated with at least one part in so many of theirs.
+const USED_DIVISOR_MAX: u64 = 2;
 
 /// Sampled accesses after which the store's division of memory is looked at again.
 const ACCESSES_PER_DIVISION: u32 = 256;
@@ -95,6 +98,8 @@ pub(super) struct Curve {
     /// Keys whose mixed hash is below it are in the sample of the smallest cache, and only they are in any.
     ceiling: u64,
     shares: Shares,
+    limit_bytes: u64,
+    unused_bytes: u64,
     accesses: u32,
     since: Seconds,
     aged_at: Seconds,
@@ -112,11 +117,12 @@ impl Curve {
         let entries_max = bytes_max / (rules.len() * CURVE_PERCENTS.len() * ENTRY_BYTES);
         let cache = |rule: Rule, percent: u32| {
             let ceiling = (ceiling as f64 * f64::from(CURVE_PERCENTS[0]) / f64::from(percent)) as u64;
-            MiniCache::new(rule, full_bytes(limit_bytes, percent), ceiling, entries_max.min(ENTRIES_MAX))
+            MiniCache::new(rule, full_bytes(limit_bytes as u64, percent), ceiling, entries_max.min(ENTRIES_MAX))
         };
         let caches = rules.iter().map(|&rule| CURVE_PERCENTS.map(|percent| cache(rule, percent))).collect();
         let (since, aged_at) = (Seconds(0), Seconds(0));
-        Curve { caches, ceiling, shares: [1.0; BANDS], accesses: 0, since, aged_at }
+        let limit_bytes = limit_bytes as u64;
+        Curve { caches, ceiling, shares: [1.0; BANDS], limit_bytes, unused_bytes: 0, accesses: 0, since, aged_at }
     }
 
     /// The sample begins with one key in so many.
@@ -137,9 +143,12 @@ impl Curve {
         self.accesses % ACCESSES_PER_DIVISION == 1
     }
 
-    /// How the store divides its memory: bytes by band.
-    pub(super) fn divide(&mut self, bytes: [u64; BANDS]) {
-        self.shares = bytes.map(|bytes| bytes as f32);
+    /// How the store divides its memory: bytes by band. `unused_bytes` lie in pages that are not full: about a page for
+    /// each class in use, whatever the memory.
+    pub(super) fn divide(&mut self, bytes: [u64; BANDS], unused_bytes: u64) {
+        self.shares = bytes.map(|bytes| 1.0 / bytes.max(1) as f32);
+        self.unused_bytes = unused_bytes;
+        self.set_capacities();
         let caches = self.caches.iter().flatten();
         self.ceiling = caches.map(MiniCache::ceiling).max().unwrap_or(0);
     }
@@ -164,9 +173,15 @@ impl Curve {
 
     /// The store has another memory limit.
     pub(super) fn set_limit(&mut self, limit_bytes: usize) {
+        self.limit_bytes = limit_bytes as u64;
+        self.set_capacities();
+    }
+
+    fn set_capacities(&mut self) {
         for caches in &mut self.caches {
             for (cache, percent) in caches.iter_mut().zip(CURVE_PERCENTS) {
-                cache.set_full_bytes(full_bytes(limit_bytes, percent));
+                let all = full_bytes(self.limit_bytes, percent);
+                cache.set_full_bytes(all.saturating_sub(self.unused_bytes).max(all / USED_DIVISOR_MAX));
             }
         }
     }
@@ -218,8 +233,8 @@ impl Curve {
     }
 }
 
-fn full_bytes(limit_bytes: usize, percent: u32) -> u64 {
-    limit_bytes as u64 * u64::from(percent) / 100
+fn full_bytes(limit_bytes: u64, percent: u32) -> u64 {
+    limit_bytes * u64::from(percent) / 100
 }
 
 /// Of the store's misses, the part that the sample's missed here too; and those that missed here only.

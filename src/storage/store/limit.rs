@@ -17,7 +17,7 @@ use crate::{
 use std::ops::RangeInclusive;
 
 /// Addresses are reserved for at least this limit: inaccessible, they cost nothing.
-const RESERVE_BYTES_MIN: usize = 4 << 30;
+const RESERVE_BYTES_MIN: usize = if cfg!(miri) { LIMIT_BYTES_MIN } else { 4 << 30 };
 
 /// Pages looked at in one step of shrinking, of which at most one is emptied.
 const PAGES_LOOKED_AT_MAX: usize = 512;

@@ -110,13 +110,16 @@ impl Store {
     /// Tells the curve how memory is divided, and lets what it has counted age.
     #[cold]
     fn divide_curve(&mut self, now: Seconds) {
-        let mut bytes = [0; BANDS];
+        let (mut bytes, mut unused_bytes) = ([0; BANDS], 0);
         for class in self.slab.class_ids() {
-            let band = band_of((self.slab.classes.chunk_bytes(class) + INDEX_BYTES_PER_ITEM) as u32);
-            bytes[band] += (self.slab.pool(class).pages.len() * PAGE_BYTES) as u64;
+            let (pool, chunk_bytes) = (self.slab.pool(class), self.slab.classes.chunk_bytes(class));
+            bytes[band_of((chunk_bytes + INDEX_BYTES_PER_ITEM) as u32)] += (pool.pages.len() * PAGE_BYTES) as u64;
+            let free_chunks = pool.pages.len() * usize::from(pool.chunks_per_page) - pool.used_chunks;
+            // More of it than a page has become free lately, and will be used again.
+            unused_bytes += (free_chunks * chunk_bytes).min(PAGE_BYTES) as u64;
         }
         bytes[BANDS - 1] += (self.slab.large_pages() * PAGE_BYTES) as u64;
-        self.curve.divide(bytes);
+        self.curve.divide(bytes, unused_bytes);
         self.age_curve(now);
         self.renew_sample_ceiling();
     }
