@@ -93,7 +93,7 @@ impl Store {
         self.config.memory_limit_bytes = bytes;
         self.table.make_room_for(bytes);
         self.eviction.set_limit(bytes);
-        self.resize_samplers();
+        self.resize_curve();
         self.shrinking = (self.memory_bytes() > bytes).then(|| self.shrinking_anew());
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory` allocation and eviction, `uploads` and `pins`
 //! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
 //! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
-//! `sizes` count. `sampled` looks at some keys more closely.
+//! `sizes` count. `sampled` looks at some keys more closely, `curve` for
+//! the miss-ratio curve.
 
 mod args;
 mod arithmetic;
@@ -14,6 +15,7 @@ mod combine;
 mod commands;
 mod counters;
 mod crawl;
+mod curve;
 mod delete;
 mod flush;
 mod found;
@@ -25,14 +27,17 @@ mod removals;
 mod sampled;
 mod sizes;
 mod stats;
-mod touch;
 mod uploads;
 mod view;
 mod walk;
+mod widen;
 mod write;
 
 pub use self::{
-    args::{Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    args::{
+        Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, NewCas, SetArgs, SetMode, SetOutcome, Source,
+        StoreConfig,
+    },
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
@@ -156,7 +161,7 @@ impl Store {
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
         let curve = Curve::new(config.eviction, limit_bytes, sampled::ceiling_of_one_in(Curve::SAMPLES_ONE_IN));
-        Ok(Store {
+        let mut store = Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
             slab,
@@ -181,7 +186,9 @@ impl Store {
             pins: Pins::default(),
             scratch: Vec::new(),
             gathered: Vec::new(),
-        })
+        };
+        store.renew_sample_ceiling();
+        Ok(store)
     }
 
     /// The hash that the verbs expect for a key.
@@ -280,10 +287,10 @@ impl Store {
         self.unlink(hash, location);
     }
 
-    /// The CAS number of what is written: the one that was asked for, or the next, which that does not move.
+    /// The CAS number of what is written: the one that is given, or the next, which that does not move.
     #[inline(always)]
-    fn cas_for(&mut self, asked: Option<u64>) -> u64 {
-        if let Some(cas) = asked {
+    fn cas_for(&mut self, new_cas: NewCas) -> u64 {
+        if let NewCas::Given(cas) = new_cas {
             return cas;
         }
         let cas = self.next_cas;
@@ -292,6 +299,8 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod cas_tests;
 #[cfg(test)]
 mod manage_tests;
 #[cfg(test)]
