@@ -248,7 +248,7 @@ fn pattern(form: &str, name: &str) -> String {
 #[test]
 fn the_documented_names_are_those_that_are_told() {
     let documented = documented();
-    let forms = ["", "conns", "items", "latency", "memory", "settings", "shards", "sizes", "slabs"];
+    let forms = ["", "conns", "items", "latency", "memory", "mrc", "settings", "shards", "sizes", "slabs"];
     assert_eq!(documented.keys().map(String::as_str).collect::<Vec<_>>(), forms);
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut two_shards = false;

@@ -36,6 +36,8 @@ pub(super) enum Form {
     Latency,
     /// Ours: where the memory goes.
     Memory,
+    /// Ours: the hit ratio to be expected with another memory limit.
+    Mrc,
     /// There is no such form.
     Unknown,
 }
@@ -72,6 +74,7 @@ impl Form {
             b"shards" => Form::Shards,
             b"latency" => Form::Latency,
             b"memory" => Form::Memory,
+            b"mrc" => Form::Mrc,
             _ => Form::Unknown,
         })
     }

@@ -30,7 +30,8 @@ pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
 
 pub use crate::storage::{
-    ClassCommands, ClassSet, ClassStats, Reason, Removal, SizeHistogram, StoreMemory, Walk, WalkedItem,
+    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, MissRatioCurve, Reason, Removal,
+    SizeHistogram, StoreMemory, Walk, WalkedItem,
 };
 
 #[cfg(test)]

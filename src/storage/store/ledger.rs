@@ -12,7 +12,7 @@ pub struct StoreMemory {
     pub free_pages_bytes: usize,
     /// The index: segments and directory.
     pub index_bytes: usize,
-    /// What eviction and expiry remember of items and of those that left.
+    /// What eviction, expiry and the miss-ratio curve remember of items and of those that left.
     pub eviction_bytes: usize,
     /// What is known of each page.
     pub pages_bytes: usize,
@@ -46,10 +46,13 @@ impl Store {
         self.slab.heap_bytes() + self.table.heap_bytes() + self.policy_bytes()
     }
 
-    /// What is remembered to decide who leaves.
+    /// What is remembered beside the items: to decide who leaves, and to tell what more memory would bring.
     #[inline(always)]
     pub(super) fn policy_bytes(&self) -> usize {
-        self.eviction.memory_bytes() + self.expired.memory_bytes() + self.reclaim.memory_bytes()
+        self.eviction.memory_bytes()
+            + self.expired.memory_bytes()
+            + self.reclaim.memory_bytes()
+            + self.curve.memory_bytes()
     }
 }
 

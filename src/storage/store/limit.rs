@@ -20,7 +20,7 @@ use crate::{
 use std::ops::RangeInclusive;
 
 /// Addresses are reserved for at least this limit: inaccessible, they cost nothing.
-const RESERVE_BYTES_MIN: usize = 4 << 30;
+const RESERVE_BYTES_MIN: usize = if cfg!(miri) { LIMIT_BYTES_MIN } else { 4 << 30 };
 
 /// Pages looked at in one step of shrinking, of which at most one is emptied.
 const PAGES_LOOKED_AT_MAX: usize = 512;
@@ -107,6 +107,7 @@ impl Store {
         self.table.make_room_for(bytes);
         self.eviction.set_limit(bytes);
         self.apply_limit();
+        self.resize_curve();
         Ok(())
     }
 

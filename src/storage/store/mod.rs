@@ -6,7 +6,7 @@
 //! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
 //! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
 //! where memory goes, `removals` tells who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more
-//! closely.
+//! closely, `curve` for the miss-ratio curve.
 
 mod args;
 mod arithmetic;
@@ -16,6 +16,7 @@ mod combine;
 mod commands;
 mod counters;
 mod crawl;
+mod curve;
 mod delete;
 mod expired;
 mod flush;
@@ -74,6 +75,7 @@ use super::{
     item::{self, Header},
     large::Upload,
     location::{ADDRESSABLE_BYTES, Location, PAGE_BYTES},
+    mrc::Curve,
     reservation::HUGE_PAGE_BYTES,
     slab::Slab,
 };
@@ -117,6 +119,10 @@ pub struct Store {
     removals: Removals,
     /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
     sample_ceiling: u64,
+    /// Reads, and those that missed, for the curve: aged as it is.
+    reads: u64,
+    read_misses: u64,
+    curve: Curve,
     /// Whether a class may take pages from others when it has some of its own.
     automove: bool,
     shrinking: Option<Shrinking>,
@@ -173,6 +179,7 @@ impl Store {
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
+        let curve = Curve::new(config.eviction, limit_bytes, sampled::ceiling_of_one_in(Curve::SAMPLES_ONE_IN));
         let mut store = Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
@@ -189,7 +196,10 @@ impl Store {
             expired: Expired::new(classes),
             reclaim: Reclaim::new(classes),
             removals: Removals::default(),
-            sample_ceiling: 0,
+            sample_ceiling: curve.ceiling(),
+            reads: 0,
+            read_misses: 0,
+            curve,
             automove: true,
             shrinking: None,
             limit: Limit { asked_bytes: limit_bytes, outside_bytes: 0 },
