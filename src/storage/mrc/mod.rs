@@ -103,6 +103,8 @@ pub(super) struct Curve {
     accesses: u32,
     since: Seconds,
     aged_at: Seconds,
+    /// What the caches take; the same from the start, and asked for every turn.
+    memory_bytes: usize,
 }
 
 impl Curve {
@@ -119,10 +121,19 @@ impl Curve {
             let ceiling = (ceiling as f64 * f64::from(CURVE_PERCENTS[0]) / f64::from(percent)) as u64;
             MiniCache::new(rule, full_bytes(limit_bytes as u64, percent), ceiling, entries_max.min(ENTRIES_MAX))
         };
-        let caches = rules.iter().map(|&rule| CURVE_PERCENTS.map(|percent| cache(rule, percent))).collect();
-        let (since, aged_at) = (Seconds(0), Seconds(0));
-        let limit_bytes = limit_bytes as u64;
-        Curve { caches, ceiling, shares: [1.0; BANDS], limit_bytes, unused_bytes: 0, accesses: 0, since, aged_at }
+        let caches: Vec<_> = rules.iter().map(|&rule| CURVE_PERCENTS.map(|percent| cache(rule, percent))).collect();
+        let bytes = |cache: &MiniCache| cache.memory_bytes() + size_of::<MiniCache>();
+        Curve {
+            memory_bytes: caches.iter().flatten().map(bytes).sum(),
+            caches,
+            ceiling,
+            shares: [1.0; BANDS],
+            limit_bytes: limit_bytes as u64,
+            unused_bytes: 0,
+            accesses: 0,
+            since: Seconds(0),
+            aged_at: Seconds(0),
+        }
     }
 
     /// The sample begins with one key in so many.
@@ -134,7 +145,7 @@ impl Curve {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.caches.iter().flatten().map(|cache| cache.memory_bytes() + size_of::<MiniCache>()).sum()
+        self.memory_bytes
     }
 
     /// To be asked before each sampled access: whether it is time for [`divide`](Self::divide).
