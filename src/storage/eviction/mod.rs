@@ -323,4 +323,22 @@ impl Eviction {
         }
         self.blocks.check(held);
     }
+
+    /// Lets all classes use S3-FIFO or CLOCK, until the duel says otherwise.
+    #[cfg(test)]
+    pub(super) fn force(&mut self, uses_small: bool) {
+        self.queues.iter_mut().for_each(|queues| queues.uses_small = uses_small);
+    }
+
+    /// Entries of a class's small queue.
+    #[cfg(test)]
+    pub(super) fn small_len(&self, class: ClassId) -> usize {
+        self.queues[class.index()].small.len()
+    }
+
+    /// Memory that ghosts take.
+    #[cfg(test)]
+    pub(super) fn ghosts_memory_bytes(&self) -> usize {
+        self.ghosts.memory_bytes()
+    }
 }

@@ -286,6 +286,8 @@ impl Store {
 }
 
 #[cfg(test)]
+mod eviction_tests;
+#[cfg(test)]
 mod manage_tests;
 #[cfg(test)]
 mod tests;
