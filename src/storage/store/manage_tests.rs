@@ -4,21 +4,21 @@ use super::tests::{NOW, args, config, pattern, put, store};
 use super::*;
 use crate::storage::StoreError;
 
-fn put_expiring(store: &mut Store, key: &[u8], value: &[u8], deadline: u32) {
+pub(super) fn put_expiring(store: &mut Store, key: &[u8], value: &[u8], deadline: u32) {
     let args = SetArgs { deadline: Deadline::from_raw(deadline), ..args(SetMode::Set, value) };
     store.set(store.hash(key), key, args, NOW).unwrap();
 }
 
-fn class_of(store: &Store, item_bytes: usize) -> u32 {
+pub(super) fn class_of(store: &Store, item_bytes: usize) -> u32 {
     store.slab.classes.class_of(item_bytes).unwrap().number()
 }
 
-fn class(store: &Store, number: u32) -> ClassStats {
+pub(super) fn class(store: &Store, number: u32) -> ClassStats {
     store.class_stats().find(|class| class.class == number).unwrap()
 }
 
 /// Crawls to the end, one step after the other.
-fn crawl(store: &mut Store, classes: ClassSet, now: Seconds) {
+pub(super) fn crawl(store: &mut Store, classes: ClassSet, now: Seconds) {
     assert_eq!(store.crawl_begin(classes, now), CrawlStart::Started);
     while store.crawl_step(100, now) {}
     store.check_invariants();
@@ -42,7 +42,8 @@ fn a_crawl_frees_what_has_expired_and_nothing_else() {
     let (stats, crawled) = (store.stats(), store.crawl_stats());
     assert_eq!((stats.items, stats.crawler_reclaimed, stats.reclaimed, stats.expired), (5_000, 5_001, 0, 0));
     assert_eq!((stats.expired_unfetched, stats.large_pages), (5_000, 0));
-    assert_eq!((crawled.starts, crawled.items_checked, crawled.reclaimed), (1, 10_001, 5_001));
+    assert_eq!((crawled.starts, crawled.reclaimed), (1, 5_001));
+    assert!((5_001..=10_001).contains(&crawled.items_checked), "{}", crawled.items_checked);
     assert!(crawled.is_enabled && !crawled.is_running);
     assert_eq!(store.class_stats().map(|class| class.crawler_reclaimed).sum::<u64>(), 5_001);
 }
@@ -54,7 +55,7 @@ fn a_crawl_keeps_to_its_classes_and_refuses_others() {
         put_expiring(&mut store, format!("{number:04}").as_bytes(), &[0; 40], NOW.0);
         put_expiring(&mut store, format!("{number:04}b").as_bytes(), &[0; 375], NOW.0);
     }
-    let (small, big) = (class_of(&store, 8 + 8 + 4 + 4 + 40), class_of(&store, 8 + 8 + 4 + 5 + 375));
+    let (small, big) = (class_of(&store, 8 + 4 + 4 + 40), class_of(&store, 8 + 4 + 5 + 375));
     let mut classes = ClassSet::default();
     assert_eq!(store.crawl_begin(classes, NOW), CrawlStart::BadClass, "no class");
     assert!(classes.insert(big) && !classes.insert(256));
@@ -86,44 +87,6 @@ fn limited_crawls_go_on_from_each_other_until_all_is_seen() {
         assert!(left >= crawls.min(5) * 1_000 && left < crawls * 1_000 + 400, "{left} after {crawls}");
     }
     assert_eq!(store.stats().items, 0);
-}
-
-#[test]
-fn maintenance_crawls_when_something_may_have_expired_and_an_interval_is_over() {
-    let mut store = store(16 << 20);
-    let maintain = |store: &mut Store, now| {
-        let mut rounds = 0;
-        while store.maintain(Seconds(now)) {
-            rounds += 1;
-            assert!(rounds < 10_000);
-        }
-        store.check_invariants();
-        (store.crawl_stats().starts, store.stats().items)
-    };
-    for number in 0..2_000u32 {
-        put(&mut store, &number.to_le_bytes(), &[0; 40]).unwrap();
-    }
-    assert_eq!(maintain(&mut store, 5_000), (0, 2_000), "nothing can have expired");
-    for number in 0..2_000u32 {
-        put_expiring(&mut store, &number.to_be_bytes(), &[0; 40], 6_000 + number % 2 * 10_000);
-    }
-    let items = store.stats().items;
-    assert_eq!(maintain(&mut store, 5_999), (0, items), "nothing has expired");
-    let expired = items - 2_000 - 1_000 + 8;
-    let after_first = maintain(&mut store, 6_000);
-    assert_eq!(after_first.0, 1);
-    assert!(items - after_first.1 >= 992 && expired > 0);
-    assert_eq!(maintain(&mut store, 9_000).0, 1, "what is left expires later");
-    put_expiring(&mut store, b"one", b"v", 9_001);
-    assert_eq!(maintain(&mut store, 9_001), (2, after_first.1), "the one");
-    // A crawl for one item was not worth it, so the interval has been doubled.
-    put_expiring(&mut store, b"one", b"v", 9_050);
-    assert_eq!(maintain(&mut store, 9_001 + 119).0, 2);
-    assert_eq!(maintain(&mut store, 9_001 + 120), (3, after_first.1));
-    assert_eq!(maintain(&mut store, 16_000).0, 4, "touched by no crawl before, remembered all the same");
-    store.set_crawl_enabled(false);
-    put_expiring(&mut store, b"two", b"v", 9_050);
-    assert_eq!(maintain(&mut store, 90_000).0, 4);
 }
 
 #[test]
@@ -182,7 +145,7 @@ fn many_small_items_fit_an_index_that_grew_with_its_limit() {
     store.set_memory_limit(32 << 20).unwrap();
     let mut number = 0u32;
     while store.stats().evictions == 0 {
-        put(&mut store, &number.to_le_bytes(), b"").unwrap();
+        put(&mut store, &number.to_le_bytes(), &[0; 8]).unwrap();
         number += 1;
     }
     let stats = store.stats();
@@ -276,7 +239,7 @@ fn a_page_is_moved_on_request() {
     let mut store = store(8 << 20);
     // Full pages only.
     for number in 0..60 * 1024u32 {
-        put(&mut store, &number.to_le_bytes(), &[0; 44]).unwrap();
+        put(&mut store, &number.to_le_bytes(), &[0; 52]).unwrap();
     }
     let (from, to) = (class_of(&store, 64), class_of(&store, 1000));
     let classes = store.classes();
@@ -298,7 +261,7 @@ fn a_page_is_moved_on_request() {
     assert_eq!(class(&store, from).evictions, 3 * before.chunks_per_page);
     // It is used, and given back when it is not.
     for number in 0..100u32 {
-        put(&mut store, &number.to_be_bytes(), &[0; 980]).unwrap();
+        put(&mut store, &number.to_be_bytes(), &[0; 988]).unwrap();
     }
     assert_eq!((class(&store, to).total_pages, class(&store, to).items), (3, 100));
     let free = store.stats().free_pages;
@@ -336,9 +299,9 @@ fn without_automove_a_class_gets_its_first_page_and_no_more() {
     let mut store = store(8 << 20);
     store.set_automove(false);
     for number in 0..200_000u32 {
-        put(&mut store, &number.to_le_bytes(), &[0; 44]).unwrap();
+        put(&mut store, &number.to_le_bytes(), &[0; 52]).unwrap();
     }
-    let (small, big) = (class_of(&store, 64), class_of(&store, 1020));
+    let (small, big) = (class_of(&store, 64), class_of(&store, 1012));
     for number in 0..2_000u32 {
         put(&mut store, &number.to_be_bytes(), &[0; 1000]).unwrap();
     }
@@ -355,7 +318,7 @@ fn without_automove_a_class_gets_its_first_page_and_no_more() {
 fn a_classs_figures_are_those_of_its_items() {
     let mut store = store(8 << 20);
     for number in 0..1_000u32 {
-        put(&mut store, &number.to_le_bytes(), &[0; 42]).unwrap();
+        put(&mut store, &number.to_le_bytes(), &[0; 50]).unwrap();
     }
     let small = class_of(&store, 62);
     let stats = class(&store, small);
@@ -372,7 +335,7 @@ fn a_classs_figures_are_those_of_its_items() {
     assert_eq!((store.stats().large_items, store.class_stats().count()), (0, 1));
     for number in 0..400_000u32 {
         // As long as the others: a deadline takes four bytes.
-        put_expiring(&mut store, &number.to_be_bytes(), &[0; 38], NOW.0 + 9);
+        put_expiring(&mut store, &number.to_be_bytes(), &[0; 46], NOW.0 + 9);
     }
     let stats = class(&store, small);
     let all = store.stats();
@@ -380,7 +343,7 @@ fn a_classs_figures_are_those_of_its_items() {
     assert!(stats.evicted_nonzero + 1_000 >= stats.evictions && stats.evicted_nonzero <= stats.evictions);
     assert!(stats.direct_reclaims > 0 && stats.direct_reclaims == all.direct_reclaims);
     assert_eq!((stats.candidate_accessed, stats.evicted_idle_seconds), (Some(NOW), 0));
-    let later = SetArgs { deadline: Deadline::from_raw(5_000), ..args(SetMode::Set, &[0; 38]) };
+    let later = SetArgs { deadline: Deadline::from_raw(5_000), ..args(SetMode::Set, &[0; 46]) };
     for number in 0..3_000u32 {
         let key = (number + 1_000_000).to_be_bytes();
         store.set(store.hash(&key), &key, later, Seconds(NOW.0 + 7)).unwrap();
