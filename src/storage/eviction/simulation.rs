@@ -143,14 +143,14 @@ impl Simulation {
     pub(super) fn retain(&mut self, keeps: impl Fn(u32) -> bool) {
         let mut moved_to = vec![NONE; self.places.len()];
         let mut len = 0;
-        for place in 0..self.places.len() {
+        for (place, moved_to) in moved_to.iter_mut().enumerate() {
             let entry = self.places[place];
             if place == self.hand {
                 self.hand = len;
             }
             if entry & TAKEN != 0 && keeps(entry & FINGERPRINT_MASK) {
                 self.places[len] = entry;
-                moved_to[place] = len as u16;
+                *moved_to = len as u16;
                 len += 1;
             }
         }
