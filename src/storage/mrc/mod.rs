@@ -97,6 +97,7 @@ pub(super) struct Curve {
     caches: Vec<[MiniCache; CURVE_PERCENTS.len()]>,
     /// Keys whose mixed hash is below it are in the sample of the smallest cache, and only they are in any.
     ceiling: u64,
+    memory_bytes: usize,
     shares: Shares,
     limit_bytes: u64,
     unused_bytes: u64,
@@ -119,10 +120,23 @@ impl Curve {
             let ceiling = (ceiling as f64 * f64::from(CURVE_PERCENTS[0]) / f64::from(percent)) as u64;
             MiniCache::new(rule, full_bytes(limit_bytes as u64, percent), ceiling, entries_max.min(ENTRIES_MAX))
         };
-        let caches = rules.iter().map(|&rule| CURVE_PERCENTS.map(|percent| cache(rule, percent))).collect();
+        let caches: Vec<[MiniCache; _]> =
+            rules.iter().map(|&rule| CURVE_PERCENTS.map(|percent| cache(rule, percent))).collect();
         let (since, aged_at) = (Seconds(0), Seconds(0));
         let limit_bytes = limit_bytes as u64;
-        Curve { caches, ceiling, shares: [1.0; BANDS], limit_bytes, unused_bytes: 0, accesses: 0, since, aged_at }
+        let memory = |cache: &MiniCache| cache.memory_bytes() + size_of::<MiniCache>();
+        let memory_bytes = caches.iter().flatten().map(memory).sum();
+        Curve {
+            caches,
+            ceiling,
+            memory_bytes,
+            shares: [1.0; BANDS],
+            limit_bytes,
+            unused_bytes: 0,
+            accesses: 0,
+            since,
+            aged_at,
+        }
     }
 
     /// The sample begins with one key in so many.
@@ -134,7 +148,7 @@ impl Curve {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.caches.iter().flatten().map(|cache| cache.memory_bytes() + size_of::<MiniCache>()).sum()
+        self.memory_bytes
     }
 
     /// To be asked before each sampled access: whether it is time for [`divide`](Self::divide).
