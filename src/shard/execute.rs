@@ -323,6 +323,7 @@ impl Shard {
             evicted_unfetched: store.evicted_unfetched,
             reclaimed: store.reclaimed,
             expired_unfetched: store.expired_unfetched,
+            expired_bytes: store.expired_bytes,
             free_pages: store.free_pages,
             get_expired: store.expired,
             uploads_bytes: store.uploads_bytes,

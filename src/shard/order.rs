@@ -3,6 +3,7 @@
 use super::change::{Change, Refusal};
 use super::counters::ShardStats;
 use super::latency::Latencies;
+use super::ledger::MemoryLedger;
 use super::prefixes::Prefixes;
 use super::report::{ClassListing, ClassReport, ListedItem};
 use crate::clock::Exptime;
@@ -42,6 +43,8 @@ pub enum Subject {
     MissRatioCurve,
     /// The connections, from this number on.
     Connections(u32),
+    /// Where the memory goes.
+    Memory,
 }
 
 /// What came of an [`Order`].
@@ -75,6 +78,8 @@ pub enum Report {
     MissRatioCurve(Box<MissRatioCurve>),
     /// Some connections.
     Connections(Vec<ConnectionReport>, Option<Subject>),
+    /// Where the memory goes.
+    Memory(Box<MemoryLedger>),
 }
 
 /// A connection, or a listening socket.
@@ -101,7 +106,8 @@ impl Report {
             | Report::Classes(_)
             | Report::Prefixes(_)
             | Report::Latency(_)
-            | Report::MissRatioCurve(_) => None,
+            | Report::MissRatioCurve(_)
+            | Report::Memory(_) => None,
         }
     }
 

@@ -96,6 +96,7 @@ impl Shard {
             Subject::Latency => Report::Latency(Box::default()),
             Subject::MissRatioCurve => Report::MissRatioCurve(Box::new(self.store.miss_ratio_curve(now.seconds))),
             Subject::Connections(_) => Report::Connections(Vec::new(), None),
+            Subject::Memory => Report::Memory(Box::new(self.memory())),
         }
     }
 

@@ -32,7 +32,7 @@ pub use self::{
         Arithmetic, ArithmeticArgs, CRAWL_PACE_ITEMS_MAX, ClassCommands, ClassSet, ClassStats, CrawlStart, CrawlStats,
         DeleteArgs, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES, ItemDetails, ItemValue, ItemView, LargeRef, LimitError,
         Look, NewCas, PINS_MAX, PREFETCH_GROUP, REMOVALS_BYTES_MAX, Reason, Reassigned, Removal, SetArgs, SetMode,
-        SetOutcome, SizeHistogram, Source, Store, StoreConfig, StoreStats, Walk, WalkedItem,
+        SetOutcome, SizeHistogram, Source, Store, StoreConfig, StoreMemory, StoreStats, Walk, WalkedItem,
     },
 };
 

@@ -1,11 +1,12 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory` allocation and eviction, `uploads` and `pins`
-//! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
-//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
-//! `sizes` count. `sampled` looks at some keys more closely, `curve` for
-//! the miss-ratio curve.
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
+//! allocation and eviction, `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
+//! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
+//! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
+//! where memory goes, `removals` tells who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more
+//! closely, `curve` for the miss-ratio curve.
 
 mod args;
 mod arithmetic;
@@ -17,16 +18,20 @@ mod counters;
 mod crawl;
 mod curve;
 mod delete;
+mod expired;
 mod flush;
 mod found;
+mod ledger;
 mod limit;
 mod memory;
 mod pins;
 mod reassign;
+mod reclaim;
 mod removals;
 mod sampled;
 mod sizes;
 mod stats;
+mod sweep;
 mod uploads;
 mod view;
 mod walk;
@@ -41,6 +46,7 @@ pub use self::{
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
+    ledger::StoreMemory,
     limit::LimitError,
     pins::PINS_MAX,
     reassign::Reassigned,
@@ -52,7 +58,16 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals, sampled::Access};
+use self::{
+    counters::Counters,
+    crawl::Crawl,
+    expired::Expired,
+    limit::{Limit, Shrinking},
+    pins::Pins,
+    reclaim::Reclaim,
+    removals::Removals,
+    sampled::Access,
+};
 use super::{
     error::{StorageError, StoreError},
     eviction::Eviction,
@@ -99,6 +114,8 @@ pub struct Store {
     /// By class.
     commands: Vec<ClassCommands>,
     crawl: Crawl,
+    expired: Expired,
+    reclaim: Reclaim,
     removals: Removals,
     /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
     sample_ceiling: u64,
@@ -109,6 +126,8 @@ pub struct Store {
     /// Whether a class may take pages from others when it has some of its own.
     automove: bool,
     shrinking: Option<Shrinking>,
+    /// What `config.memory_limit_bytes` follows from.
+    limit: Limit,
     /// The highest memory limit that addresses were reserved for.
     limit_bytes_max: usize,
     uploads: HashMap<u64, Upload, RandomState>,
@@ -116,7 +135,7 @@ pub struct Store {
     pins: Pins,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
-    /// Where the items are that a walk reads next. At most one group and one piece.
+    /// Where the items are that a walk reads next, or a sweep removes. At most `crawl::FREED_PER_STEP_MAX`.
     gathered: Vec<Location>,
 }
 
@@ -174,6 +193,8 @@ impl Store {
             counters: Counters::new(classes),
             commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
+            expired: Expired::new(classes),
+            reclaim: Reclaim::new(classes),
             removals: Removals::default(),
             sample_ceiling: curve.ceiling(),
             reads: 0,
@@ -181,6 +202,7 @@ impl Store {
             curve,
             automove: true,
             shrinking: None,
+            limit: Limit { asked_bytes: limit_bytes, outside_bytes: 0 },
             limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
@@ -301,6 +323,8 @@ impl Store {
 
 #[cfg(test)]
 mod cas_tests;
+#[cfg(test)]
+mod expiry_tests;
 #[cfg(test)]
 mod manage_tests;
 #[cfg(test)]

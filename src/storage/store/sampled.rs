@@ -62,13 +62,14 @@ impl Store {
         if mixed < self.curve.ceiling() {
             self.note_for_curve(mixed, access, now);
         }
+        let class_at = |location| self.slab.class_at(location);
         let sampled = match access {
-            Access::Hit(_) => Sampled::Hit,
+            Access::Hit(location) => Sampled::Hit(class_at(location)),
             Access::Miss => Sampled::Miss,
-            Access::Write(_) => Sampled::Write,
-            Access::Removal(_) => Sampled::Removal,
+            Access::Write(location) => Sampled::Write(class_at(location)),
+            Access::Removal(location) => Sampled::Removal(class_at(location)),
         };
-        if self.eviction.note_sampled(mixed, sampled, self.table.len()) {
+        if self.eviction.note_sampled(mixed, sampled, &self.slab, self.table.len()) {
             self.renew_sample_ceiling();
         }
     }
