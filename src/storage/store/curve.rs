@@ -63,7 +63,7 @@ impl Store {
             unused_bytes += (free_chunks * chunk_bytes).min(PAGE_BYTES) as u64;
         }
         bytes[BANDS - 1] += (self.slab.large_pages() * PAGE_BYTES) as u64;
-        self.curve.divide(bytes, unused_bytes);
+        self.curve.divide(bytes, unused_bytes + self.limit.outside_bytes as u64);
         self.age_curve(now);
         self.renew_sample_ceiling();
     }
@@ -78,17 +78,12 @@ impl Store {
     /// What hit ratio is to be expected at other memory limits, as of now.
     pub fn miss_ratio_curve(&mut self, now: Seconds) -> MissRatioCurve {
         self.age_curve(now);
-        self.curve.report(self.config.memory_limit_bytes, self.reads, self.read_misses)
+        self.curve.report(self.limit.asked_bytes, self.reads, self.read_misses)
     }
 
     /// Counts for the curve anew. What the simulated caches hold stays, so that they need not be filled again.
     pub fn reset_miss_ratio_curve(&mut self, now: Seconds) {
         (self.reads, self.read_misses) = (0, 0);
         self.curve.reset(now);
-    }
-
-    /// The store has another memory limit.
-    pub(super) fn resize_curve(&mut self) {
-        self.curve.set_limit(self.config.memory_limit_bytes);
     }
 }

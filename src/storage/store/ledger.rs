@@ -46,7 +46,7 @@ impl Store {
         self.slab.heap_bytes() + self.table.heap_bytes() + self.policy_bytes()
     }
 
-    /// What is remembered beside the items: to decide who leaves, and to tell what more memory would bring.
+    /// What is remembered to decide who leaves, and what other limits would mean.
     #[inline(always)]
     pub(super) fn policy_bytes(&self) -> usize {
         self.eviction.memory_bytes()

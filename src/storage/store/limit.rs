@@ -106,8 +106,8 @@ impl Store {
         self.limit.asked_bytes = bytes;
         self.table.make_room_for(bytes);
         self.eviction.set_limit(bytes);
+        self.curve.set_limit(bytes);
         self.apply_limit();
-        self.resize_curve();
         Ok(())
     }
 
