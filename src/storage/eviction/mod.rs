@@ -1,19 +1,19 @@
 //! Who leaves when memory is short. Policy only: it names victims and donors and ages frequencies; unlinking and
-//! freeing is `store/memory.rs`.
+//! freeing is `store/memory.rs`, emptying pages `store/emptying.rs`.
 //!
 //! Per class, 2-bit CLOCK: a hand goes round the class's chunks; an item that was read since is passed over and
 //! its frequency lowered by one, the first with frequency 0 leaves. No list, no bytes per item. Against S3-FIFO,
 //! which will stand beside it and be chosen per store by dueling: simpler and better on scan-free workloads, but
 //! an item that is never read again stays a full round.
 //!
-//! Between classes: [`donor()`] names who gives a page to a class that has none.
+//! Between pools: the [`mover`] says which page goes where, and when.
 
 mod clock;
-mod donor;
+mod mover;
 
 pub(super) use self::{
     clock::Hand,
-    donor::{LARGE_SHARE_DIVISOR, PoolId, donor},
+    mover::{GhostCounts, LARGE_SHARE_DIVISOR, Move, Mover, PoolId, PoolState, donor},
 };
 
 use super::{
@@ -58,6 +58,13 @@ impl Eviction {
     pub(super) fn hand_page(&self, class: ClassId) -> u32 {
         self.hands[class.index()].page
     }
+
+    /// What the ghosts know of a pool.
+    pub(super) fn ghost_counts(&self, _pool: PoolId) -> GhostCounts {
+        GhostCounts::default()
+    }
+
+    pub(super) fn halve_ghost_counts(&mut self) {}
 
     /// The next item of a class to leave.
     pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Location> {

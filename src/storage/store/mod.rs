@@ -1,7 +1,8 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
+//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `moves` pages between
+//! classes and `emptying` them, `uploads` and `pins`
 //! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
 //! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
 //! `sizes` count.
@@ -15,10 +16,12 @@ mod commands;
 mod counters;
 mod crawl;
 mod delete;
+mod emptying;
 mod flush;
 mod found;
 mod limit;
 mod memory;
+mod moves;
 mod pins;
 mod reassign;
 mod removals;
@@ -46,10 +49,10 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
+use self::{counters::Counters, crawl::Crawl, emptying::Emptying, limit::Shrinking, pins::Pins, removals::Removals};
 use super::{
     error::{StorageError, StoreError},
-    eviction::Eviction,
+    eviction::{Eviction, Mover},
     hash_table::{Candidate, HashTable},
     item::{self, Header},
     large::Upload,
@@ -93,8 +96,13 @@ pub struct Store {
     commands: Vec<ClassCommands>,
     crawl: Crawl,
     removals: Removals,
-    /// Whether a class may take pages from others when it has some of its own.
-    automove: bool,
+    mover: Mover,
+    /// Pages that LARGE values may take beyond their share.
+    large_credit: usize,
+    /// Reads and writes that met a LARGE item.
+    large_uses: u64,
+    /// The page that is being emptied.
+    emptying: Option<Emptying>,
     shrinking: Option<Shrinking>,
     /// The highest memory limit that addresses were reserved for.
     limit_bytes_max: usize,
@@ -161,7 +169,10 @@ impl Store {
             commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
             removals: Removals::default(),
-            automove: true,
+            mover: Mover::new(classes),
+            large_credit: 0,
+            large_uses: 0,
+            emptying: None,
             shrinking: None,
             limit_bytes_max,
             uploads_bytes: 0,

@@ -285,6 +285,7 @@ impl Store {
             self.slab.unpin_page(tail);
         }
         self.counters.total_items += 1;
+        self.large_uses += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
         self.link_successor(new.hash, old, location, now)?;
         Ok(cas)
