@@ -64,7 +64,7 @@ impl Eviction {
         GhostCounts::default()
     }
 
-    pub(super) fn halve_ghost_counts(&mut self) {}
+    pub(super) fn age_ghost_counts(&mut self, _factor: f32) {}
 
     /// The next item of a class to leave.
     pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Location> {

@@ -28,15 +28,16 @@ const GAP_MIN: f32 = 1.5;
 const GAP_WIDE: f32 = 4.0;
 
 /// Ghost hits that make a taker, and one over a wide gap.
-const TAKER_HITS_MIN: u32 = 4;
-const TAKER_HITS_WIDE_MIN: u32 = 16;
+const TAKER_HITS_MIN: f32 = 4.0;
+const TAKER_HITS_WIDE_MIN: f32 = 16.0;
 
 /// Between two pools in use a page moves at most once in this share of as many allocations as there are items.
 const PACE_SHARE: u64 = 3;
 
-/// Ghost counts are halved after this share of as many allocations as there are items, but not before so many.
-const MEMORY_SHARE: u64 = 2;
-const MEMORY_ALLOCATIONS_MIN: u64 = 4096;
+/// What the ghosts counted weighs e times less after this share of as many allocations as there are items, but not
+/// before so many.
+const MEMORY_SHARE: f32 = 0.5;
+const MEMORY_ALLOCATIONS_MIN: f32 = 4096.0;
 
 /// Allocations without a free chunk between two looks at the pools.
 const LOOK_ALLOCATIONS: u32 = 32;
@@ -54,12 +55,12 @@ pub(in crate::storage) enum PoolId {
 }
 
 /// What the ghosts know of a pool's items.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::storage) struct GhostCounts {
-    /// Evicted items that were written again soon.
-    pub(in crate::storage) hits: u32,
+    /// Evicted items that were written again soon. Not a whole number, since it is aged.
+    pub(in crate::storage) hits: f32,
     /// Evicted items.
-    pub(in crate::storage) inserts: u32,
+    pub(in crate::storage) inserts: f32,
 }
 
 /// What a pool has and is worth.
@@ -77,10 +78,10 @@ impl PoolState {
     /// What one more page would be worth, in hits. With hardly any evidence, nothing.
     fn value(&self) -> f32 {
         let GhostCounts { hits, inserts } = self.ghosts;
-        if hits < 2 && inserts < 8 {
+        if hits < 2.0 && inserts < 8.0 {
             return 0.0;
         }
-        (hits as f32 + 0.5) / (inserts as f32 + 8.0) * self.items_per_page
+        (hits + 0.5) / (inserts + 8.0) * self.items_per_page
     }
 }
 
@@ -94,10 +95,9 @@ pub(in crate::storage) struct Move {
 /// See the module's documentation.
 pub(in crate::storage) struct Mover {
     pub(in crate::storage) is_on: bool,
-    /// Allocations without a free chunk, until the next look and since the last move, and until counts are halved.
+    /// Allocations without a free chunk, until the next look and since the last move.
     until_look: u32,
     since_move: u64,
-    since_halving: u64,
     /// By pool, LARGE last.
     activity: Vec<Activity>,
 }
@@ -115,7 +115,6 @@ impl Mover {
             is_on: true,
             until_look: LOOK_ALLOCATIONS,
             since_move: 0,
-            since_halving: 0,
             activity: vec![Activity::default(); classes + 1],
         }
     }
@@ -131,13 +130,9 @@ impl Mover {
         self.until_look == 0
     }
 
-    /// Whether ghost counts are to be halved, `items` being there.
-    pub(in crate::storage) fn forgets(&mut self, items: u64) -> bool {
-        let is_time = self.since_halving >= (items / MEMORY_SHARE).max(MEMORY_ALLOCATIONS_MIN);
-        if is_time {
-            self.since_halving = 0;
-        }
-        is_time
+    /// By what the ghosts' counts are to be multiplied after each look, `items` being there.
+    pub(in crate::storage) fn ageing(items: u64) -> f32 {
+        1.0 - LOOK_ALLOCATIONS as f32 / (items as f32 * MEMORY_SHARE).max(MEMORY_ALLOCATIONS_MIN)
     }
 
     /// Looks at the pools, in the same order every time: the page that is to move now, if one is. `asking` is the one
@@ -150,7 +145,6 @@ impl Mover {
     ) -> Option<Move> {
         self.until_look = LOOK_ALLOCATIONS;
         self.since_move += u64::from(LOOK_ALLOCATIONS);
-        self.since_halving += u64::from(LOOK_ALLOCATIONS);
         for (activity, state) in self.activity.iter_mut().zip(pools.clone()) {
             let is_used = activity.uses != state.uses;
             let idle = if is_used { 0 } else { activity.idle.saturating_add(LOOK_ALLOCATIONS) };

@@ -290,6 +290,8 @@ impl Store {
 }
 
 #[cfg(test)]
+mod emptying_tests;
+#[cfg(test)]
 mod manage_tests;
 #[cfg(test)]
 mod tests;

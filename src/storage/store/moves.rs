@@ -8,7 +8,7 @@ use super::{
 use crate::{
     clock::Seconds,
     storage::{
-        eviction::{Eviction, Move, PoolId, PoolState, Terms, donor},
+        eviction::{Eviction, Move, Mover, PoolId, PoolState, Terms, donor},
         slab::{ClassId, Slab},
     },
 };
@@ -37,9 +37,7 @@ impl Store {
         let items = self.counters.items;
         let Store { mover, slab, eviction, commands, counters, large_uses, .. } = self;
         let chosen = mover.look(pools(slab, eviction, commands, counters, *large_uses), asking, items);
-        if mover.forgets(items) {
-            eviction.halve_ghost_counts();
-        }
+        eviction.age_ghost_counts(Mover::ageing(items));
         let may_move = self.config.evictions && self.emptying.is_none() && self.slab.free_pages() == 0;
         if let Some(chosen) = chosen.filter(|_| may_move) {
             self.begin_move(chosen, now);
@@ -110,7 +108,7 @@ impl Store {
 
     /// Begins to empty the page of a class that holds least, of those whose items have waited longest for their next
     /// look.
-    fn begin_to_empty_page_of(&mut self, class: ClassId, purpose: Purpose) -> bool {
+    pub(super) fn begin_to_empty_page_of(&mut self, class: ClassId, purpose: Purpose) -> bool {
         let pages = &self.slab.pool(class).pages;
         let start = self.eviction.hand_page(class) as usize % pages.len().max(1);
         let candidates = pages[start..].iter().chain(&pages[..start]).take(PAGES_TRIED_MAX).copied();
