@@ -16,6 +16,7 @@
 //! After Cidon et al., "Cliffhanger: Scaling Performance Cliffs in Web Memory Caches" (NSDI 2016), with ghosts that all
 //! classes share in place of a shadow queue for each.
 
+use super::GhostCounts;
 use crate::storage::slab::ClassId;
 
 /// LARGE values are left one page in this many, and take so many before they have shown their worth.
@@ -52,15 +53,6 @@ pub(in crate::storage) enum PoolId {
     Class(ClassId),
     /// The LARGE values.
     Large,
-}
-
-/// What the ghosts know of a pool's items.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in crate::storage) struct GhostCounts {
-    /// Evicted items that were written again soon. Not a whole number, since it is aged.
-    pub(in crate::storage) hits: f32,
-    /// Evicted items.
-    pub(in crate::storage) inserts: f32,
 }
 
 /// What a pool has and is worth.

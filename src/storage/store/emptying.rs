@@ -188,6 +188,8 @@ impl Store {
             let replaced = self.table.replace(hash, from, to);
             debug_assert!(replaced, "a live item is not in the hash table");
             self.slab.note_deadline(to, before.deadline().raw());
+            // It was read, so it has passed the small queue; its entry there is of the old chunk.
+            self.slab.set_header(to, before.out_of_small());
         }
         if before.is_live_item() && before.is_large() {
             work += self.record_has_moved(to);

@@ -207,12 +207,21 @@ impl Store {
         }
         let hash = (self.rehash)(&self.hasher, item::key(header, chunk));
         let (class, accessed) = (self.slab.class_at(location), item::access(header, chunk));
+        let is_driven_out = self.slab.page(location.page()).is_leaving();
         if self.removals.is_on {
             self.note_removal(location, reason);
         }
         if !self.try_unlink(hash, location) {
             debug_assert!(false, "an item's key does not hash to where it is");
             return false;
+        }
+        if reason == Reason::Evicted {
+            let pool = if header.is_large() { self.eviction.large_pool() } else { class };
+            if is_driven_out {
+                self.eviction.note_driven_out(pool, hash, self.table.len());
+            } else {
+                self.eviction.note_evicted(pool, header, hash, self.table.len());
+            }
         }
         self.counters.removed(class, header, reason, now.0.saturating_sub(accessed.0));
         true

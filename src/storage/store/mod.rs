@@ -5,7 +5,7 @@
 //! classes and `emptying` them, `uploads` and `pins`
 //! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
 //! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
-//! `sizes` count.
+//! `sizes` count. `sampled` looks at some keys more closely.
 
 mod args;
 mod arithmetic;
@@ -25,6 +25,7 @@ mod moves;
 mod pins;
 mod reassign;
 mod removals;
+mod sampled;
 mod sizes;
 mod stats;
 mod touch;
@@ -49,7 +50,9 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, emptying::Emptying, limit::Shrinking, pins::Pins, removals::Removals};
+use self::{
+    counters::Counters, crawl::Crawl, emptying::Emptying, limit::Shrinking, pins::Pins, removals::Removals, sampled::Access,
+};
 use super::{
     error::{StorageError, StoreError},
     eviction::{Eviction, Mover},
@@ -103,6 +106,8 @@ pub struct Store {
     large_uses: u64,
     /// The page that is being emptied.
     emptying: Option<Emptying>,
+    /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
+    sample_ceiling: u64,
     shrinking: Option<Shrinking>,
     /// The highest memory limit that addresses were reserved for.
     limit_bytes_max: usize,
@@ -157,7 +162,7 @@ impl Store {
         let classes = slab.classes.len();
         Ok(Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
-            eviction: Eviction::new(classes),
+            eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
             slab,
             uploads: HashMap::with_hasher(hasher.clone()),
             hasher,
@@ -173,6 +178,7 @@ impl Store {
             large_credit: 0,
             large_uses: 0,
             emptying: None,
+            sample_ceiling: 0,
             shrinking: None,
             limit_bytes_max,
             uploads_bytes: 0,
@@ -265,15 +271,16 @@ impl Store {
         let location = self.find(hash, key)?;
         let header = self.slab.header(location);
         if header.deadline().is_past(now) {
-            self.expire(hash, location, header);
+            self.expire(hash, location, header, now);
             return None;
         }
         Some((location, header))
     }
 
     #[cold]
-    fn expire(&mut self, hash: u64, location: Location, header: Header) {
+    fn expire(&mut self, hash: u64, location: Location, header: Header, now: Seconds) {
         self.counters.expired_on_access(self.slab.class_at(location), header);
+        self.sample(hash, Access::Removal(location), now);
         self.unlink(hash, location);
     }
 

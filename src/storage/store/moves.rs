@@ -132,7 +132,7 @@ fn pools<'a>(
             pool: PoolId::Class(class),
             pages: pool.pages.len(),
             items_per_page: f32::from(pool.chunks_per_page),
-            ghosts: eviction.ghost_counts(PoolId::Class(class)),
+            ghosts: eviction.ghost_counts(class),
             uses: commands.get_hits + commands.cmd_set + commands.touch_hits,
         }
     });
@@ -141,7 +141,7 @@ fn pools<'a>(
         pool: PoolId::Large,
         pages,
         items_per_page: items as f32 / pages.max(1) as f32,
-        ghosts: eviction.ghost_counts(PoolId::Large),
+        ghosts: eviction.ghost_counts(eviction.large_pool()),
         uses: large_uses,
     };
     classes.chain([large])
