@@ -135,7 +135,9 @@ fn main() {
     let items = if is_measured { asked.unwrap_or(ITEMS) } else { ITEMS_IN_TEST };
     let limit_bytes = (items * BYTES_PER_ITEM).max(16 << 20);
     let mut bench = Bench::new(limit_bytes);
-    println!("µs of CPU time            items    sets: p50      p99   p99.99      max |steps: p50    p99   p99.99      max |   counted  resident");
+    println!(
+        "µs of CPU time            items    sets: p50      p99   p99.99      max |steps: p50    p99   p99.99      max |   counted  resident"
+    );
     bench.turns(items, &SMALL);
     bench.report("grow");
     bench.turns(items / 4 + items / 10, &SMALL);

@@ -12,7 +12,7 @@ mod mover;
 mod policy;
 mod s3_fifo;
 
-pub(super) use self::mover::{LARGE_SHARE_DIVISOR, Move, Mover, PoolId, PoolState, donor};
+pub(super) use self::mover::{LARGE_SHARE_DIVISOR, Move, Mover, PoolId, PoolState};
 pub use self::policy::EvictionPolicy;
 
 use self::{
@@ -136,6 +136,11 @@ impl Eviction {
         for Queues { ghosts, .. } in &mut self.queues {
             *ghosts = GhostCounts { hits: ghosts.hits * factor, inserts: ghosts.inserts * factor };
         }
+    }
+
+    /// Forgets what was counted of the class, so that only what comes from now on tells what a page is worth to it.
+    pub(super) fn forget_ghost_counts(&mut self, class: ClassId) {
+        self.queues[class.index()].ghosts = GhostCounts::default();
     }
 
     /// Whether the class has a small queue now: S3-FIFO; else CLOCK.

@@ -124,8 +124,8 @@ impl Store {
             if !freed {
                 self.counters.events(class).direct_reclaims += 1;
                 let may_take = self.config.evictions && (self.mover.is_on || self.slab.pool(class).pages.is_empty());
-                freed = self.evict_in_class(class, terms)
-                    || (may_take && self.take_a_page(&[PoolId::Class(class)], terms));
+                freed =
+                    self.evict_in_class(class, terms) || (may_take && self.take_a_page(&[PoolId::Class(class)], terms));
             }
             if !freed {
                 break;
@@ -160,6 +160,13 @@ impl Store {
             }
         }
         Err(StoreError::OutOfMemory)
+    }
+
+    /// Whether a page can be had without evicting.
+    pub(super) fn has_room_for_a_page(&self) -> bool {
+        let may_restore =
+            self.slab.released_pages() > 0 && self.memory_bytes() + PAGE_BYTES <= self.config.memory_limit_bytes;
+        self.slab.free_pages() > 0 || may_restore || self.may_commit_extent()
     }
 
     /// Sees to it that there is a free page, without evicting.

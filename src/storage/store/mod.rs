@@ -51,7 +51,8 @@ pub use self::{
 };
 
 use self::{
-    counters::Counters, crawl::Crawl, emptying::Emptying, limit::Shrinking, pins::Pins, removals::Removals, sampled::Access,
+    counters::Counters, crawl::Crawl, emptying::Emptying, limit::Shrinking, pins::Pins, removals::Removals,
+    sampled::Access,
 };
 use super::{
     error::{StorageError, StoreError},
@@ -102,8 +103,8 @@ pub struct Store {
     mover: Mover,
     /// Pages that LARGE values may take beyond their share.
     large_credit: usize,
-    /// Reads and writes that met a LARGE item.
-    large_uses: u64,
+    /// Reads that found a LARGE item, and writes of one.
+    large_uses: (u64, u64),
     /// The page that is being emptied.
     emptying: Option<Emptying>,
     /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
@@ -176,7 +177,7 @@ impl Store {
             removals: Removals::default(),
             mover: Mover::new(classes),
             large_credit: 0,
-            large_uses: 0,
+            large_uses: (0, 0),
             emptying: None,
             sample_ceiling: 0,
             shrinking: None,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     clock::Seconds,
     storage::{
-        eviction::{Eviction, Move, Mover, PoolId, PoolState, Terms, donor},
+        eviction::{Eviction, Move, PoolId, PoolState, Terms},
         slab::{ClassId, Slab},
     },
 };
@@ -27,7 +27,7 @@ impl Store {
     #[inline]
     pub(super) fn step_of_moves(&mut self, asking: PoolId, now: Seconds) {
         self.go_on_emptying(now);
-        if self.mover.is_due() {
+        if self.mover.is_due() && self.emptying.is_none() {
             self.look_for_a_move(asking, now);
         }
     }
@@ -36,10 +36,17 @@ impl Store {
     fn look_for_a_move(&mut self, asking: PoolId, now: Seconds) {
         let items = self.counters.items;
         let Store { mover, slab, eviction, commands, counters, large_uses, .. } = self;
-        let chosen = mover.look(pools(slab, eviction, commands, counters, *large_uses), asking, items);
-        eviction.age_ghost_counts(Mover::ageing(items));
-        let may_move = self.config.evictions && self.emptying.is_none() && self.slab.free_pages() == 0;
+        let (chosen, ageing) = mover.look(pools(slab, eviction, commands, counters, *large_uses), asking, items);
+        eviction.age_ghost_counts(ageing);
+        let may_move = self.config.evictions && !self.has_room_for_a_page();
         if let Some(chosen) = chosen.filter(|_| may_move) {
+            for pool in [chosen.from, chosen.to] {
+                let class = match pool {
+                    PoolId::Class(class) => class,
+                    PoolId::Large => self.eviction.large_pool(),
+                };
+                self.eviction.forget_ghost_counts(class);
+            }
             self.begin_move(chosen, now);
         }
     }
@@ -72,7 +79,7 @@ impl Store {
         let mut tried = [PoolId::Large; DONORS_MAX + 1];
         tried[..except.len()].copy_from_slice(except);
         for count in except.len()..tried.len() {
-            let Some(pool) = donor(self.pools(), &tried[..count]) else { return false };
+            let Some(pool) = self.mover.donor(self.pools(), &tried[..count]) else { return false };
             let emptied = match pool {
                 PoolId::Large => self.evict_large(terms) && self.slab.free_pages() > 0,
                 PoolId::Class(class) => self.empty_page_of(class, Purpose::Free, Hot::Evict, terms.now),
@@ -88,7 +95,7 @@ impl Store {
     /// The next step towards giving a page back to the kernel. False if no pool has one to give.
     pub(super) fn step_to_pay_back(&mut self, now: Seconds) -> bool {
         if self.emptying.is_none() {
-            let begun = match donor(self.pools(), &[]) {
+            let begun = match self.mover.donor(self.pools(), &[]) {
                 Some(PoolId::Class(class)) => self.begin_to_empty_page_of(class, Purpose::Kernel),
                 Some(PoolId::Large) => self.evict_large(self.terms(now)) && self.slab.release_page(),
                 None => false,
@@ -124,7 +131,7 @@ fn pools<'a>(
     eviction: &'a Eviction,
     commands: &'a [ClassCommands],
     counters: &'a Counters,
-    large_uses: u64,
+    large_uses: (u64, u64),
 ) -> impl Iterator<Item = PoolState> + Clone + 'a {
     let classes = slab.class_ids().map(move |class| {
         let (pool, commands) = (slab.pool(class), &commands[class.index()]);
@@ -133,7 +140,8 @@ fn pools<'a>(
             pages: pool.pages.len(),
             items_per_page: f32::from(pool.chunks_per_page),
             ghosts: eviction.ghost_counts(class),
-            uses: commands.get_hits + commands.cmd_set + commands.touch_hits,
+            hits: commands.get_hits + commands.touch_hits,
+            writes: commands.cmd_set,
         }
     });
     let (pages, items) = (slab.large_pages(), counters.sum(|class| class.large_items));
@@ -142,7 +150,8 @@ fn pools<'a>(
         pages,
         items_per_page: items as f32 / pages.max(1) as f32,
         ghosts: eviction.ghost_counts(eviction.large_pool()),
-        uses: large_uses,
+        hits: large_uses.0,
+        writes: large_uses.1,
     };
     classes.chain([large])
 }

@@ -6,10 +6,7 @@ use super::{
 };
 use crate::{
     clock::Seconds,
-    storage::{
-        eviction::{PoolId, donor},
-        slab::ClassId,
-    },
+    storage::{eviction::PoolId, slab::ClassId},
 };
 
 /// The class number that stands for the pages that nobody has.
@@ -98,7 +95,7 @@ impl Store {
             Purpose::Class(class) => Some(PoolId::Class(class)),
             Purpose::Free | Purpose::Kernel => None,
         };
-        let giver = donor(self.pools(), except.as_slice());
+        let giver = self.mover.donor(self.pools(), except.as_slice());
         giver.is_some_and(|pool| self.move_spare_page(pool, purpose, now))
     }
 

@@ -287,7 +287,7 @@ impl Store {
         }
         self.eviction.admit_to_main(self.eviction.large_pool(), new.hash);
         self.counters.total_items += 1;
-        self.large_uses += 1;
+        self.large_uses.1 += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
         self.link_successor(new.hash, old, location, now)?;
         self.sample(new.hash, Access::Write(location), now);
