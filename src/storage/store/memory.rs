@@ -224,7 +224,7 @@ impl Store {
         }
         if reason == Reason::Evicted {
             let pool = if header.is_large() { self.eviction.large_pool() } else { class };
-            if is_driven_out {
+            if is_driven_out || header.is_large() {
                 self.eviction.note_driven_out(pool, hash, self.table.len());
             } else {
                 self.eviction.note_evicted(pool, header, hash, self.table.len());

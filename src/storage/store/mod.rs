@@ -1,8 +1,8 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `moves` pages between
-//! classes and `emptying` them, `uploads` and `pins`
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
+//! allocation and eviction, `moves` pages between classes and `emptying` them, `uploads` and `pins`
 //! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
 //! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
 //! `sizes` count. `sampled` looks at some keys more closely.
@@ -28,14 +28,17 @@ mod removals;
 mod sampled;
 mod sizes;
 mod stats;
-mod touch;
 mod uploads;
 mod view;
 mod walk;
+mod widen;
 mod write;
 
 pub use self::{
-    args::{Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    args::{
+        Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, NewCas, SetArgs, SetMode, SetOutcome, Source,
+        StoreConfig,
+    },
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
@@ -161,7 +164,7 @@ impl Store {
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
-        Ok(Store {
+        let mut store = Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
             slab,
@@ -186,7 +189,9 @@ impl Store {
             pins: Pins::default(),
             scratch: Vec::new(),
             gathered: Vec::new(),
-        })
+        };
+        store.renew_sample_ceiling();
+        Ok(store)
     }
 
     /// The hash that the verbs expect for a key.
@@ -285,10 +290,10 @@ impl Store {
         self.unlink(hash, location);
     }
 
-    /// The CAS number of what is written: the one that was asked for, or the next, which that does not move.
+    /// The CAS number of what is written: the one that is given, or the next, which that does not move.
     #[inline(always)]
-    fn cas_for(&mut self, asked: Option<u64>) -> u64 {
-        if let Some(cas) = asked {
+    fn cas_for(&mut self, new_cas: NewCas) -> u64 {
+        if let NewCas::Given(cas) = new_cas {
             return cas;
         }
         let cas = self.next_cas;
@@ -297,6 +302,8 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod cas_tests;
 #[cfg(test)]
 mod emptying_tests;
 #[cfg(test)]
