@@ -300,6 +300,7 @@ mod tests {
         assert_eq!((chosen, (100..200).contains(&after)), (between(0, 1), true));
         // About as much, or on little evidence: not at all.
         let mut level = [class(0, 10, 190.0, 400.0), class(1, 10, 200.0, 400.0)];
+        level.iter_mut().for_each(|state| state.hits = 100_000);
         assert_eq!(first_move(&mut Mover::new(2), &mut level, 20_000), None);
         let mut few = [class(0, 10, 0.0, 400.0), class(1, 10, 3.0, 4.0)];
         assert_eq!(first_move(&mut Mover::new(2), &mut few, 20_000), None);

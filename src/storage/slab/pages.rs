@@ -234,17 +234,37 @@ impl Slab {
     /// Frees every page without pinned chunks at once, in time proportional to the number of pages. LARGE pages
     /// stay if `keeps` says so of their record; they and pages with pinned chunks are the caller's to go through.
     pub(in crate::storage) fn clear(&mut self, keeps: impl Fn(&Slab, Location) -> bool) {
+        for class in self.class_ids() {
+            self.keep_pinned_pages(class);
+        }
         for index in 0..self.pages.len() {
             let id = PageId(index as u32);
-            match self.pages[index].usage {
-                PageUse::Class(class) if self.pages[index].pinned == 0 => {
-                    self.pools[class.index()].used_chunks -= self.pages[index].used as usize;
-                    self.give_back(id, class);
+            let page = &self.pages[index];
+            match page.usage {
+                PageUse::Class(class) if page.pinned == 0 => {
+                    self.pools[class.index()].leaving_pages -= usize::from(page.is_leaving);
+                    self.push_free(id);
                 }
+                PageUse::Class(class) => self.pools[class.index()].used_chunks += page.used as usize,
                 PageUse::Large(record) if !keeps(self, record) => self.free_page(id),
                 _ => {}
             }
         }
+    }
+
+    /// Forgets all pages of a class but those with something pinned, which are few; used chunks are left to be counted.
+    fn keep_pinned_pages(&mut self, class: ClassId) {
+        let pool = &mut self.pools[class.index()];
+        let mut kept = std::mem::take(&mut pool.pages);
+        kept.retain(|id| self.pages[id.index()].pinned > 0);
+        (pool.partial, pool.used_chunks) = (NO_PAGE, 0);
+        for (position, id) in kept.iter().enumerate() {
+            self.pages[id.index()].position = position as u32;
+            if self.pages[id.index()].is_listed {
+                self.list(*id, class);
+            }
+        }
+        self.pools[class.index()].pages = kept;
     }
 
     /// The pages of classes, those that are being emptied included.

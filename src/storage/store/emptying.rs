@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Chunks looked at in one step.
-const STEP_CHUNKS_MAX: usize = 64;
+pub(super) const STEP_CHUNKS_MAX: usize = 64;
 
 /// Pages of a LARGE item that cost as much as a chunk when its record is moved.
 const LARGE_PAGES_PER_CHUNK: usize = 16;

@@ -1,7 +1,7 @@
 //! Emptying pages step by step while the store is in use.
 
 use super::{
-    emptying::{Hot, Purpose},
+    emptying::{Hot, Purpose, STEP_CHUNKS_MAX},
     tests::{NOW, args, config, pattern, put, store},
     *,
 };
@@ -71,7 +71,7 @@ fn hot_items_stay_and_cold_ones_leave_when_their_page_does() {
     let per_page = u64::from(store.slab.pool(class).chunks_per_page);
     assert_eq!((store.slab.pool(class).total_pages(), after.free_pages), (pages - 1, before.free_pages + 1));
     assert_eq!((after.pages_moved, after.evictions - before.evictions), (1, per_page));
-    assert!(steps as u64 >= per_page / 32 - 1, "{steps} steps");
+    assert!(steps >= per_page / STEP_CHUNKS_MAX as u64 - 1, "{steps} steps");
     for number in hot {
         assert_eq!(value_of(&mut store, &number.to_le_bytes()), pattern(number as usize, 100), "{number} was hot");
     }

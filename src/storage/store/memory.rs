@@ -27,6 +27,9 @@ impl Store {
     /// room for a lowered limit, faults in memory before it is needed, crawls. True if more waits, and it is worth
     /// calling again at once.
     pub fn maintain(&mut self, now: Seconds) -> bool {
+        if self.table.grow_directory() {
+            return true;
+        }
         if self.shrink(now) || self.pay_back_index_memory(now) || self.go_on_emptying(now) {
             return true;
         }

@@ -230,10 +230,11 @@ impl Store {
         }
     }
 
-    /// Reads an item and marks it as read.
+    /// Reads an item, marks it as read and counts that.
     #[inline]
     pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
         let found = self.find_to_read(hash, key, now)?;
+        self.count_get_hit(found);
         Some(self.found_view(found))
     }
 
