@@ -196,6 +196,12 @@ impl HashTable {
         self.buckets.committed_bytes() + (self.directory.len() + growing) * size_of::<u32>() + self.depths.len()
     }
 
+    /// Bytes of the heap that it holds, room to grow into included.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let growing = self.growing.as_ref().map_or(0, |growing| growing.directory.capacity());
+        (self.directory.len() + growing) * size_of::<u32>() + self.depths.capacity()
+    }
+
     /// By how much memory grows when it grows.
     pub(super) fn extent_bytes(&self) -> usize {
         self.buckets.extent_bytes()

@@ -11,7 +11,7 @@
 
 use super::Store;
 use crate::{
-    clock::Seconds,
+    clock::{Deadline, Seconds},
     storage::{
         eviction::{Terms, is_pinned},
         item::{self, Header},
@@ -179,20 +179,24 @@ impl Store {
             self.slab.free(to);
             return Some(1);
         }
-        self.slab.copy_chunk(from, to, class);
         let mut work = 1;
         if before.is_tail() {
+            self.slab.copy_chunk(from, to, class);
             self.tail_has_moved(item, from, to);
         } else {
+            self.deadline_removed(from, before);
+            self.slab.copy_chunk(from, to, class);
             let hash = (self.rehash)(&self.hasher, item::key(before, self.slab.chunk(to)));
             let replaced = self.table.replace(hash, from, to);
             debug_assert!(replaced, "a live item is not in the hash table");
-            self.slab.note_deadline(to, before.deadline().raw());
             // It was read, so it has passed the small queue; its entry there is of the old chunk.
             self.slab.set_header(to, before.out_of_small());
         }
         if before.is_live_item() && before.is_large() {
             work += self.record_has_moved(to);
+        }
+        if before.is_live_item() {
+            self.deadline_added(to, before);
         }
         self.slab.free(from);
         Some(work)
@@ -203,6 +207,11 @@ impl Store {
         debug_assert!(index.is_some(), "a tail piece that its record does not name");
         if let Some(index) = index {
             self.record_mut(item).set_tail(index, to);
+        }
+        let deadline = self.slab.header(item).deadline();
+        if deadline != Deadline::NEVER {
+            // Counted with the record.
+            let _ = self.slab.cover_deadline(to, deadline);
         }
     }
 

@@ -1,5 +1,5 @@
-//! Finding memory: free chunks, then free pages, then more extents, then eviction. The limit covers extents, index
-//! and metadata; where the index had to grow past it, items make room page by page.
+//! Finding memory: free chunks, then free pages, then more extents, then what has expired, then eviction. The limit
+//! covers extents, index and metadata; where the index had to grow past it, items make room page by page.
 
 use super::{Store, removals::Reason, write::Old};
 use crate::{
@@ -27,6 +27,7 @@ impl Store {
     /// room for a lowered limit, faults in memory before it is needed, crawls. True if more waits, and it is worth
     /// calling again at once.
     pub fn maintain(&mut self, now: Seconds) -> bool {
+        self.pass_time(now);
         if self.table.grow_directory() {
             return true;
         }
@@ -51,11 +52,7 @@ impl Store {
     /// Everything that counts against the limit.
     #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slab.committed_bytes()
-            + self.slab.metadata_bytes()
-            + self.table.memory_bytes()
-            + self.eviction.memory_bytes()
-            + self.mover.memory_bytes()
+        self.slab.committed_bytes() + self.slab.metadata_bytes() + self.table.memory_bytes() + self.policy_bytes()
     }
 
     fn may_commit_extent(&self) -> bool {
@@ -76,7 +73,9 @@ impl Store {
         if self.shrinking.is_some() || self.memory_bytes() <= self.config.memory_limit_bytes {
             return self.shrink(now);
         }
-        let paid = self.slab.release_page() || (self.config.evictions && self.step_to_pay_back(now));
+        let paid = self.slab.release_page()
+            || (self.reclaim_page(None, now) && self.slab.release_page())
+            || (self.config.evictions && self.step_to_pay_back(now));
         paid && self.memory_bytes() > self.config.memory_limit_bytes
     }
 
@@ -127,8 +126,9 @@ impl Store {
             if !freed {
                 self.counters.events(class).direct_reclaims += 1;
                 let may_take = self.config.evictions && (self.mover.is_on || self.slab.pool(class).pages.is_empty());
-                freed =
-                    self.evict_in_class(class, terms) || (may_take && self.take_a_page(&[PoolId::Class(class)], terms));
+                freed = self.reclaim_for(class, now)
+                    || self.evict_in_class(class, terms)
+                    || (may_take && self.take_a_page(&[PoolId::Class(class)], terms));
             }
             if !freed {
                 break;
@@ -152,7 +152,9 @@ impl Store {
             let may_take = self.config.evictions && (self.mover.is_on || self.slab.large_pages() == 0);
             let has_share = self.slab.large_pages() * LARGE_SHARE_DIVISOR >= self.slab.pages().len();
             let takes = may_take && (!has_share || self.large_credit > 0);
-            let freed = if takes && self.take_a_page(&[PoolId::Large], terms) {
+            let freed = if self.reclaim_page(None, now) {
+                true
+            } else if takes && self.take_a_page(&[PoolId::Large], terms) {
                 self.large_credit -= usize::from(has_share);
                 true
             } else {
@@ -215,7 +217,16 @@ impl Store {
         if !header.is_live_item() {
             return false;
         }
-        let hash = (self.rehash)(&self.hasher, item::key(header, chunk));
+        self.remove_hashed((self.rehash)(&self.hasher, item::key(header, chunk)), location, reason, now)
+    }
+
+    /// The same for an item whose hash is known.
+    pub(super) fn remove_hashed(&mut self, hash: u64, location: Location, reason: Reason, now: Seconds) -> bool {
+        let chunk = self.slab.chunk(location);
+        let header = Header::read(chunk);
+        if !header.is_live_item() {
+            return false;
+        }
         let (class, accessed) = (self.slab.class_at(location), item::access(header, chunk));
         let is_driven_out = self.slab.page(location.page()).is_leaving();
         if self.removals.is_on {
@@ -257,6 +268,7 @@ impl Store {
     #[inline(always)]
     pub(super) fn drop_item(&mut self, location: Location) {
         let header = self.slab.header(location);
+        self.deadline_removed(location, header);
         let (class, bytes) = (self.slab.class_at(location), self.item_bytes(location, header));
         if header.is_large() {
             self.counters.large_item_removed(class, bytes);

@@ -2,10 +2,12 @@
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
 //! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
-//! allocation and eviction, `moves` pages between classes and `emptying` them, `uploads` and `pins`
-//! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
-//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
-//! `sizes` count. `sampled` looks at some keys more closely.
+//! allocation and eviction, `moves` pages between classes and `emptying` them, `uploads` and `pins` LARGE values,
+//! `commands` what is counted by class, `flush`, `check`.
+//! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
+//! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
+//! where memory goes, `removals` tells who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more
+//! closely, `curve` for the miss-ratio curve.
 
 mod args;
 mod arithmetic;
@@ -15,19 +17,24 @@ mod combine;
 mod commands;
 mod counters;
 mod crawl;
+mod curve;
 mod delete;
 mod emptying;
+mod expired;
 mod flush;
 mod found;
+mod ledger;
 mod limit;
 mod memory;
 mod moves;
 mod pins;
 mod reassign;
+mod reclaim;
 mod removals;
 mod sampled;
 mod sizes;
 mod stats;
+mod sweep;
 mod uploads;
 mod view;
 mod walk;
@@ -42,6 +49,7 @@ pub use self::{
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
+    ledger::StoreMemory,
     limit::LimitError,
     pins::PINS_MAX,
     reassign::Reassigned,
@@ -54,7 +62,14 @@ pub use self::{
 };
 
 use self::{
-    counters::Counters, crawl::Crawl, emptying::Emptying, limit::Shrinking, pins::Pins, removals::Removals,
+    counters::Counters,
+    crawl::Crawl,
+    emptying::Emptying,
+    expired::Expired,
+    limit::{Limit, Shrinking},
+    pins::Pins,
+    reclaim::Reclaim,
+    removals::Removals,
     sampled::Access,
 };
 use super::{
@@ -64,6 +79,7 @@ use super::{
     item::{self, Header},
     large::Upload,
     location::{ADDRESSABLE_BYTES, Location, PAGE_BYTES},
+    mrc::Curve,
     reservation::HUGE_PAGE_BYTES,
     slab::Slab,
 };
@@ -102,6 +118,8 @@ pub struct Store {
     /// By class.
     commands: Vec<ClassCommands>,
     crawl: Crawl,
+    expired: Expired,
+    reclaim: Reclaim,
     removals: Removals,
     mover: Mover,
     /// Pages that LARGE values may take beyond their share.
@@ -112,7 +130,13 @@ pub struct Store {
     emptying: Option<Emptying>,
     /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
     sample_ceiling: u64,
+    /// Reads, and those that missed, for the curve: aged as it is.
+    reads: u64,
+    read_misses: u64,
+    curve: Curve,
     shrinking: Option<Shrinking>,
+    /// What `config.memory_limit_bytes` follows from.
+    limit: Limit,
     /// The highest memory limit that addresses were reserved for.
     limit_bytes_max: usize,
     uploads: HashMap<u64, Upload, RandomState>,
@@ -120,7 +144,7 @@ pub struct Store {
     pins: Pins,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
-    /// Where the items are that a walk reads next. At most one group and one piece.
+    /// Where the items are that a walk reads next, or a sweep removes. At most `crawl::FREED_PER_STEP_MAX`.
     gathered: Vec<Location>,
 }
 
@@ -164,6 +188,7 @@ impl Store {
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
+        let curve = Curve::new(config.eviction, limit_bytes, sampled::ceiling_of_one_in(Curve::SAMPLES_ONE_IN));
         let mut store = Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
@@ -177,13 +202,19 @@ impl Store {
             counters: Counters::new(classes),
             commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
+            expired: Expired::new(classes),
+            reclaim: Reclaim::new(classes),
             removals: Removals::default(),
             mover: Mover::new(classes),
             large_credit: 0,
             large_uses: (0, 0),
             emptying: None,
-            sample_ceiling: 0,
+            sample_ceiling: curve.ceiling(),
+            reads: 0,
+            read_misses: 0,
+            curve,
             shrinking: None,
+            limit: Limit { asked_bytes: limit_bytes, outside_bytes: 0 },
             limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
@@ -307,6 +338,8 @@ impl Store {
 mod cas_tests;
 #[cfg(test)]
 mod emptying_tests;
+#[cfg(test)]
+mod expiry_tests;
 #[cfg(test)]
 mod manage_tests;
 #[cfg(test)]
