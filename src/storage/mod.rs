@@ -9,6 +9,7 @@
 //! - `eviction/` names who leaves.
 //! - `store/` is the verbs, in memcached's meaning, and the only place that holds all of these together.
 
+mod compression;
 mod error;
 mod eviction;
 mod hash_table;
@@ -20,6 +21,7 @@ mod slab;
 mod store;
 
 pub use self::{
+    compression::{Compression, CompressionStats, DICTIONARY_BYTES_MAX, SAMPLES_BYTES_MAX, TrainingSamples, train},
     error::{StorageError, StoreError},
     hash_table::UNUSED_HASH_BITS,
     item::{INLINE_VALUE_MAX, KEY_LEN_MAX},
