@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::{Exptime, Now, Seconds};
 use crate::command::{
     Arithmetic, ArithmeticMode, CasCheck, Delete, Hit, Initial, ItemInfo, MetaGet, Number, Op, Payload, Reply, Request,
-    Store, StoreMode, Value,
+    Store, StoreMode, Touch, Value,
 };
 
 struct World {
@@ -32,11 +32,13 @@ impl World {
 
     /// The CAS number of what is stored.
     fn store(&mut self, key: &str, store: Store<'_>) -> u64 {
+        let store = Store { with_cas: true, ..store };
         let Reply::Stored { cas, .. } = self.ask(key, Op::Store(store)) else { panic!("{key} is not stored") };
         cas
     }
 
     fn hit(&mut self, key: &str, get: MetaGet) -> Hit<'_> {
+        let get = MetaGet { with_cas: true, ..get };
         let Reply::Hit(hit) = self.ask(key, Op::MetaGet(get)) else { panic!("{key} is not found") };
         hit
     }
@@ -51,6 +53,7 @@ impl World {
     }
 
     fn number(&mut self, key: &str, arithmetic: Arithmetic) -> Number {
+        let arithmetic = Arithmetic { with_cas: true, ..arithmetic };
         let Reply::Number(number) = self.ask(key, Op::Arithmetic(arithmetic)) else { panic!("{key} is no number") };
         number
     }
@@ -263,11 +266,11 @@ fn debugging_tells_what_memcached_would() {
 fn touches_are_no_gets() {
     let mut world = World::new();
     world.set("k", "v");
-    world.ask("k", Op::GetAndTouch(Exptime(30)));
-    world.ask("k", Op::Touch(Exptime(0)));
+    world.ask("k", Op::GetAndTouch(Touch::to(Exptime(30))));
+    world.ask("k", Op::Touch(Touch::to(Exptime(0))));
     world.hit("k", MetaGet { touch: Some(Exptime(9)), ..get() });
-    world.ask("miss", Op::GetAndTouch(Exptime(30)));
-    world.ask("miss", Op::Touch(Exptime(30)));
+    world.ask("miss", Op::GetAndTouch(Touch::to(Exptime(30))));
+    world.ask("miss", Op::Touch(Touch::to(Exptime(30))));
     world.ask("miss", Op::MetaGet(MetaGet { touch: Some(Exptime(9)), ..get() }));
     let counters = world.counters();
     assert_eq!((counters.cmd_touch, counters.touch_hits, counters.touch_misses), (5, 3, 2));

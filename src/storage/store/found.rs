@@ -2,14 +2,14 @@
 //! pinned in between.
 
 use super::{
-    ItemView, LargeRef, Store,
+    ItemView, LargeRef, NewCas, Store,
     write::{NewItem, Old, counted_bytes},
 };
 use crate::{
     clock::{Deadline, Seconds},
     storage::{
         INLINE_VALUE_MAX, KEY_LEN_MAX, StoreError,
-        item::{self, Header, Marks},
+        item::{self, Header, Marks, Room},
         location::Location,
     },
 };
@@ -105,7 +105,7 @@ impl Store {
         hash: u64,
         key: &[u8],
         deadline: Deadline,
-        new_cas: Option<u64>,
+        new_cas: NewCas,
         binary_key: bool,
         now: Seconds,
     ) -> Result<Found, StoreError> {
@@ -139,6 +139,25 @@ impl Store {
     fn note_read(&mut self, found: Found, now: Seconds) {
         let chunk = self.slab.chunk_mut(found.location);
         item::bump(Header::read(chunk), chunk, found.accessed, now);
+    }
+
+    /// The CAS number of a found item, which gets the store's next if it has none, and the item as it is found from now
+    /// on: it may have to move to make room for the number. Where there is no room, the number is one that no item
+    /// carries, so that a comparison with it fails.
+    #[inline]
+    pub fn observe_cas(&mut self, hash: u64, found: Found, now: Seconds) -> (Found, u64) {
+        match self.item_cas(found.location, found.header) {
+            Some(cas) => (found, cas),
+            None => self.give_cas(hash, found, now),
+        }
+    }
+
+    #[cold]
+    fn give_cas(&mut self, hash: u64, found: Found, now: Seconds) -> (Found, u64) {
+        let cas = self.cas_for(NewCas::Next);
+        let Ok(location) = self.widen(hash, found.location, Room::CAS, now) else { return (found, cas) };
+        item::set_cas(self.slab.header(location), self.slab.chunk_mut(location), cas);
+        (Found { location, header: found.header.widened(Room::CAS), ..found }, cas)
     }
 
     /// Marks an item as won by the reader that was told to fill it, until it is written.
@@ -177,7 +196,8 @@ impl Store {
         if key_len > KEY_LEN_MAX || value_len > INLINE_VALUE_MAX {
             return 0;
         }
-        let header = Header::item(deadline, Seconds(0), key_len, value_len, flags != 0);
+        let header =
+            Header::item(deadline, Seconds(0), key_len, value_len, flags != 0).with_cas(!self.config.evictions);
         self.class_of_len(header.item_len()).index() as u16 + 1
     }
 

@@ -149,10 +149,10 @@ impl Connection {
         let item = self.items.get_mut(request.key);
         let mut shown = Item::default();
         let reply = match (request.op, item) {
-            (Op::Get | Op::GetAndTouch(_), None) => Reply::Miss,
-            (Op::Get, Some(item)) => read(item, &mut shown, false, false),
-            (Op::GetAndTouch(exptime), Some(item)) => {
-                item.ttl_seconds = ttl(exptime);
+            (Op::Get | Op::Gets | Op::GetAndTouch(_), None) => Reply::Miss,
+            (Op::Get | Op::Gets, Some(item)) => read(item, &mut shown, false, false),
+            (Op::GetAndTouch(touch), Some(item)) => {
+                item.ttl_seconds = ttl(touch.exptime);
                 read(item, &mut shown, false, false)
             }
             (Op::MetaGet(get), None) => match get.vivify {
@@ -216,8 +216,8 @@ impl Connection {
             },
             (Op::Arithmetic(arithmetic), Some(item)) => count(arithmetic, item, cas),
             (_, None) => Reply::NotFound,
-            (Op::Touch(exptime), Some(item)) => {
-                item.ttl_seconds = ttl(exptime);
+            (Op::Touch(touch), Some(item)) => {
+                item.ttl_seconds = ttl(touch.exptime);
                 Reply::Touched { cas: item.cas, flags: item.flags }
             }
         };
