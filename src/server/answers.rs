@@ -59,6 +59,10 @@ impl Dispatch {
                 {
                     stream.asked = false;
                     stream.written += piece.len() as u64;
+                    if piece.is_empty() {
+                        self.break_off(connection);
+                        return;
+                    }
                     output(found, &mut self.pool).extend_from_slice(piece);
                     touch(found, &mut self.touched, connection);
                 }
@@ -133,6 +137,10 @@ impl Dispatch {
                     let run = router.pinned_read(pin, written);
                     let room = OUTPUT_HIGH_BYTES - connection.out.len();
                     let run = &run[..run.len().min(room)];
+                    if run.is_empty() {
+                        self.break_off(number);
+                        return;
+                    }
                     connection.out.extend_from_slice(run);
                     written += run.len() as u64;
                 }
@@ -172,6 +180,13 @@ impl Dispatch {
         {
             self.unblock(number);
         }
+    }
+
+    /// Ends a connection within a value that turned out to be damaged: its client knows by the length.
+    #[cold]
+    fn break_off(&mut self, number: u32) {
+        self.drop_queue(number);
+        self.close_after_replies(number);
     }
 
     /// Lets a connection's input go on.

@@ -14,6 +14,7 @@ mod order;
 mod prefixes;
 mod rare;
 mod report;
+mod training;
 mod watched;
 
 pub use change::{Change, Refusal};
@@ -26,8 +27,11 @@ pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Obser
 pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
+pub use training::{Trainer, TrainerPort};
 
-pub use crate::storage::{ClassCommands, ClassSet, ClassStats, Reason, Removal, SizeHistogram, Walk, WalkedItem};
+pub use crate::storage::{
+    ClassCommands, ClassSet, ClassStats, CompressionStats, Reason, Removal, SizeHistogram, Walk, WalkedItem,
+};
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,10 @@ mod slab;
 mod store;
 
 pub use self::{
-    compression::{Compression, CompressionStats, DICTIONARY_BYTES_MAX, SAMPLES_BYTES_MAX, TrainingSamples, train},
+    compression::{
+        COMPRESSED_LEN_MAX, Compression, CompressionStats, DICTIONARY_BYTES_MAX, SAMPLES_BYTES_MAX, TrainingSamples,
+        train,
+    },
     error::{StorageError, StoreError},
     hash_table::UNUSED_HASH_BITS,
     item::{INLINE_VALUE_MAX, KEY_LEN_MAX},

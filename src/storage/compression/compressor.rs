@@ -11,9 +11,9 @@ use super::{
 };
 use crate::storage::INLINE_VALUE_MAX;
 
-/// The longest value that is compressed: this is done within one turn, and a longer one would keep others waiting for
+/// The longest value in bytes that is compressed: this is done within one turn, and a longer one would keep others waiting for
 /// more than about a millisecond.
-pub(in crate::storage) const COMPRESSED_LEN_MAX: usize = 256 << 10;
+pub const COMPRESSED_LEN_MAX: usize = 256 << 10;
 
 /// A compressed value has to save at least this share, or it is stored as it came.
 const SAVING_DIVISOR: usize = 8;

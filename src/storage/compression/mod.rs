@@ -29,13 +29,14 @@ mod stats;
 mod training;
 
 pub use self::{
+    compressor::COMPRESSED_LEN_MAX,
     stats::CompressionStats,
     training::{DICTIONARY_BYTES_MAX, SAMPLES_BYTES_MAX, TrainingSamples, train},
 };
 
 pub(super) use self::{
-    compressor::{COMPRESSED_LEN_MAX, Compressor},
-    prefix::{PREFIX_BYTES, Prefix},
+    compressor::Compressor,
+    prefix::{Coding, Prefix},
 };
 
 use super::INLINE_VALUE_MAX;

@@ -23,6 +23,7 @@ impl Store {
         self.eviction.reset();
         self.slab.take_earliest_deadline();
         self.counters.all_items_removed();
+        self.all_compressed_removed();
     }
 
     fn flush_chunks(&mut self, page: PageId) {

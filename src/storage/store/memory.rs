@@ -58,6 +58,7 @@ impl Store {
             + self.slab.metadata_bytes()
             + self.table.memory_bytes()
             + self.eviction.memory_bytes()
+            + self.compression_memory_bytes()
     }
 
     fn may_commit_extent(&self) -> bool {
@@ -285,6 +286,9 @@ impl Store {
     pub(super) fn drop_item(&mut self, location: Location) {
         let header = self.slab.header(location);
         let (class, bytes) = (self.slab.class_at(location), self.item_bytes(location, header));
+        if header.is_compressed() {
+            self.compressed_removed(location, header);
+        }
         if header.is_large() {
             self.counters.large_item_removed(class, bytes);
             self.drop_large(location, header);

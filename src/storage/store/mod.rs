@@ -1,7 +1,8 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory` allocation and eviction, `uploads` and `pins`
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `compressed` values that
+//! take less room, `delete`, `memory` allocation and eviction, `uploads` and `pins`
 //! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
 //! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
 //! `sizes` count.
@@ -12,6 +13,7 @@ mod arithmetic;
 mod check;
 mod combine;
 mod commands;
+mod compressed;
 mod counters;
 mod crawl;
 mod delete;
@@ -51,6 +53,7 @@ pub use self::{
 
 use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
 use super::{
+    compression::Compressor,
     error::{StorageError, StoreError},
     eviction::Eviction,
     hash_table::{Candidate, HashTable},
@@ -104,6 +107,10 @@ pub struct Store {
     uploads: HashMap<u64, Upload, RandomState>,
     uploads_bytes: u64,
     pins: Pins,
+    /// `None` where values are stored as they come.
+    compression: Option<Box<Compressor>>,
+    /// Which block of which LARGE item was decompressed last, while it is pinned.
+    block_at_hand: Option<(Location, usize)>,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
     /// Where the items are that a walk reads next. At most one group and one piece.
@@ -150,6 +157,7 @@ impl Store {
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
+        let compression = Compressor::new(config.compression, config.compress_min_bytes, limit_bytes).map(Box::new);
         Ok(Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes),
@@ -158,7 +166,6 @@ impl Store {
             hasher,
             rehash,
             next_cas: config.first_cas.max(1),
-            config,
             protected: Location::NONE,
             counters: Counters::new(classes),
             commands: vec![ClassCommands::default(); classes],
@@ -169,6 +176,9 @@ impl Store {
             limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
+            config,
+            compression,
+            block_at_hand: None,
             scratch: Vec::new(),
             gathered: Vec::new(),
         })
@@ -214,14 +224,14 @@ impl Store {
     #[inline]
     pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
         let found = self.find_to_read(hash, key, now)?;
-        Some(self.found_view(found))
+        self.read(found)
     }
 
     /// Reads an item and leaves its eviction state and fetched mark alone.
     #[inline]
     pub fn peek(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
         let found = self.find_to_peek(hash, key, now)?;
-        Some(self.found_view(found))
+        self.read(found)
     }
 
     /// Sets an item's deadline, marks it as read and reads it. Its CAS number stays.
@@ -238,7 +248,7 @@ impl Store {
         let Some(found) = self.find_to_touch(hash, key, deadline, now)? else { return Ok(None) };
         self.bump(found, now);
         // The view has the new deadline and the old fetched mark.
-        Ok(Some(self.found_view(found)))
+        Ok(self.read(found))
     }
 
     #[inline(always)]

@@ -66,6 +66,9 @@ impl Store {
             let widened = item::widen(header, chunk, room);
             self.slab.note_deadline(location, widened.deadline().raw());
             self.counters.item_added(class, wide_len as u64);
+            if header.is_compressed() {
+                self.compressed_added(location, widened);
+            }
         }
         self.scratch = item;
         let location = allocated?;
