@@ -137,6 +137,8 @@ impl Store {
     fn decompressed_large(&mut self, location: Location, header: Header) -> Result<Vec<u8>, Corrupt> {
         let len = self.raw_len(location, header) as usize;
         let mut raw = Vec::with_capacity(len);
+        // It need not be pinned: what is at hand may be of an item that was here before.
+        self.block_at_hand = None;
         while raw.len() < len {
             let piece = self.decompressed_piece(location, raw.len() as u64);
             if piece.is_empty() {
@@ -293,7 +295,3 @@ impl Store {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "compressed_tests.rs"]
-mod tests;

@@ -294,6 +294,8 @@ impl Store {
 #[cfg(test)]
 mod cas_tests;
 #[cfg(test)]
+mod compressed_tests;
+#[cfg(test)]
 mod manage_tests;
 #[cfg(test)]
 mod tests;
