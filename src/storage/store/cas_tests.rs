@@ -175,8 +175,9 @@ fn a_number_that_is_given_is_kept() {
     for (name, write) in [
         (
             "set",
-            (|store, hash, new_cas| drop(store.set(hash, b"n", SetArgs { new_cas, ..args(SetMode::Set, b"1") }, NOW)))
-                as fn(&mut Store, u64, NewCas),
+            (|store, hash, new_cas| {
+                let _ = store.set(hash, b"n", SetArgs { new_cas, ..args(SetMode::Set, b"1") }, NOW);
+            }) as fn(&mut Store, u64, NewCas),
         ),
         ("incr", |store, hash, new_cas| {
             store.arithmetic(hash, b"n", ArithmeticArgs { new_cas, ..ArithmeticArgs::by(true, 1) }, NOW);
@@ -189,7 +190,7 @@ fn a_number_that_is_given_is_kept() {
             store.arithmetic(hash, b"n", ArithmeticArgs { new_cas, ..ArithmeticArgs::by(true, 1 << 40) }, NOW);
         }),
         ("append", |store, hash, new_cas| {
-            drop(store.set(hash, b"n", SetArgs { new_cas, ..args(SetMode::Append, b"1") }, NOW));
+            let _ = store.set(hash, b"n", SetArgs { new_cas, ..args(SetMode::Append, b"1") }, NOW);
         }),
         ("invalidate", |store, hash, new_cas| {
             let NewCas::Given(cas) = new_cas else { unreachable!() };
@@ -234,35 +235,42 @@ fn with_evictions_off_every_item_has_its_number_from_the_start() {
     assert_eq!(store.stats().items, number);
 }
 
-/// Everything is held by readers: the item cannot move to where there is room for its number.
+/// The only page of its class holds the item, and readers hold all the rest: it cannot move to where there is room for
+/// its number.
 #[test]
 fn a_number_without_room_is_told_and_never_matches() {
+    const KEY: &[u8] = b"key:000000000000";
     let mut store = store(4 << 20);
-    put(&mut store, b"key:000000000000", &[b'7'; 32]).unwrap();
+    let hash = store.hash(KEY);
     let mut held = 0u32;
     while put(&mut store, &held.to_le_bytes(), &[0; 60_000]).is_ok() {
         let found = store.find_to_peek(store.hash(&held.to_le_bytes()), &held.to_le_bytes(), NOW).unwrap();
         let large = store.found_large(found).unwrap();
         store.pin(large).unwrap();
         held += 1;
+        // In use all the while, so that it stays.
+        if store.get(hash, KEY, NOW).is_none() {
+            put(&mut store, KEY, &[b'7'; 32]).unwrap();
+        }
     }
-    // Whoever was evicted on the way comes back into the page that its class still has, or there is none to give.
-    let hash = store.hash(b"key:000000000000");
-    if store.peek(hash, b"key:000000000000", NOW).is_none() {
-        return;
+    while put(&mut store, &held.to_le_bytes(), &[0; 300]).is_ok() && store.stats().evictions == 0 {
+        held += 1;
+        store.get(hash, KEY, NOW);
     }
-    let first = observe(&mut store, b"key:000000000000");
-    let second = observe(&mut store, b"key:000000000000");
-    assert!(second > first);
-    assert_eq!(view(&mut store, b"key:000000000000").cas, None);
+    assert_eq!(view(&mut store, KEY).cas, None);
+    let first = observe(&mut store, KEY);
+    let second = observe(&mut store, KEY);
+    assert!(second > first, "there was room");
+    assert_eq!(view(&mut store, KEY).cas, None);
     for cas in [first, second] {
         let equal = SetArgs { cas: Some(cas), ..args(SetMode::Set, b"x") };
-        assert_eq!(set_with(&mut store, b"key:000000000000", equal), Ok(SetOutcome::Exists));
+        assert_eq!(set_with(&mut store, KEY, equal), Ok(SetOutcome::Exists));
     }
     let given = DeleteArgs { invalidate: true, new_cas: Some(7), ..DeleteArgs::default() };
-    assert_eq!(store.delete(hash, b"key:000000000000", given, NOW), Err(StoreError::OutOfMemory));
-    assert!(!view(&mut store, b"key:000000000000").is_stale);
-    let seen = ArithmeticArgs { new_cas: NewCas::Next, ..ArithmeticArgs::by(true, 1) };
-    store.arithmetic(hash, b"key:000000000000", seen, NOW);
+    assert_eq!(store.delete(hash, KEY, given, NOW), Err(StoreError::OutOfMemory));
+    assert!(!view(&mut store, KEY).is_stale);
+    let seen = ArithmeticArgs { new_cas: NewCas::Next, ..ArithmeticArgs::by(false, 1) };
+    let arithmetic = store.arithmetic(hash, KEY, seen, NOW);
+    assert_eq!(arithmetic, Arithmetic::NonNumeric);
     store.check_invariants();
 }

@@ -114,7 +114,7 @@ impl Store {
         if !self.fits(key.len(), 0) {
             return Err(StoreError::TooLarge);
         }
-        let old = self.find(hash, key).map_or(Old::Absent, Old::DropFirst);
+        let old = self.find_live(hash, key, now).map_or(Old::Absent, |(location, _)| Old::DropFirst(location));
         self.store_inline(new, old, b"", now)?;
         let location = self.find(hash, key).ok_or(StoreError::OutOfMemory)?;
         let found = self.found(location, self.slab.header(location));
