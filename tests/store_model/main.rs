@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use ringcached::{
     clock::{Deadline, Seconds},
     storage::{
-        Arithmetic, ArithmeticArgs, ClassSet, DeleteArgs, DeleteOutcome, ItemValue, NewCas, Reassigned, SetArgs,
-        SetMode, SetOutcome, Source, Store, StoreConfig, StoreError, Walk,
+        Arithmetic, ArithmeticArgs, ClassSet, Compression, DeleteArgs, DeleteOutcome, ItemValue, NewCas, Reassigned,
+        SetArgs, SetMode, SetOutcome, Source, Store, StoreConfig, StoreError, Walk, train,
     },
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -34,7 +34,7 @@ proptest! {
 
     #[test]
     fn with_ample_memory_the_store_is_a_map(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        let mut world = World::new(Memory::Ample);
+        let mut world = World::new(Memory::Ample, Compression::Off);
         for (step, (number, op)) in ops.iter().enumerate() {
             world.apply(&key(*number), op);
             if step % 64 == 0 {
@@ -47,19 +47,52 @@ proptest! {
 
     #[test]
     fn with_little_memory_what_is_present_is_right(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        crowd(Memory::Little, &ops);
+        crowd(Memory::Little, Compression::Off, &ops);
     }
 
     #[test]
     fn with_evictions_off_nothing_is_forgotten(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        crowd(Memory::LittleWithoutEvictions, &ops);
+        crowd(Memory::LittleWithoutEvictions, Compression::Off, &ops);
+    }
+
+    #[test]
+    fn with_compression_the_store_is_the_same_map(
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        let mut world = World::new(Memory::Ample, compression);
+        for (step, (number, op)) in ops.iter().enumerate() {
+            world.apply(&key(*number), op);
+            if step % 64 == 0 {
+                world.check();
+            }
+        }
+        prop_assert_eq!(world.store.stats().evictions, 0);
+        world.finish();
+    }
+
+    #[test]
+    fn with_compression_and_little_memory_what_is_present_is_right(
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        crowd(Memory::Little, compression, &ops);
+    }
+
+    #[test]
+    fn with_compression_and_evictions_off_nothing_is_forgotten(
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        crowd(Memory::LittleWithoutEvictions, compression, &ops);
     }
 }
 
 /// Applies the operations while other keys of many sizes keep memory full.
-fn crowd(memory: Memory, ops: &[(u8, Op)]) {
-    let mut world = World::new(memory);
-    let filler = vec![0x55; 3_000];
+fn crowd(memory: Memory, compression: Compression, ops: &[(u8, Op)]) {
+    let mut world = World::new(memory, compression);
+    // Half of it repeats, and half does not.
+    let filler: Vec<u8> = (0u32..3_000).map(|at| if at % 200 < 100 { 0x55 } else { (at * at / 7) as u8 }).collect();
     for (step, (number, op)) in ops.iter().enumerate() {
         for other in 0..30u32 {
             let other = (step as u32 * 30 + other).to_le_bytes();
@@ -81,7 +114,7 @@ fn crowd(memory: Memory, ops: &[(u8, Op)]) {
 #[test]
 fn canaries_that_are_read_survive_a_flood() {
     const CANARIES: u32 = 1000;
-    let mut world = World::new(Memory::Little);
+    let mut world = World::new(Memory::Little, Compression::Off);
     let now = world.now();
     let args = |value| SetArgs::new(SetMode::Set, Source::Inline(value));
     let canary = |number: u32| format!("canary{number}").into_bytes();

@@ -1,7 +1,7 @@
 //! What is done to the store: random operations, in terms of what is there when they come.
 
 use proptest::prelude::*;
-use ringcached::storage::{NewCas, SetMode};
+use ringcached::storage::{Compression, NewCas, SetMode};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Cas {
@@ -15,7 +15,20 @@ pub(super) enum Cas {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Number(u64),
-    Bytes { seed: u8, len: usize },
+    Bytes {
+        seed: u8,
+        len: usize,
+    },
+    /// What gets smaller when it is compressed.
+    Text {
+        seed: u8,
+        len: usize,
+    },
+    /// A number and blanks, which gets smaller, too, and can be counted up.
+    Padded {
+        number: u64,
+        len: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +121,8 @@ pub(super) fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         1 => prop_oneof![0u64..200, Just(u64::MAX), any::<u64>()].prop_map(Value::Number),
         3 => (any::<u8>(), len()).prop_map(|(seed, len)| Value::Bytes { seed, len }),
+        2 => (any::<u8>(), len()).prop_map(|(seed, len)| Value::Text { seed, len }),
+        1 => (0u64..200, len()).prop_map(|(number, len)| Value::Padded { number, len }),
     ]
 }
 
@@ -144,6 +159,11 @@ pub(super) fn meta() -> impl Strategy<Value = Meta> {
 
 pub(super) fn ttl() -> impl Strategy<Value = u32> {
     prop_oneof![3 => Just(0u32), 2 => 1u32..20]
+}
+
+/// Ways to compress.
+pub(super) fn compression() -> impl Strategy<Value = Compression> {
+    prop_oneof![Just(Compression::Lz4), Just(Compression::Zstd), Just(Compression::ZstdDictionary)]
 }
 
 pub(super) fn op() -> impl Strategy<Value = Op> {
@@ -207,6 +227,15 @@ pub(super) fn management() -> impl Strategy<Value = Op> {
 pub(super) fn bytes(value: &Value) -> Vec<u8> {
     match value {
         Value::Number(number) => number.to_string().into_bytes(),
+        Value::Text { seed, len } => {
+            let words = (u32::from(*seed)..).map(|word| format!("word {word} of {seed}, "));
+            words.flat_map(String::into_bytes).take(*len).collect()
+        }
+        Value::Padded { number, len } => {
+            let mut text = number.to_string().into_bytes();
+            text.resize(text.len().max(*len), b' ');
+            text
+        }
         Value::Bytes { seed, len } => (0..*len).map(|at| (at / 7 + at * 13) as u8 ^ seed).collect(),
     }
 }

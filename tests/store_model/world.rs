@@ -1,6 +1,7 @@
 //! The store and the map side by side.
 
 use super::*;
+use std::sync::OnceLock;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Item {
@@ -55,11 +56,13 @@ impl Memory {
 }
 
 impl World {
-    pub(super) fn new(memory: Memory) -> Self {
+    pub(super) fn new(memory: Memory, compression: Compression) -> Self {
         let config = StoreConfig {
             item_size_max_bytes: ITEM_SIZE_MAX,
             evictions: memory != Memory::LittleWithoutEvictions,
             huge_pages: false,
+            compression,
+            compress_min_bytes: 1,
             ..StoreConfig::new(memory.limit_bytes())
         };
         let mut store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
@@ -72,7 +75,7 @@ impl World {
         Seconds(self.now)
     }
 
-    pub(super) fn pinned(&self, pin: u32) -> Vec<u8> {
+    pub(super) fn pinned(&mut self, pin: u32) -> Vec<u8> {
         let mut value = Vec::new();
         while (value.len() as u64) < self.store.pinned_len(pin) {
             let piece = self.store.pinned_read(pin, value.len() as u64);
@@ -99,6 +102,7 @@ impl World {
         };
         let large = match view.value {
             ItemValue::Inline(value) => return Some(Item { value: value.to_vec(), ..item }),
+            ItemValue::Compressed(_) => panic!("reading decompresses"),
             ItemValue::Large(large) => large,
         };
         let pin = self.store.pin(large).unwrap();
@@ -247,6 +251,29 @@ impl World {
         self.walk.staying.retain(|key| self.model.contains_key(key));
     }
 
+    /// Brings another dictionary, as if it had been trained meanwhile.
+    fn end_training(&mut self) {
+        static DICTIONARIES: OnceLock<[Vec<u8>; 3]> = OnceLock::new();
+        let dictionaries = DICTIONARIES.get_or_init(|| {
+            std::array::from_fn(|number| {
+                let config = StoreConfig { huge_pages: false, compress_min_bytes: 1, ..StoreConfig::new(8 << 20) };
+                let config = StoreConfig { compression: Compression::ZstdDictionary, ..config };
+                let mut store = Store::new(config, RandomState::new()).unwrap();
+                let hash = store.hash(b"k");
+                let mut written = number;
+                loop {
+                    written += 3;
+                    let value = bytes(&ops::Value::Text { seed: written as u8, len: 50 + written % 300 });
+                    store.set(hash, b"k", SetArgs::new(SetMode::Set, Source::Inline(&value)), Seconds(1)).unwrap();
+                    if let Some(samples) = store.take_training_samples() {
+                        return train(&samples).expect("a dictionary");
+                    }
+                }
+            })
+        });
+        self.store.end_training(Some(&dictionaries[self.now as usize % 3]));
+    }
+
     pub(super) fn apply_in_step(&mut self, key: &[u8], op: &Op) {
         let (hash, now) = (self.store.hash(key), self.now());
         match op {
@@ -370,6 +397,7 @@ impl World {
             }
             Op::Maintain => {
                 self.store.maintain(now);
+                self.end_training();
             }
             Op::Walk { budget } => self.walk(*budget),
             Op::Crawl { budget } => {
