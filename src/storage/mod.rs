@@ -6,6 +6,7 @@
 //! - `hash_table/` leads from a hash to a location; it never reads an item.
 //! - `slab/` keeps memory: extents, 64 KiB pages, chunks of a class.
 //! - `item` is the layout of bytes in a chunk, `large/` that of values which need several.
+//! - `compression/` makes values smaller, bytes in and bytes out.
 //! - `eviction/` names who leaves.
 //! - `store/` is the verbs, in memcached's meaning, and the only place that holds all of these together.
 

@@ -24,6 +24,9 @@ const SAMPLES_SHARE_DIVISOR: usize = 64;
 /// Buffers up to this are kept for the next use.
 const BUFFER_KEPT_BYTES: usize = BLOCK_BYTES;
 
+/// Room for any inline value, compressed, at its worst.
+const SPARE_BYTES: usize = INLINE_VALUE_MAX + INLINE_VALUE_MAX / 8;
+
 /// Gates are by the number of bits of a value's length.
 const GATES: usize = COMPRESSED_LEN_MAX.ilog2() as usize + 1;
 
@@ -43,6 +46,8 @@ pub(in crate::storage) struct Compressor {
     block: Vec<u8>,
     /// For whoever puts a compressed value together: empty, but with room.
     spare: Vec<u8>,
+    /// As of the last change; it is asked for more often than it changes.
+    memory_bytes: usize,
 }
 
 impl Compressor {
@@ -61,10 +66,12 @@ impl Compressor {
             sampler: Sampler::new(samples_bytes_max),
             stats: CompressionStats::default(),
             value: Vec::with_capacity(INLINE_VALUE_MAX),
-            block: Vec::new(),
-            spare: Vec::new(),
+            block: Vec::with_capacity(BLOCK_BYTES),
+            spare: Vec::with_capacity(SPARE_BYTES),
+            memory_bytes: 0,
         };
         compressor.make_contexts();
+        compressor.recount_memory();
         Some(compressor)
     }
 
@@ -116,7 +123,9 @@ impl Compressor {
         let got_smaller = self.takes(raw.len()) && self.is_worth_a_try(raw.len()) && self.try_value(raw, out);
         if self.algorithm == Compression::ZstdDictionary && self.takes(raw.len()) {
             let stored_len = if got_smaller { out.len() } else { raw.len() };
-            self.sampler.see(raw, stored_len, self.dictionaries.has_room());
+            if self.sampler.see(raw, stored_len, self.dictionaries.has_room()) {
+                self.recount_memory();
+            }
         }
         got_smaller
     }
@@ -157,6 +166,7 @@ impl Compressor {
     pub(in crate::storage) fn end_large(&mut self, raw_len: usize, out: &[u8]) -> bool {
         let got_smaller = out.len() <= stored_len_max(raw_len);
         self.note(raw_len, got_smaller);
+        self.recount_memory();
         got_smaller
     }
 
@@ -215,7 +225,7 @@ impl Compressor {
     pub(in crate::storage) fn give_spare(&mut self, mut spare: Vec<u8>) {
         spare.clear();
         if spare.capacity() > BUFFER_KEPT_BYTES {
-            spare = Vec::new();
+            spare = Vec::with_capacity(SPARE_BYTES);
         }
         self.spare = spare;
     }
@@ -234,13 +244,16 @@ impl Compressor {
         self.stats.items -= 1;
         self.stats.raw_bytes -= prefix.raw_len as u64;
         self.stats.stored_bytes -= stored_len;
-        self.dictionaries.item_removed(prefix.coding);
+        if self.dictionaries.item_removed(prefix.coding) {
+            self.recount_memory();
+        }
     }
 
     /// Counts that no item is left.
     pub(in crate::storage) fn all_items_removed(&mut self) {
         (self.stats.items, self.stats.raw_bytes, self.stats.stored_bytes) = (0, 0, 0);
         self.dictionaries.all_items_removed();
+        self.recount_memory();
     }
 
     /// Counts a value that did not decompress.
@@ -253,6 +266,7 @@ impl Compressor {
     pub(in crate::storage) fn take_samples(&mut self) -> Option<TrainingSamples> {
         let samples = self.sampler.take()?;
         self.stats.trainings += 1;
+        self.recount_memory();
         Some(samples)
     }
 
@@ -268,6 +282,7 @@ impl Compressor {
             self.gates = [Gate::default(); GATES];
         }
         self.sampler.finish(is_new, self.dictionaries.current().is_some());
+        self.recount_memory();
     }
 
     /// The figures as of now.
@@ -286,14 +301,22 @@ impl Compressor {
         self.stats = CompressionStats { items, raw_bytes, stored_bytes, ..CompressionStats::default() };
     }
 
-    /// Memory of all of it.
+    /// Memory of all of it, but for what a LARGE value takes while it is compressed.
+    #[inline]
     pub(in crate::storage) fn memory_bytes(&self) -> usize {
-        let buffers = self.value.capacity() + self.block.capacity() + self.spare.capacity();
-        size_of::<Self>()
-            + buffers
-            + self.codec.memory_bytes()
-            + self.dictionaries.memory_bytes()
-            + self.sampler.memory_bytes()
+        self.memory_bytes
+    }
+
+    /// To be called after whatever makes or drops a context, a dictionary, samples or a buffer.
+    fn recount_memory(&mut self) {
+        let parts = [
+            size_of::<Self>(),
+            self.value.capacity() + self.block.capacity() + SPARE_BYTES,
+            self.codec.memory_bytes(),
+            self.dictionaries.memory_bytes(),
+            self.sampler.memory_bytes(),
+        ];
+        self.memory_bytes = parts.iter().sum();
     }
 
     /// Items by dictionary, for comparing them with what is there.

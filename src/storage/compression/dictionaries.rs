@@ -84,14 +84,16 @@ impl Dictionaries {
         }
     }
 
-    /// An item of this coding is gone.
-    pub(super) fn item_removed(&mut self, coding: Coding) {
-        let Some(version) = self.version_mut(coding) else { return };
+    /// An item of this coding is gone. True if it was the last one that needed its dictionary.
+    pub(super) fn item_removed(&mut self, coding: Coding) -> bool {
+        let Some(version) = self.version_mut(coding) else { return false };
         debug_assert!(version.items > 0);
         version.items = version.items.saturating_sub(1);
-        if version.items == 0 {
+        let was_last = version.items == 0;
+        if was_last {
             self.retire();
         }
+        was_last
     }
 
     /// No item is left.

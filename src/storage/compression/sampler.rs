@@ -75,21 +75,23 @@ impl Sampler {
         }
     }
 
-    /// A value that a dictionary might be good for, and what it takes as it is stored.
+    /// A value that a dictionary might be good for, and what it takes as it is stored. Says whether it was taken as a
+    /// sample.
     #[inline]
-    pub(super) fn see(&mut self, raw: &[u8], stored_len: usize, has_room: bool) {
+    pub(super) fn see(&mut self, raw: &[u8], stored_len: usize, has_room: bool) -> bool {
         self.since_training += 1;
         match self.state {
             State::Watching => self.watch(raw.len(), stored_len, has_room),
-            State::Collecting => self.collect(raw),
+            State::Collecting => return self.collect(raw),
             State::Full | State::UnderWay => {}
         }
+        false
     }
 
-    fn collect(&mut self, raw: &[u8]) {
+    fn collect(&mut self, raw: &[u8]) -> bool {
         self.until_next -= 1;
         if self.until_next > 0 {
-            return;
+            return false;
         }
         self.until_next = STRIDE;
         let sample = &raw[..raw.len().min(SAMPLE_LEN_MAX)];
@@ -99,10 +101,11 @@ impl Sampler {
         let is_full = self.samples.lens.len() == SAMPLES_MAX;
         if is_full || self.samples.bytes.len() + sample.len() > self.samples_bytes_max {
             self.state = State::Full;
-            return;
+            return false;
         }
         self.samples.bytes.extend_from_slice(sample);
         self.samples.lens.push(sample.len());
+        true
     }
 
     fn watch(&mut self, raw_len: usize, stored_len: usize, has_room: bool) {
