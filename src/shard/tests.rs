@@ -148,6 +148,59 @@ fn a_lower_cas_number_may_store_what_is_stale() {
 }
 
 #[test]
+fn who_does_not_ask_for_a_number_gives_none() {
+    let mut world = World::new();
+    let quiet = Store::set(Exptime(0), Payload::Inline(b"1"));
+    let to = |exptime, with_cas| Touch { exptime: Exptime(exptime), with_cas };
+    for op in [
+        Op::Store(quiet),
+        Op::Get,
+        Op::GetAndTouch(to(30, false)),
+        Op::Touch(to(0, false)),
+        Op::MetaGet(get()),
+        Op::Arithmetic(by(1)),
+        stale(),
+        Op::Store(Store { mode: StoreMode::Append, ..quiet }),
+    ] {
+        let replied = match world.ask("k", op) {
+            Reply::Stored { cas, .. } | Reply::Touched { cas, .. } => cas,
+            Reply::Hit(hit) => hit.cas,
+            Reply::Number(number) => number.cas,
+            Reply::Deleted => 0,
+            reply => panic!("{reply:?}"),
+        };
+        assert_eq!(replied, 0, "{op:?}");
+    }
+    let mut told = 0;
+    // Each asks for it where nobody has so far.
+    for op in [
+        Op::Gets,
+        Op::GetAndTouch(to(30, true)),
+        Op::Touch(to(0, true)),
+        Op::MetaGet(MetaGet { with_cas: true, ..get() }),
+        Op::Arithmetic(Arithmetic { with_cas: true, ..by(1) }),
+        Op::Store(Store { with_cas: true, mode: StoreMode::Append, ..quiet }),
+        Op::Debug,
+    ] {
+        world.ask("k", Op::Delete(Delete::default()));
+        world.ask("k", Op::Store(quiet));
+        let cas = match world.ask("k", op) {
+            Reply::Stored { cas, .. } | Reply::Touched { cas, .. } => cas,
+            Reply::Hit(hit) => hit.cas,
+            Reply::Number(number) => number.cas,
+            Reply::Debug(info) => info.cas,
+            reply => panic!("{reply:?}"),
+        };
+        assert!(cas > told, "{op:?}");
+        told = cas;
+        let equal = Store { cas: CasCheck::Equals(cas), ..quiet };
+        assert!(matches!(world.ask("k", Op::Store(equal)), Reply::Stored { .. }), "{op:?}");
+        assert!(matches!(world.ask("k", Op::Store(equal)), Reply::Exists), "{op:?}");
+        told += 1;
+    }
+}
+
+#[test]
 fn an_explicit_cas_number_does_not_move_the_counter() {
     let mut world = World::new();
     let first = world.set("a", "1");

@@ -14,7 +14,7 @@ fn observe(store: &mut Store, key: &[u8]) -> u64 {
     let hash = store.hash(key);
     let found = store.find_to_peek(hash, key, NOW).unwrap();
     let (found, cas) = store.observe_cas(hash, found, NOW);
-    assert!(matches!(store.found_view(found).cas, None | Some(_)));
+    assert!(store.found_view(found).cas.is_none_or(|kept| kept == cas));
     cas
 }
 
@@ -250,7 +250,7 @@ fn a_number_without_room_is_told_and_never_matches() {
         held += 1;
         // In use all the while, so that it stays.
         if store.get(hash, KEY, NOW).is_none() {
-            put(&mut store, KEY, &[b'7'; 32]).unwrap();
+            put(&mut store, KEY, format!("{:<32}", 7).as_bytes()).unwrap();
         }
     }
     while put(&mut store, &held.to_le_bytes(), &[0; 300]).is_ok() && store.stats().evictions == 0 {
@@ -269,8 +269,10 @@ fn a_number_without_room_is_told_and_never_matches() {
     let given = DeleteArgs { invalidate: true, new_cas: Some(7), ..DeleteArgs::default() };
     assert_eq!(store.delete(hash, KEY, given, NOW), Err(StoreError::OutOfMemory));
     assert!(!view(&mut store, KEY).is_stale);
-    let seen = ArithmeticArgs { new_cas: NewCas::Next, ..ArithmeticArgs::by(false, 1) };
-    let arithmetic = store.arithmetic(hash, KEY, seen, NOW);
-    assert_eq!(arithmetic, Arithmetic::NonNumeric);
+    let arithmetic = |new_cas| ArithmeticArgs { new_cas, ..ArithmeticArgs::by(false, 1) };
+    assert_eq!(store.arithmetic(hash, KEY, arithmetic(NewCas::Given(7)), NOW), Arithmetic::OutOfMemory);
+    let counted = store.arithmetic(hash, KEY, arithmetic(NewCas::Next), NOW);
+    assert!(matches!(counted, Arithmetic::Number { value: 6, cas, .. } if cas > second), "{counted:?}");
+    assert_eq!(view(&mut store, KEY).cas, None);
     store.check_invariants();
 }

@@ -67,7 +67,7 @@ fn stores() {
             let bytes = packet(opcode, 0, &extras, b"k", value);
             let store = store(request(&bytes));
             assert_eq!((store.mode, store.flags, store.exptime), (mode, 0x0102_0304, Exptime(99)));
-            assert_eq!(store.cas, CasCheck::Any);
+            assert_eq!((store.cas, store.with_cas), (CasCheck::Any, opcode < 0x10));
             assert!(matches!(store.value, Payload::Inline(bytes) if bytes == value));
         }
         // With a CAS number all three are memcached's `cas`.
@@ -110,6 +110,7 @@ fn counters() {
                 assert_eq!((arithmetic.mode, arithmetic.delta), (mode, 7));
                 assert_eq!((arithmetic.initial, arithmetic.cas), (initial, CasCheck::Equals(3)));
                 assert_eq!((arithmetic.touch, arithmetic.new_cas), (None, None));
+                assert_eq!(arithmetic.with_cas, opcode < 0x10, "a quiet one answers nothing");
             }
         }
     }
