@@ -5,8 +5,9 @@ use crate::storage::INLINE_VALUE_MAX;
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
 use zstd_safe::{CCtx, CParameter, DCtx, DDict, DParameter, FrameFormat};
 
-/// Zstandard's level: the fastest of its usual ones. Of the higher ones, level 3 makes values of some KiB 1 to 3 percent
-/// smaller at a third more work.
+/// Zstandard's level: the fastest of its usual ones. With records of 200 to 60,000 bytes, level 3 made the shortest three
+/// percent smaller and the others no smaller, at up to three times the work; the negative ones are half as much work and
+/// leave up to twice the bytes.
 const LEVEL: i32 = 1;
 
 /// Bytes of the tables of LZ4.

@@ -130,6 +130,17 @@ fn values_outside_of_the_bounds_are_not_tried() {
 }
 
 #[test]
+fn a_dictionary_is_for_short_values() {
+    let mut compressor = trained();
+    for (len, is_short) in [(300, true), (DICTIONARY_LEN_MAX, true), (DICTIONARY_LEN_MAX + 1, false)] {
+        let mut stored = Vec::new();
+        assert!(compressor.compress(&record(1, len), &mut stored));
+        let coding = Prefix::read(&stored).unwrap().coding;
+        assert_eq!(coding, if is_short { Coding::Dictionary(0) } else { Coding::Zstd }, "{len}");
+    }
+}
+
+#[test]
 fn a_dictionary_is_kept_until_no_item_uses_it() {
     let mut compressor = trained();
     let other = train(&TrainingSamples {

@@ -6,9 +6,6 @@ use super::training::TrainingSamples;
 /// Of how many values one is taken, so that the samples are not all of one moment.
 const STRIDE: u32 = 4;
 
-/// Bytes taken of a value.
-const SAMPLE_LEN_MAX: usize = 4 << 10;
-
 /// Values that samples are taken of.
 const SAMPLES_MAX: usize = 16 << 10;
 
@@ -94,17 +91,16 @@ impl Sampler {
             return false;
         }
         self.until_next = STRIDE;
-        let sample = &raw[..raw.len().min(SAMPLE_LEN_MAX)];
         if self.samples.bytes.capacity() == 0 {
             self.samples.bytes.reserve_exact(self.samples_bytes_max);
         }
         let is_full = self.samples.lens.len() == SAMPLES_MAX;
-        if is_full || self.samples.bytes.len() + sample.len() > self.samples_bytes_max {
+        if is_full || self.samples.bytes.len() + raw.len() > self.samples_bytes_max {
             self.state = State::Full;
             return false;
         }
-        self.samples.bytes.extend_from_slice(sample);
-        self.samples.lens.push(sample.len());
+        self.samples.bytes.extend_from_slice(raw);
+        self.samples.lens.push(raw.len());
         true
     }
 

@@ -6,7 +6,7 @@ pub const SAMPLES_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a dictionary.
 pub const DICTIONARY_BYTES_MAX: usize = 16 << 10;
 
-/// The first bytes of some values, one behind the other.
+/// Some values, one behind the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrainingSamples {
     pub(super) bytes: Vec<u8>,
