@@ -107,33 +107,25 @@ impl Shard {
     pub(super) fn perform(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
         let Request { hash, key, op } = *request;
         match op {
-            Op::Get => self.get(hash, key, now),
+            Op::Get => self.get(hash, key, false, now),
             Op::Gets => self.gets(hash, key, now),
             Op::Store(store) => self.set(hash, key, &store, now),
             _ => self.execute_rare(request, now),
         }
     }
 
-    #[inline]
-    pub(super) fn get(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
-        match self.store.find_to_read(hash, key, now.seconds) {
-            Some(found) => {
-                self.store.count_get_hit(found);
-                self.hit(found, 0, now)
-            }
-            None => {
-                self.counters.get_misses += 1;
-                Reply::Miss
-            }
-        }
+    /// By itself, so that a read without the number is not weighed down.
+    #[inline(never)]
+    pub(super) fn gets(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
+        self.get(hash, key, true, now)
     }
 
-    #[inline]
-    pub(super) fn gets(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
+    #[inline(always)]
+    pub(super) fn get(&mut self, hash: u64, key: &[u8], with_cas: bool, now: Now) -> Reply<'_> {
         match self.store.find_to_read(hash, key, now.seconds) {
             Some(found) => {
                 self.store.count_get_hit(found);
-                let (found, cas) = self.store.observe_cas(hash, found, now.seconds);
+                let (found, cas) = self.observed(hash, found, with_cas, now);
                 self.hit(found, cas, now)
             }
             None => {
@@ -143,8 +135,15 @@ impl Shard {
         }
     }
 
-    /// The answer of a read, which tells this CAS number.
-    #[inline]
+    /// A found item and its CAS number, or 0 where that is not asked for.
+    #[inline(always)]
+    pub(super) fn observed(&mut self, hash: u64, found: Found, with_cas: bool, now: Now) -> (Found, u64) {
+        if with_cas { self.store.observe_cas(hash, found, now.seconds) } else { (found, 0) }
+    }
+
+    /// The answer of a read, which tells this CAS number. Inlined by force: left to itself, the compiler does it for
+    /// one caller.
+    #[inline(always)]
     pub(super) fn hit(&mut self, found: Found, cas: u64, now: Now) -> Reply<'_> {
         let pin = match self.store.found_large(found) {
             Some(large) => match self.store.pin(large) {

@@ -12,9 +12,9 @@ impl Shard {
     pub(super) fn execute_rare(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
         let Request { hash, key, op } = *request;
         match op {
-            Op::Get => self.get(hash, key, now),
-            Op::Store(store) => self.set(hash, key, &store, now),
+            Op::Get => self.get(hash, key, false, now),
             Op::Gets => self.gets(hash, key, now),
+            Op::Store(store) => self.set(hash, key, &store, now),
             Op::GetAndTouch(touch) => match self.touched(hash, key, touch, now) {
                 Ok((found, cas)) => self.hit(found, cas, now),
                 Err(Reply::NotFound) => Reply::Miss,
@@ -36,11 +36,6 @@ impl Shard {
             Op::Arithmetic(arithmetic) => self.arithmetic(hash, key, arithmetic, now),
             Op::Debug => self.debug(hash, key, now),
         }
-    }
-
-    /// A found item and its CAS number, or 0 where that is not asked for.
-    fn observed(&mut self, hash: u64, found: Found, with_cas: bool, now: Now) -> (Found, u64) {
-        if with_cas { self.store.observe_cas(hash, found, now.seconds) } else { (found, 0) }
     }
 
     /// Sets the exptime of an item and marks it as read. The error is the reply where that fails.

@@ -33,7 +33,7 @@
 //! Where COMPRESSED (bit 60) is set, value and value length, or those of the record, are of the compressed form; see
 //! `compression/`.
 //!
-//! Bit 53 is kept for S3-FIFO.
+//! `in small` is S3-FIFO's: the item is in its class's small queue (see `eviction`).
 
 use crate::clock::{Deadline, Seconds};
 
@@ -72,8 +72,11 @@ const VALUE_LEN_MASK: u64 = 0x7fff;
 const HAS_ACCESS_BIT: u32 = 51;
 const HAS_ACCESS: u64 = 1 << HAS_ACCESS_BIT;
 const LIVE: u64 = 1 << 52;
+const IN_SMALL: u64 = 1 << 53;
 const FREQUENCY_SHIFT: u32 = 54;
 const FREQUENCY_MASK: u64 = FREQUENCY_MAX << FREQUENCY_SHIFT;
+/// What eviction knows of an item.
+const STANDING_MASK: u64 = IN_SMALL | FREQUENCY_MASK;
 const FETCHED: u64 = 1 << 56;
 const HAS_FLAGS_BIT: u32 = 57;
 const HAS_FLAGS: u64 = 1 << HAS_FLAGS_BIT;
@@ -300,6 +303,30 @@ impl Header {
     #[inline(always)]
     pub(super) fn with_frequency(self, frequency: u64) -> Self {
         Header(self.0 & !FREQUENCY_MASK | frequency.min(FREQUENCY_MAX) << FREQUENCY_SHIFT)
+    }
+
+    /// Whether it is in its class's small queue.
+    #[inline(always)]
+    pub(super) const fn is_in_small(self) -> bool {
+        self.0 & IN_SMALL != 0
+    }
+
+    /// Entering the small queue, if `enters`; a new item is in none.
+    #[inline(always)]
+    pub(super) const fn entering_small(self, enters: bool) -> Self {
+        Header(self.0 | if enters { IN_SMALL } else { 0 })
+    }
+
+    /// Out of the small queue.
+    #[inline(always)]
+    pub(super) const fn out_of_small(self) -> Self {
+        Header(self.0 & !IN_SMALL)
+    }
+
+    /// As far from eviction as the item that it is written over.
+    #[inline(always)]
+    pub(super) const fn with_standing_of(self, old: Header) -> Self {
+        Header(self.0 & !STANDING_MASK | old.0 & STANDING_MASK)
     }
 
     /// After a read. Equal to `self` once nothing changes any more, which spares the write.

@@ -27,6 +27,7 @@ pub use self::{
         train,
     },
     error::{StorageError, StoreError},
+    eviction::EvictionPolicy,
     hash_table::UNUSED_HASH_BITS,
     item::{INLINE_VALUE_MAX, KEY_LEN_MAX},
     large::VALUE_LEN_MAX,

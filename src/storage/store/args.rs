@@ -1,6 +1,9 @@
 //! What is passed to the verbs and what they answer.
 
-use crate::{clock::Deadline, storage::Compression};
+use crate::{
+    clock::Deadline,
+    storage::{Compression, EvictionPolicy},
+};
 
 /// How a store is set up.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub struct StoreConfig {
     pub item_size_max_bytes: usize,
     /// Whether unexpired items may be removed to make room; false is memcached's `-M`.
     pub evictions: bool,
+    /// Who leaves first.
+    pub eviction: EvictionPolicy,
     /// Whether to ask for transparent huge pages.
     pub huge_pages: bool,
     /// How values are compressed.
@@ -36,6 +41,7 @@ impl StoreConfig {
             memory_limit_bytes,
             item_size_max_bytes: 1 << 20,
             evictions: true,
+            eviction: EvictionPolicy::Duel,
             huge_pages: true,
             compression: Compression::Off,
             compress_min_bytes: 1024,

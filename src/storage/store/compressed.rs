@@ -197,7 +197,8 @@ impl Store {
         now: Seconds,
     ) -> Result<Location, StoreError> {
         let header = self.slab.header(location);
-        let plain = header.decompressed(raw.len());
+        // In its new class it is not new.
+        let plain = header.decompressed(raw.len()).out_of_small();
         let class = self.slab.classes.class_of(plain.item_len()).ok_or(StoreError::OutOfMemory)?;
         let old = Old::KeepOnFailure(location);
         let head = self.slab.chunk(location)[..header.value_offset()].to_vec();

@@ -24,6 +24,7 @@ impl Store {
         self.slab.take_earliest_deadline();
         self.counters.all_items_removed();
         self.all_compressed_removed();
+        self.forget_samples();
     }
 
     fn flush_chunks(&mut self, page: PageId) {

@@ -63,7 +63,8 @@ impl Store {
         if let Ok(location) = allocated {
             let chunk = self.slab.chunk_mut(location);
             chunk[..len].copy_from_slice(&item);
-            let widened = item::widen(header, chunk, room);
+            // In its new class it is not new.
+            let widened = item::widen(header.out_of_small(), chunk, room);
             self.slab.note_deadline(location, widened.deadline().raw());
             self.counters.item_added(class, wide_len as u64);
             if header.is_compressed() {
