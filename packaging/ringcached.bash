@@ -125,6 +125,10 @@ _ringcached() {
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
+                --eviction)
+                    COMPREPLY=($(compgen -W "duel s3fifo clock" -- "${cur}"))
+                    return 0
+                    ;;
                 --enable-largepages)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0

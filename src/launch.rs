@@ -34,13 +34,14 @@ use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::command::StatsAnswer;
 use crate::config::{
-    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Flags, Host, PidFile, check_host, drop_privileges, settle,
+    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, PidFile, check_host, drop_privileges,
+    settle,
 };
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
 use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
 use crate::shard::{Change, Shard, TrainerPort};
-use crate::storage::{COMPRESSED_LEN_MAX, Compression, StoreConfig};
+use crate::storage::{COMPRESSED_LEN_MAX, Compression, EvictionPolicy, StoreConfig};
 
 /// glommio's preemption timer: longer than a process lives. If it fires before the executor has begun to run its
 /// tasks (the thread was kept off its core that long), glommio 0.9 goes to sleep with tasks that could run, until
@@ -190,6 +191,7 @@ fn serve(
         .collect::<io::Result<Vec<_>>>()
         .map_err(system("making an event descriptor"))?;
     let (started, starts) = mpsc::channel();
+    shared.memory.begin();
     let mut trainers = match config.compress {
         Compress::ZstdDict => trainer::start(config.shards.len()).map_err(system("starting the trainer's thread"))?,
         _ => Vec::new(),
@@ -316,6 +318,11 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     let store = StoreConfig {
         item_size_max_bytes: config.item_size_max_bytes,
         evictions: config.evictions,
+        eviction: match config.eviction {
+            Eviction::Duel => EvictionPolicy::Duel,
+            Eviction::S3Fifo => EvictionPolicy::S3Fifo,
+            Eviction::Clock => EvictionPolicy::Clock,
+        },
         huge_pages: true,
         compression: compression(config.compress),
         compress_min_bytes: config.compress_min_bytes,

@@ -28,6 +28,7 @@ impl Options {
             compress: self.compress.or(below.compress),
             compress_min: self.compress_min.or(below.compress_min),
             disable_evictions: self.disable_evictions.or(below.disable_evictions),
+            eviction: self.eviction.or(below.eviction),
             disable_flush_all: self.disable_flush_all.or(below.disable_flush_all),
             protocol: self.protocol.or(below.protocol),
             max_reqs_per_event: self.max_reqs_per_event.or(below.max_reqs_per_event),

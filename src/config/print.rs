@@ -32,6 +32,7 @@ impl Config {
             // Without compression it would be remarked on.
             compress_min: (self.compress != Compress::Off).then(|| size::format(self.compress_min_bytes as u64)),
             disable_evictions: Some(!self.evictions),
+            eviction: Some(self.eviction),
             disable_flush_all: Some(!self.flush_all_enabled),
             protocol: Some(self.protocols),
             max_reqs_per_event: Some(self.requests_per_turn),
@@ -96,7 +97,7 @@ mod tests {
             "-p 5 -l ::1,10.0.0.1",
             "-l ::1,10.0.0.1:6,127.0.0.1:0",
             "-m 8200k -I 1025 -t 1",
-            "-m 3g -c 7 -b 8 -M -F -U 0 -vvv --cores 6,0-1 --steering cpu -P /run/p -u root",
+            "-m 3g -c 7 -b 8 -M -F --eviction s3fifo -U 0 -vvv --cores 6,0-1 --steering cpu -P /run/p -u root",
             "--compress zstd:dict",
             "--compress lz4 --compress-min 2k",
             "--compress zstd --compress-min 700",

@@ -41,6 +41,7 @@ fn defaults_are_memcacheds_on_loopback() {
         compress_min_bytes: 1024,
         listen_backlog: 1024,
         evictions: true,
+        eviction: Eviction::Duel,
         flush_all_enabled: true,
         enable_shutdown: false,
         watch_enabled: true,

@@ -8,6 +8,7 @@ mod counters;
 mod execute;
 mod hasher;
 mod latency;
+mod ledger;
 mod listing;
 mod observe;
 mod order;
@@ -22,6 +23,7 @@ pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
 pub use latency::{Latencies, Part};
+pub use ledger::{MemoryLedger, MemoryPart, OutsideMemory};
 pub use listing::Listing;
 pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Observations, StoreStatus, Streams};
 pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
@@ -30,7 +32,8 @@ pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
 pub use training::{Trainer, TrainerPort};
 
 pub use crate::storage::{
-    ClassCommands, ClassSet, ClassStats, CompressionStats, Reason, Removal, SizeHistogram, Walk, WalkedItem,
+    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, CompressionStats, MissRatioCurve,
+    Reason, Removal, SizeHistogram, StoreMemory, Walk, WalkedItem,
 };
 
 #[cfg(test)]

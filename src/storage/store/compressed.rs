@@ -207,7 +207,7 @@ impl Store {
         chunk[..head.len()].copy_from_slice(&head);
         plain.write(chunk);
         chunk[plain.value_offset()..plain.item_len()].copy_from_slice(raw);
-        self.slab.note_deadline(new, plain.deadline().raw());
+        self.deadline_added(new, plain);
         self.counters.item_added(class, plain.item_len() as u64);
         self.link_successor(hash, old, new, now)?;
         Ok(new)

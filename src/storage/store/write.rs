@@ -225,6 +225,7 @@ impl Store {
                     self.compressed_removed(location, old_header);
                 }
                 self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
+                self.deadline_removed(location, old_header);
                 let cas =
                     self.write_inline::<COMPRESSION>(location, header.with_standing_of(old_header), new, value, now);
                 self.sample(new.hash, Access::Write(location), now);
@@ -260,7 +261,7 @@ impl Store {
         let cas = if header.has_cas() { self.cas_for(new.new_cas) } else { 0 };
         let fields = Fields { cas, access: now, flags: new.flags };
         item::write(self.slab.chunk_mut(location), header, fields, new.key, value);
-        self.slab.note_deadline(location, new.deadline.raw());
+        self.deadline_added(location, header);
         self.counters.total_items += 1;
         if COMPRESSION && header.is_compressed() {
             self.compressed_added(location, header);
@@ -296,7 +297,10 @@ impl Store {
         }
         if self.config.evictions {
             let neighbours = self.table.neighbours(hash);
-            let coldest = neighbours.into_iter().min_by_key(|&neighbour| self.slab.header(neighbour).frequency());
+            let coldest = neighbours.into_iter().min_by_key(|&neighbour| {
+                let header = self.slab.header(neighbour);
+                (!header.deadline().is_past(now), header.frequency())
+            });
             if let Some(neighbour) = coldest
                 && self.evict(neighbour, now)
                 && self.table.insert(hash, location, false).is_ok()
