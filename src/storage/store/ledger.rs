@@ -50,10 +50,11 @@ impl Store {
         self.slab.heap_bytes() + self.table.heap_bytes() + self.policy_bytes() + self.compression_memory_bytes()
     }
 
-    /// What is remembered beside the items: to decide who leaves, and to tell what more memory would bring.
+    /// What is remembered to decide who leaves, and what other limits would mean.
     #[inline(always)]
     pub(super) fn policy_bytes(&self) -> usize {
         self.eviction.memory_bytes()
+            + self.mover.memory_bytes()
             + self.expired.memory_bytes()
             + self.reclaim.memory_bytes()
             + self.curve.memory_bytes()
