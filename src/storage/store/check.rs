@@ -35,8 +35,8 @@ impl Store {
     fn check_chunks(&self, linked: &HashSet<Location>) {
         let mut live = 0;
         let mut in_small = HashMap::<_, HashSet<Location>>::new();
-        for class in self.slab.class_ids() {
-            for chunk in self.slab.pool(class).pages.iter().flat_map(|&page| self.slab.chunks_in(page)) {
+        for (page, class) in self.slab.class_pages() {
+            for chunk in self.slab.chunks_in(page) {
                 let bytes = self.slab.chunk(chunk);
                 let header = Header::read(bytes);
                 if header.is_live_item() {
@@ -109,8 +109,8 @@ impl Store {
         for (&record, &count) in &pins {
             assert_eq!(self.record(record).pins(), count, "pins of {record:?}");
         }
-        for class in self.slab.class_ids() {
-            for chunk in self.slab.pool(class).pages.iter().flat_map(|&page| self.slab.chunks_in(page)) {
+        for (page, _) in self.slab.class_pages() {
+            for chunk in self.slab.chunks_in(page) {
                 if self.slab.header(chunk).is_detached() {
                     assert!(pins.contains_key(&chunk), "a detached item that nobody will free");
                 }

@@ -57,8 +57,8 @@ impl Store {
         let (mut bytes, mut unused_bytes) = ([0; BANDS], 0);
         for class in self.slab.class_ids() {
             let (pool, chunk_bytes) = (self.slab.pool(class), self.slab.classes.chunk_bytes(class));
-            bytes[band_of((chunk_bytes + INDEX_BYTES_PER_ITEM) as u32)] += (pool.pages.len() * PAGE_BYTES) as u64;
-            let free_chunks = pool.pages.len() * usize::from(pool.chunks_per_page) - pool.used_chunks;
+            bytes[band_of((chunk_bytes + INDEX_BYTES_PER_ITEM) as u32)] += (pool.total_pages() * PAGE_BYTES) as u64;
+            let free_chunks = pool.total_pages() * usize::from(pool.chunks_per_page) - pool.used_chunks;
             // More of it than a page has become free lately, and will be used again.
             unused_bytes += (free_chunks * chunk_bytes).min(PAGE_BYTES) as u64;
         }

@@ -50,6 +50,7 @@ impl Store {
     #[inline(always)]
     pub(super) fn policy_bytes(&self) -> usize {
         self.eviction.memory_bytes()
+            + self.mover.memory_bytes()
             + self.expired.memory_bytes()
             + self.reclaim.memory_bytes()
             + self.curve.memory_bytes()

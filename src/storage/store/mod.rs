@@ -2,7 +2,8 @@
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
 //! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
-//! allocation and eviction, `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
+//! allocation and eviction, `moves` pages between classes and `emptying` them, `uploads` and `pins` LARGE values,
+//! `commands` what is counted by class, `flush`, `check`.
 //! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
 //! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
 //! where memory goes, `removals` tells who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more
@@ -18,12 +19,14 @@ mod counters;
 mod crawl;
 mod curve;
 mod delete;
+mod emptying;
 mod expired;
 mod flush;
 mod found;
 mod ledger;
 mod limit;
 mod memory;
+mod moves;
 mod pins;
 mod reassign;
 mod reclaim;
@@ -61,6 +64,7 @@ pub use self::{
 use self::{
     counters::Counters,
     crawl::Crawl,
+    emptying::Emptying,
     expired::Expired,
     limit::{Limit, Shrinking},
     pins::Pins,
@@ -70,7 +74,7 @@ use self::{
 };
 use super::{
     error::{StorageError, StoreError},
-    eviction::Eviction,
+    eviction::{Eviction, Mover},
     hash_table::{Candidate, HashTable},
     item::{self, Header},
     large::Upload,
@@ -117,14 +121,19 @@ pub struct Store {
     expired: Expired,
     reclaim: Reclaim,
     removals: Removals,
+    mover: Mover,
+    /// Pages that LARGE values may take beyond their share.
+    large_credit: usize,
+    /// Reads that found a LARGE item, and writes of one.
+    large_uses: (u64, u64),
+    /// The page that is being emptied.
+    emptying: Option<Emptying>,
     /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
     sample_ceiling: u64,
     /// Reads, and those that missed, for the curve: aged as it is.
     reads: u64,
     read_misses: u64,
     curve: Curve,
-    /// Whether a class may take pages from others when it has some of its own.
-    automove: bool,
     shrinking: Option<Shrinking>,
     /// What `config.memory_limit_bytes` follows from.
     limit: Limit,
@@ -196,11 +205,14 @@ impl Store {
             expired: Expired::new(classes),
             reclaim: Reclaim::new(classes),
             removals: Removals::default(),
+            mover: Mover::new(classes),
+            large_credit: 0,
+            large_uses: (0, 0),
+            emptying: None,
             sample_ceiling: curve.ceiling(),
             reads: 0,
             read_misses: 0,
             curve,
-            automove: true,
             shrinking: None,
             limit: Limit { asked_bytes: limit_bytes, outside_bytes: 0 },
             limit_bytes_max,
@@ -249,10 +261,11 @@ impl Store {
         }
     }
 
-    /// Reads an item and marks it as read.
+    /// Reads an item, marks it as read and counts that.
     #[inline]
     pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
         let found = self.find_to_read(hash, key, now)?;
+        self.count_get_hit(found);
         Some(self.found_view(found))
     }
 
@@ -323,6 +336,10 @@ impl Store {
 
 #[cfg(test)]
 mod cas_tests;
+#[cfg(test)]
+mod emptying_tests;
+#[cfg(test)]
+mod eviction_tests;
 #[cfg(test)]
 mod expiry_tests;
 #[cfg(test)]

@@ -173,7 +173,7 @@ impl Store {
     pub fn class_stats(&self) -> impl Iterator<Item = ClassStats> + '_ {
         let all = self.slab.class_ids().map(|class| {
             let (pool, counters) = (self.slab.pool(class), &self.counters.classes[class.index()]);
-            let (total_pages, chunks_per_page) = (pool.pages.len() as u64, u64::from(pool.chunks_per_page));
+            let (total_pages, chunks_per_page) = (pool.total_pages() as u64, u64::from(pool.chunks_per_page));
             let (used_chunks, chunk_bytes) = (pool.used_chunks as u64, self.slab.classes.chunk_bytes(class) as u64);
             let large_chunks = used_chunks - (counters.items - counters.large_items);
             let events = &counters.events;

@@ -284,9 +284,10 @@ impl Store {
             item::set_tail_owner(self.slab.chunk_mut(tail), location.0);
             self.slab.unpin_page(tail);
         }
-        self.eviction.admit_to_main(self.slab.class_at(location), new.hash);
+        self.eviction.admit_to_main(self.eviction.large_pool(), new.hash);
         self.deadline_added(location, header);
         self.counters.total_items += 1;
+        self.large_uses.1 += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
         self.link_successor(new.hash, old, location, now)?;
         self.sample(new.hash, Access::Write(location), now);
