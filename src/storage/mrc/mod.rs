@@ -271,3 +271,6 @@ fn expected_misses(sampled: Misses, misses: f64) -> f64 {
     let part = if sampled.store > 0.0 { sampled.both / sampled.store } else { 1.0 };
     misses * part + sampled.own
 }
+
+#[cfg(test)]
+mod tests;
