@@ -24,7 +24,8 @@
 //! | 0 | 0 | 1 | reserved: taken, not yet written |
 //! | 0 | 0 | 0 | free; bits 0–15 link to the page's next free chunk |
 //!
-//! Bits 53 and 60 are kept for S3-FIFO and compression, 58 for items without a CAS number.
+//! `in small` is S3-FIFO's: the item is in its class's small queue (see `eviction`). Bit 60 is kept for compression, 58
+//! for items without a CAS number.
 
 use crate::clock::{Deadline, Seconds};
 
@@ -63,8 +64,11 @@ const VALUE_LEN_SHIFT: u32 = 36;
 const VALUE_LEN_MASK: u64 = 0x7fff;
 const HAS_ACCESS: u64 = 1 << 51;
 const LIVE: u64 = 1 << 52;
+const IN_SMALL: u64 = 1 << 53;
 const FREQUENCY_SHIFT: u32 = 54;
 const FREQUENCY_MASK: u64 = FREQUENCY_MAX << FREQUENCY_SHIFT;
+/// What eviction knows of an item.
+const STANDING_MASK: u64 = IN_SMALL | FREQUENCY_MASK;
 const FETCHED: u64 = 1 << 56;
 const HAS_FLAGS: u64 = 1 << 57;
 const LARGE: u64 = 1 << 59;
@@ -245,6 +249,30 @@ impl Header {
     #[inline(always)]
     pub(super) fn with_frequency(self, frequency: u64) -> Self {
         Header(self.0 & !FREQUENCY_MASK | frequency.min(FREQUENCY_MAX) << FREQUENCY_SHIFT)
+    }
+
+    /// Whether it is in its class's small queue.
+    #[inline(always)]
+    pub(super) const fn is_in_small(self) -> bool {
+        self.0 & IN_SMALL != 0
+    }
+
+    /// Entering the small queue, if `enters`; a new item is in none.
+    #[inline(always)]
+    pub(super) const fn entering_small(self, enters: bool) -> Self {
+        Header(self.0 | if enters { IN_SMALL } else { 0 })
+    }
+
+    /// Out of the small queue.
+    #[inline(always)]
+    pub(super) const fn out_of_small(self) -> Self {
+        Header(self.0 & !IN_SMALL)
+    }
+
+    /// As far from eviction as the item that it is written over.
+    #[inline(always)]
+    pub(super) const fn with_standing_of(self, old: Header) -> Self {
+        Header(self.0 & !STANDING_MASK | old.0 & STANDING_MASK)
     }
 
     /// After a read. Equal to `self` once nothing changes any more, which spares the write.

@@ -21,6 +21,7 @@ mod store;
 
 pub use self::{
     error::{StorageError, StoreError},
+    eviction::EvictionPolicy,
     hash_table::UNUSED_HASH_BITS,
     item::{INLINE_VALUE_MAX, KEY_LEN_MAX},
     large::VALUE_LEN_MAX,

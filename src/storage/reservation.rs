@@ -32,6 +32,9 @@ pub(super) unsafe trait Plain: Copy {}
 // SAFETY: every bit pattern is a u8.
 unsafe impl Plain for u8 {}
 
+// SAFETY: every bit pattern is an array of u16; its alignment is 2.
+unsafe impl Plain for [u16; 32] {}
+
 /// See the module's documentation.
 pub(super) struct Reservation<T: Plain> {
     base: NonNull<T>,
@@ -145,6 +148,14 @@ impl<T: Plain> Reservation<T> {
     pub(super) fn reset(&mut self, keep_bytes: usize) {
         self.discard(0, self.len());
         self.committed_bytes = self.committed_bytes.min(keep_bytes.next_multiple_of(self.extent_bytes));
+    }
+
+    /// Gives the extent that was committed last back. Does nothing if none is.
+    pub(super) fn release_last_extent(&mut self) {
+        if let Some(kept_bytes) = self.committed_bytes.checked_sub(self.extent_bytes) {
+            self.discard(kept_bytes / size_of::<T>(), self.extent_bytes / size_of::<T>());
+            self.committed_bytes = kept_bytes;
+        }
     }
 
     /// Starts loading the cache line of element `index`. Only a hint: any index is allowed.

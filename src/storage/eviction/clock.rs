@@ -1,7 +1,9 @@
-//! 2-bit CLOCK over the chunks of one class. A LARGE item is judged at its record and at each of its tail pieces, so
-//! it ages faster than a small one: it also takes more.
+//! 2-bit CLOCK over the chunks of one class: a policy of its own, and S3-FIFO's main queue. A hand goes round the
+//! chunks; an item that was read since is passed over and its frequency lowered by one, the first with frequency 0
+//! leaves. A LARGE item is judged at its record and at each of its tail pieces, so it ages faster than a small one: it
+//! also takes more.
 
-use super::{Terms, is_pinned, judge};
+use super::{Terms, is_expired, is_pinned, judge};
 use crate::storage::{
     item,
     location::Location,
@@ -29,15 +31,26 @@ pub(in crate::storage) struct Hand {
 }
 
 impl Hand {
-    /// The next item to leave, `None` if none of the chunks looked at may.
-    pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Location> {
+    /// The next item to leave, `None` if none of the chunks looked at may. One in the small queue does not if
+    /// `spares_small`, unless it has expired.
+    pub(super) fn victim(
+        &mut self,
+        class: ClassId,
+        slab: &mut Slab,
+        terms: Terms,
+        spares_small: bool,
+    ) -> Option<Location> {
         let mut least_read: Option<(u64, Location)> = None;
         for _ in 0..SCAN_CHUNKS_MAX {
             let item = self.advance(class, slab)?;
             if item == Location::NONE {
                 continue;
             }
-            let frequency = slab.header(item).frequency();
+            let header = slab.header(item);
+            if spares_small && header.is_in_small() && !is_expired(header, terms) {
+                continue;
+            }
+            let frequency = header.frequency();
             if let Some(victim) = judge(slab, item, terms) {
                 return Some(victim);
             }
@@ -66,6 +79,7 @@ impl Hand {
     }
 
     /// An item that will be evicted soon, if nobody reads it before.
+    #[inline(always)]
     pub(super) fn upcoming(&self, class: ClassId, slab: &Slab) -> Option<Location> {
         let pool = slab.pool(class);
         let page = *pool.pages.get(self.page as usize)?;

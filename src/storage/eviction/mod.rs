@@ -1,28 +1,36 @@
 //! Who leaves when memory is short. Policy only: it names victims and donors and ages frequencies; unlinking and
 //! freeing is `store/memory.rs`.
 //!
-//! Per class, 2-bit CLOCK: a hand goes round the class's chunks; an item that was read since is passed over and
-//! its frequency lowered by one, the first with frequency 0 leaves. No list, no bytes per item. Against S3-FIFO,
-//! which will stand beside it and be chosen per store by dueling: simpler and better on scan-free workloads, but
-//! an item that is never read again stays a full round.
-//!
-//! Between classes: [`donor()`] names who gives a page to a class that has none.
+//! - `policy` says what there is to choose from, and what each costs.
+//! - `clock` is 2-bit CLOCK over a class's chunks, `s3_fifo` the small queue that makes S3-FIFO of it.
+//! - `ghosts` remembers who left.
+//! - `donor` names who gives a page to a class that has none.
 
 mod clock;
 mod donor;
+mod ghosts;
+mod policy;
+mod s3_fifo;
 
-pub(super) use self::{
+pub(super) use self::donor::{LARGE_SHARE_DIVISOR, PoolId, donor};
+pub use self::policy::EvictionPolicy;
+
+use self::{
     clock::Hand,
-    donor::{LARGE_SHARE_DIVISOR, PoolId, donor},
+    ghosts::Ghosts,
+    s3_fifo::{Blocks, SmallQueue},
 };
-
 use super::{
     item,
     large::Record,
     location::{Location, PageId},
     slab::{ClassId, PageUse, Slab},
+    store::StoreConfig,
 };
 use crate::clock::Seconds;
+#[cfg(any(test, debug_assertions))]
+use std::collections::{HashMap, HashSet};
+use std::io;
 
 /// What a search for a victim has to respect.
 #[derive(Clone, Copy, Debug)]
@@ -34,44 +42,171 @@ pub(super) struct Terms {
     pub(super) protected: Location,
 }
 
-/// The hands of all pools.
+/// Memory for the small queues of all classes, at most: one part in this many of the memory limit.
+const SMALL_LIMIT_DIVISOR: usize = 128;
+
+/// How often items of a class were evicted and became ghosts, and how often one was stored again while its ghost was
+/// known. Not whole numbers, since they are aged.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct GhostCounts {
+    pub(super) hits: f32,
+    pub(super) inserts: f32,
+}
+
+/// One class's queues.
+#[derive(Debug, Default)]
+struct Queues {
+    hand: Hand,
+    small: SmallQueue,
+    /// Whether new items start in the small queue; else they are under the hand alone.
+    uses_small: bool,
+    /// Whether an item had to leave since the start or the last flush.
+    is_evicting: bool,
+    ghosts: GhostCounts,
+}
+
+/// See the module's documentation.
 pub(super) struct Eviction {
-    hands: Vec<Hand>,
+    /// By class.
+    queues: Vec<Queues>,
+    blocks: Blocks,
+    ghosts: Ghosts,
     large_hand: u32,
 }
 
 impl Eviction {
-    pub(super) fn new(classes: usize) -> Self {
-        Eviction { hands: vec![Hand::default(); classes], large_hand: 0 }
+    /// For a store of this memory limit, which may be raised to `limit_bytes_max`.
+    ///
+    /// # Errors
+    /// What the kernel says to reserving addresses.
+    pub(super) fn new(classes: usize, config: &StoreConfig, limit_bytes_max: usize) -> io::Result<Self> {
+        let limit_bytes = config.memory_limit_bytes;
+        // Where nobody is evicted, the small queues would only cost memory.
+        let uses_small = config.evictions && config.eviction != EvictionPolicy::Clock;
+        Ok(Eviction {
+            queues: (0..classes).map(|_| Queues { uses_small, ..Queues::default() }).collect(),
+            blocks: Blocks::new(limit_bytes / SMALL_LIMIT_DIVISOR),
+            ghosts: Ghosts::new(limit_bytes, limit_bytes_max, config.huge_pages)?,
+            large_hand: 0,
+        })
     }
 
+    /// All items are gone at once.
     pub(super) fn reset(&mut self) {
-        self.hands.fill(Hand::default());
+        for queues in &mut self.queues {
+            queues.small.clear(&mut self.blocks);
+            *queues = Queues { uses_small: queues.uses_small, ..Queues::default() };
+        }
+        self.ghosts.clear();
         self.large_hand = 0;
     }
 
+    /// Another memory limit.
+    pub(super) fn set_limit(&mut self, limit_bytes: usize) {
+        self.blocks.set_max(limit_bytes / SMALL_LIMIT_DIVISOR);
+        self.ghosts.set_limit(limit_bytes);
+    }
+
+    #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.hands.len() * size_of::<Hand>()
+        self.queues.len() * size_of::<Queues>() + self.blocks.memory_bytes() + self.ghosts.memory_bytes()
     }
 
     /// Index of the page under a class's hand: its items have waited longest for their next look.
     pub(super) fn hand_page(&self, class: ClassId) -> u32 {
-        self.hands[class.index()].page
+        self.queues[class.index()].hand.page
+    }
+
+    /// How often items of the class left and came back.
+    pub(super) fn ghost_counts(&self, class: ClassId) -> GhostCounts {
+        self.queues[class.index()].ghosts
+    }
+
+    /// Makes what was counted so far weigh less, by a factor.
+    pub(super) fn age_ghost_counts(&mut self, factor: f32) {
+        for Queues { ghosts, .. } in &mut self.queues {
+            *ghosts = GhostCounts { hits: ghosts.hits * factor, inserts: ghosts.inserts * factor };
+        }
+    }
+
+    /// Whether the class has a small queue now: S3-FIFO; else CLOCK.
+    pub(super) fn uses_small(&self, class: ClassId) -> bool {
+        self.queues[class.index()].uses_small
+    }
+
+    /// Starts loading what [`admit`](Self::admit) will look at. A hint.
+    #[inline(always)]
+    pub(super) fn prefetch_ghost(&self, class: ClassId, hash: u64) {
+        self.ghosts.prefetch(class, hash);
+    }
+
+    /// A new item is to be written to a chunk of a class: whether it starts in the small queue. It then must be marked.
+    #[inline(always)]
+    pub(super) fn admit(&mut self, class: ClassId, hash: u64, location: Location, slab: &mut Slab) -> bool {
+        let queues = &mut self.queues[class.index()];
+        if self.ghosts.take(class, hash) {
+            queues.ghosts.hits += 1.0;
+            return false;
+        }
+        queues.uses_small && queues.small.admit(location, class, slab, &mut self.blocks, queues.is_evicting)
+    }
+
+    /// An item of a class that is not in the small queue is stored, or stored again: it may have been a ghost.
+    pub(super) fn admit_to_main(&mut self, class: ClassId, hash: u64) {
+        if self.ghosts.take(class, hash) {
+            self.queues[class.index()].ghosts.hits += 1.0;
+        }
+    }
+
+    /// An unexpired item was removed from a store of so many to make room. It becomes a ghost, unless it was in S3-FIFO's
+    /// main queue: it has had its time.
+    #[inline(always)]
+    pub(super) fn note_evicted(&mut self, class: ClassId, header: item::Header, hash: u64, items: usize) {
+        let queues = &mut self.queues[class.index()];
+        if header.is_in_small() || !queues.uses_small {
+            queues.ghosts.inserts += 1.0;
+            self.ghosts.insert(class, hash, items);
+        }
     }
 
     /// The next item of a class to leave.
     pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Location> {
-        self.hands[class.index()].victim(class, slab, terms)
+        let queues = &mut self.queues[class.index()];
+        let Queues { hand, small, uses_small, .. } = queues;
+        queues.is_evicting = true;
+        if !*uses_small {
+            if small.len() > 0 {
+                small.drain(class, slab, &mut self.blocks);
+            }
+            return hand.victim(class, slab, terms, false);
+        }
+        let keep = s3_fifo::room(class, slab);
+        small
+            .victim(class, slab, &mut self.blocks, keep, terms)
+            .or_else(|| hand.victim(class, slab, terms, true))
+            // The hand is among chunks of the small queue.
+            .or_else(|| small.victim(class, slab, &mut self.blocks, 0, terms))
     }
 
     /// An item of a class that will leave soon, if nobody reads it before.
+    #[inline(always)]
     pub(super) fn upcoming(&self, class: ClassId, slab: &Slab) -> Option<Location> {
-        self.hands[class.index()].upcoming(class, slab)
+        let queues = &self.queues[class.index()];
+        // Whence the last one came the next will, most often.
+        if queues.uses_small && queues.small.len() >= s3_fifo::room(class, slab) {
+            return queues.small.upcoming(class, slab);
+        }
+        queues.hand.upcoming(class, slab)
     }
 
-    /// The item of a class that is likely to leave next, if one is near the hand.
+    /// The item of a class that is likely to leave next, if one is near.
     pub(super) fn candidate(&self, class: ClassId, slab: &Slab) -> Option<Location> {
-        self.hands[class.index()].candidate(class, slab)
+        let queues = &self.queues[class.index()];
+        let in_small = || queues.small.candidate(class, slab);
+        if queues.uses_small && queues.small.len() >= s3_fifo::room(class, slab) {
+            return in_small().or_else(|| queues.hand.candidate(class, slab));
+        }
+        queues.hand.candidate(class, slab).or_else(in_small)
     }
 
     /// The next LARGE item with whole pages to leave. The hand goes round the pages and judges an item at its
@@ -109,7 +244,7 @@ fn judge(slab: &mut Slab, item: Location, terms: Terms) -> Option<Location> {
     if !header.is_live_item() || item == terms.protected || is_pinned(slab, item) {
         return None;
     }
-    if header.deadline().is_past(terms.now) {
+    if is_expired(header, terms) {
         return Some(item);
     }
     if terms.expired_only {
@@ -124,9 +259,30 @@ fn judge(slab: &mut Slab, item: Location, terms: Terms) -> Option<Location> {
     }
 }
 
+#[inline(always)]
+fn is_expired(header: item::Header, terms: Terms) -> bool {
+    header.deadline().is_past(terms.now)
+}
+
 /// Whether readers hold a LARGE item: evicting it would free nothing.
 pub(super) fn is_pinned(slab: &Slab, item: Location) -> bool {
     let chunk = slab.chunk(item);
     let header = item::Header::read(chunk);
     header.is_large() && Record(&chunk[header.record_offset()..]).pins() > 0
+}
+
+impl Eviction {
+    /// Panics if a small queue disagrees with the marks of items. `marked` are the items so marked, by class.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn check_invariants(&self, marked: &HashMap<ClassId, HashSet<Location>>) {
+        let mut held = 0;
+        for (class, queues) in self.queues.iter().enumerate() {
+            let entries: HashSet<Location> = queues.small.entries().collect();
+            held += queues.small.block_count();
+            for item in marked.get(&ClassId(class as u8)).into_iter().flatten() {
+                assert!(entries.contains(item), "{item:?} is marked and not in the small queue");
+            }
+        }
+        self.blocks.check(held);
+    }
 }

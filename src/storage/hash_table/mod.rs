@@ -149,7 +149,6 @@ impl HashTable {
     }
 
     /// Number of items.
-    #[cfg(any(test, debug_assertions))]
     pub(super) fn len(&self) -> usize {
         self.len
     }

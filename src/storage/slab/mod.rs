@@ -111,6 +111,13 @@ impl Slab {
         }
     }
 
+    /// Whether a chunk of the class begins here that has been in use. What was one may be anything else by now.
+    #[inline(always)]
+    pub(super) fn is_chunk_of(&self, location: Location, class: ClassId) -> bool {
+        let page = &self.pages[location.page().index()];
+        page.usage == PageUse::Class(class) && location.unit_in_page() < page.fresh
+    }
+
     /// Memory from a location to the end of the store. Callers know their chunk's length from its header.
     #[inline(always)]
     pub(super) fn chunk(&self, location: Location) -> &[u8] {

@@ -1,6 +1,6 @@
 //! What is passed to the verbs and what they answer.
 
-use crate::clock::Deadline;
+use crate::{clock::Deadline, storage::EvictionPolicy};
 
 /// How a store is set up.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct StoreConfig {
     pub item_size_max_bytes: usize,
     /// Whether unexpired items may be removed to make room; false is memcached's `-M`.
     pub evictions: bool,
+    /// Who leaves first.
+    pub eviction: EvictionPolicy,
     /// Whether to ask for transparent huge pages.
     pub huge_pages: bool,
     /// The first CAS number to hand out; at least 1.
@@ -32,6 +34,7 @@ impl StoreConfig {
             memory_limit_bytes,
             item_size_max_bytes: 1 << 20,
             evictions: true,
+            eviction: EvictionPolicy::Duel,
             huge_pages: true,
             first_cas: 1,
             cas_step: 1,

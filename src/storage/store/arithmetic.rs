@@ -3,6 +3,7 @@
 
 use super::{
     Arithmetic, ArithmeticArgs, Store,
+    sampled::Access,
     write::{NewItem, Old},
 };
 use crate::{
@@ -88,6 +89,7 @@ impl Store {
         padding.fill(b' ');
         // A use of the item, not a fetch; it stays stale or won if it is.
         item::note_access(header.with_frequency(header.frequency() + 1), chunk, now).write(chunk);
+        self.sample(hash, Access::Write(location), now);
         Some(cas)
     }
 

@@ -32,12 +32,17 @@ impl Store {
 
     fn check_chunks(&self, linked: &HashSet<Location>) {
         let mut live = 0;
+        let mut in_small = HashMap::<_, HashSet<Location>>::new();
         for class in self.slab.class_ids() {
             for chunk in self.slab.pool(class).pages.iter().flat_map(|&page| self.slab.chunks_in(page)) {
                 let bytes = self.slab.chunk(chunk);
                 let header = Header::read(bytes);
                 if header.is_live_item() {
                     live += 1;
+                    if header.is_in_small() {
+                        assert!(!header.is_large(), "a LARGE item is in a small queue");
+                        in_small.entry(class).or_default().insert(chunk);
+                    }
                     assert!(linked.contains(&chunk), "a live item is not in the hash table");
                     let deadline = header.deadline().raw();
                     let earliest = self.slab.page(chunk.page()).earliest_deadline();
@@ -57,6 +62,7 @@ impl Store {
             }
         }
         assert_eq!(live, linked.len(), "the hash table names chunks that are no items");
+        self.eviction.check_invariants(&in_small);
     }
 
     fn check_large(&self, record: Location) {

@@ -2,6 +2,7 @@
 
 use super::{
     DeleteArgs, DeleteOutcome, Store,
+    sampled::Access,
     write::{NewItem, Old},
 };
 use crate::{
@@ -27,7 +28,10 @@ impl Store {
         }
         let class = self.class_of_item(location, header);
         match (args.clear_value, args.invalidate) {
-            (false, false) => self.unlink(hash, location),
+            (false, false) => {
+                self.sample(hash, Access::Removal(location), now);
+                self.unlink(hash, location);
+            }
             (true, false) => self.clear_value(hash, key, location, args, now)?,
             (false, true) => {
                 let location = match args.deadline {

@@ -23,6 +23,7 @@ impl Store {
         self.eviction.reset();
         self.slab.take_earliest_deadline();
         self.counters.all_items_removed();
+        self.forget_samples();
     }
 
     fn flush_chunks(&mut self, page: PageId) {

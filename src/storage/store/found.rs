@@ -3,6 +3,7 @@
 
 use super::{
     ItemView, LargeRef, Store,
+    sampled::Access,
     write::{NewItem, Old, counted_bytes},
 };
 use crate::{
@@ -64,7 +65,11 @@ impl Store {
     /// Finds an item and marks it as read.
     #[inline]
     pub fn find_to_read(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
-        let (location, header) = self.find_live(hash, key, now)?;
+        let Some((location, header)) = self.find_live(hash, key, now) else {
+            self.sample(hash, Access::Miss, now);
+            return None;
+        };
+        self.sample(hash, Access::Hit(location), now);
         let found = self.found(location, header);
         self.bump(found, now);
         Some(found)
@@ -89,9 +94,13 @@ impl Store {
         deadline: Deadline,
         now: Seconds,
     ) -> Result<Option<Found>, StoreError> {
-        let Some((location, header)) = self.find_live(hash, key, now) else { return Ok(None) };
+        let Some((location, header)) = self.find_live(hash, key, now) else {
+            self.sample(hash, Access::Miss, now);
+            return Ok(None);
+        };
         let found = self.found(location, header);
         let location = self.set_deadline(hash, location, deadline, now)?;
+        self.sample(hash, Access::Hit(location), now);
         let touched_from = Some(found.header.deadline());
         Ok(Some(Found { location, header: self.slab.header(location), touched_from, ..found }))
     }

@@ -92,6 +92,7 @@ impl Store {
         }
         self.config.memory_limit_bytes = bytes;
         self.table.make_room_for(bytes);
+        self.eviction.set_limit(bytes);
         self.shrinking = (self.memory_bytes() > bytes).then(|| self.shrinking_anew());
         Ok(())
     }

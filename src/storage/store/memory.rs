@@ -260,6 +260,9 @@ impl Store {
             debug_assert!(false, "an item's key does not hash to where it is");
             return false;
         }
+        if reason == Reason::Evicted {
+            self.eviction.note_evicted(class, header, hash, self.table.len());
+        }
         self.counters.removed(class, header, reason, now.0.saturating_sub(accessed.0));
         true
     }

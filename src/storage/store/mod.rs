@@ -4,7 +4,7 @@
 //! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
 //! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
 //! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
-//! `sizes` count.
+//! `sizes` count. `sampled` looks at some keys more closely.
 
 mod args;
 mod arithmetic;
@@ -22,6 +22,7 @@ mod memory;
 mod pins;
 mod reassign;
 mod removals;
+mod sampled;
 mod sizes;
 mod stats;
 mod touch;
@@ -46,7 +47,7 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals};
+use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals, sampled::Access};
 use super::{
     error::{StorageError, StoreError},
     eviction::Eviction,
@@ -93,6 +94,8 @@ pub struct Store {
     commands: Vec<ClassCommands>,
     crawl: Crawl,
     removals: Removals,
+    /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
+    sample_ceiling: u64,
     /// Whether a class may take pages from others when it has some of its own.
     automove: bool,
     shrinking: Option<Shrinking>,
@@ -149,7 +152,7 @@ impl Store {
         let classes = slab.classes.len();
         Ok(Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
-            eviction: Eviction::new(classes),
+            eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
             slab,
             uploads: HashMap::with_hasher(hasher.clone()),
             hasher,
@@ -161,6 +164,7 @@ impl Store {
             commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
             removals: Removals::default(),
+            sample_ceiling: 0,
             automove: true,
             shrinking: None,
             limit_bytes_max,
@@ -254,15 +258,16 @@ impl Store {
         let location = self.find(hash, key)?;
         let header = self.slab.header(location);
         if header.deadline().is_past(now) {
-            self.expire(hash, location, header);
+            self.expire(hash, location, header, now);
             return None;
         }
         Some((location, header))
     }
 
     #[cold]
-    fn expire(&mut self, hash: u64, location: Location, header: Header) {
+    fn expire(&mut self, hash: u64, location: Location, header: Header, now: Seconds) {
         self.counters.expired_on_access(self.slab.class_at(location), header);
+        self.sample(hash, Access::Removal(location), now);
         self.unlink(hash, location);
     }
 

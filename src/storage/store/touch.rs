@@ -44,7 +44,8 @@ impl Store {
         if let Ok(location) = allocated {
             let chunk = self.slab.chunk_mut(location);
             chunk[..len].copy_from_slice(&item);
-            item::widen(header, chunk, deadline);
+            // In its new class it is not new.
+            item::widen(header.out_of_small(), chunk, deadline);
             self.slab.note_deadline(location, deadline.raw());
             self.counters.item_added(class, wide_len as u64);
         }

@@ -2,6 +2,7 @@
 
 use super::{
     SetArgs, SetMode, SetOutcome, Source, Store,
+    sampled::Access,
     write::{Admission, NewItem, Old},
 };
 use crate::{
@@ -284,9 +285,11 @@ impl Store {
             item::set_tail_owner(self.slab.chunk_mut(tail), location.0);
             self.slab.unpin_page(tail);
         }
+        self.eviction.admit_to_main(self.slab.class_at(location), new.hash);
         self.counters.total_items += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
         self.link_successor(new.hash, old, location, now)?;
+        self.sample(new.hash, Access::Write(location), now);
         Ok(cas)
     }
 

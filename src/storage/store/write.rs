@@ -1,6 +1,6 @@
 //! Storing: conditions, then inline items. A value that cannot be stored leaves no stale one behind.
 
-use super::{SetArgs, SetMode, SetOutcome, Source, Store};
+use super::{SetArgs, SetMode, SetOutcome, Source, Store, sampled::Access};
 use crate::{
     clock::{Deadline, Seconds},
     storage::{
@@ -148,6 +148,7 @@ impl Store {
                 // As in memcached, an add that fails counts as a use of the item, not as a fetch.
                 let chunk = self.slab.chunk_mut(location);
                 item::note_access(header.with_frequency(header.frequency() + 1), chunk, now).write(chunk);
+                self.sample(new.hash, Access::Write(location), now);
                 Admission::Refused(SetOutcome::NotStored)
             }
             // 0 compares nothing here.
@@ -189,21 +190,31 @@ impl Store {
     ) -> Result<(u64, ClassId), StoreError> {
         let header = Header::item(new.deadline, now, new.key.len(), value.len(), new.flags != 0).with_marks(new.marks);
         let class = self.slab.classes.class_of(header.item_len()).ok_or(StoreError::TooLarge)?;
-        let mut frequency = 0;
+        let mut replaced = None;
         if let Some(location) = old.location() {
             let old_header = self.slab.header(location);
-            frequency = old_header.frequency();
             // An inline item always lies in the class of its length: no need to look at the page's metadata.
             if !old_header.is_large() && self.slab.classes.class_of(old_header.item_len()) == Some(class) {
                 self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
-                let cas = self.write_inline(location, header.with_frequency(frequency), new, value, now);
+                let cas = self.write_inline(location, header.with_standing_of(old_header), new, value, now);
+                self.sample(new.hash, Access::Write(location), now);
                 return Ok((cas, class));
             }
+            replaced = Some(old_header);
         }
+        self.eviction.prefetch_ghost(class, new.hash);
         let location = self.allocate_successor(new.hash, old, class, now)?;
-        let cas = self.write_inline(location, header.with_frequency(frequency), new, value, now);
+        let header = match replaced {
+            Some(old) if !old.is_in_small() => header.with_standing_of(old),
+            _ => {
+                let enters_small = self.eviction.admit(class, new.hash, location, &mut self.slab);
+                header.with_frequency(replaced.map_or(0, Header::frequency)).entering_small(enters_small)
+            }
+        };
+        let cas = self.write_inline(location, header, new, value, now);
         self.counters.item_added(class, header.item_len() as u64);
         self.link_successor(new.hash, old, location, now)?;
+        self.sample(new.hash, Access::Write(location), now);
         Ok((cas, class))
     }
 

@@ -1,0 +1,225 @@
+//! Who has left lately: one table of 16-bit fingerprints per shard.
+//!
+//! An item that is stored again soon after it was evicted was evicted too early. S3-FIFO keeps it from the small queue,
+//! and how often it happens tells what more memory would be worth to a class.
+//!
+//! ```text
+//!   | newest | ... | oldest | 0 ... |    a bucket: 32 fingerprints in a cache line, 0 for none
+//! ```
+//!
+//! A bucket is a queue: what comes in pushes out its oldest. The class is mixed into the hash, so that a fingerprint is
+//! found only by the class that it left; another key's is taken for it in one look of about 2,000.
+//!
+//! Memory comes with the evictions and goes with the items, an extent at a time, by linear hashing (Litwin, VLDB 1980)
+//! that forgets instead of splitting: the fingerprints whose bucket is now another one are not moved, which the 16 bits
+//! would not allow, but left to be pushed out. So no step takes longer than the kernel needs to hand out an extent.
+
+use crate::storage::{
+    reservation::{HUGE_PAGE_BYTES, Reservation},
+    slab::ClassId,
+};
+use std::io;
+
+/// Fingerprints of a bucket.
+const SLOTS: usize = 32;
+
+type Bucket = [u16; SLOTS];
+
+/// Memory for ghosts, at most: one part in this many of the memory limit.
+pub(super) const LIMIT_DIVISOR: usize = 64;
+
+/// The wanted number of fingerprints, in tenths of the number of items. As in the paper, as many as there are items
+/// outside of the small queues.
+const ENTRIES_PER_ITEM_TENTHS: usize = 9;
+
+/// The table grows by an extent when this part of an extent's slots has been written since it did last, and is looked at
+/// as often for whether it should shrink.
+const STEP_DIVISOR: usize = 4;
+
+/// The table shrinks when it is larger than wanted by more than one part in this many.
+const SHRINK_SLACK_DIVISOR: usize = 4;
+
+/// Extents by memory limit.
+const EXTENT_BYTES_SMALL: usize = 4 << 10;
+const EXTENT_BYTES_MIDDLE: usize = 64 << 10;
+const MIDDLE_LIMIT_BYTES_MIN: usize = 64 << 20;
+const HUGE_LIMIT_BYTES_MIN: usize = 512 << 20;
+
+/// Odd numbers without a pattern in their bits.
+const CLASS_MIX: u64 = 0xd6e8_feb8_6659_fd93;
+const HASH_MIX: u64 = 0xbf58_476d_1ce4_e5b9;
+
+/// See the module's documentation.
+pub(super) struct Ghosts {
+    buckets: Reservation<Bucket>,
+    bytes_max: usize,
+    inserts_since_step: usize,
+}
+
+impl Ghosts {
+    /// None yet, with addresses for a memory limit of `limit_bytes_max`.
+    ///
+    /// # Errors
+    /// What the kernel says to reserving addresses.
+    pub(super) fn new(limit_bytes: usize, limit_bytes_max: usize, huge_pages: bool) -> io::Result<Self> {
+        let extent_bytes = match limit_bytes {
+            HUGE_LIMIT_BYTES_MIN.. => HUGE_PAGE_BYTES,
+            MIDDLE_LIMIT_BYTES_MIN.. => EXTENT_BYTES_MIDDLE,
+            _ => EXTENT_BYTES_SMALL,
+        };
+        let huge_pages = huge_pages && extent_bytes == HUGE_PAGE_BYTES;
+        let reserve = |limit_bytes: usize| Reservation::new(limit_bytes / LIMIT_DIVISOR, extent_bytes, huge_pages);
+        let buckets = reserve(limit_bytes_max).or_else(|_| reserve(limit_bytes))?;
+        let mut ghosts = Ghosts { buckets, bytes_max: 0, inserts_since_step: 0 };
+        ghosts.set_limit(limit_bytes);
+        Ok(ghosts)
+    }
+
+    /// Another memory limit. If there are too many ghosts for it, they are forgotten.
+    pub(super) fn set_limit(&mut self, limit_bytes: usize) {
+        let bytes_max = (limit_bytes / LIMIT_DIVISOR).min(self.buckets.capacity_bytes());
+        self.bytes_max = bytes_max / self.buckets.extent_bytes() * self.buckets.extent_bytes();
+        if self.buckets.committed_bytes() > self.bytes_max {
+            self.clear();
+        }
+    }
+
+    /// Forgets all and gives the memory back.
+    pub(super) fn clear(&mut self) {
+        self.buckets.reset(0);
+        self.inserts_since_step = 0;
+    }
+
+    /// Memory taken.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.buckets.committed_bytes()
+    }
+
+    /// Starts loading the bucket of a key. A hint.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, class: ClassId, hash: u64) {
+        self.buckets.prefetch(self.place(class, hash).0);
+    }
+
+    /// Whether an item of this class and key was evicted lately. It is forgotten: it is there again.
+    #[inline(always)]
+    pub(super) fn take(&mut self, class: ClassId, hash: u64) -> bool {
+        if self.buckets.is_empty() {
+            return false;
+        }
+        let (bucket, fingerprint) = self.place(class, hash);
+        let bucket = &mut self.buckets[bucket];
+        let mut matching = 0u32;
+        for (slot, &stored) in bucket.iter().enumerate() {
+            matching |= u32::from(stored == fingerprint) << slot;
+        }
+        if matching == 0 {
+            return false;
+        }
+        let slot = matching.trailing_zeros() as usize;
+        bucket.copy_within(slot + 1.., slot);
+        bucket[SLOTS - 1] = 0;
+        true
+    }
+
+    /// An item was evicted; the store has so many.
+    #[inline(always)]
+    pub(super) fn insert(&mut self, class: ClassId, hash: u64, items: usize) {
+        self.inserts_since_step += 1;
+        if self.inserts_since_step * STEP_DIVISOR * size_of::<u16>() >= self.buckets.extent_bytes()
+            || self.buckets.is_empty()
+        {
+            self.step(items);
+            if self.buckets.is_empty() {
+                return;
+            }
+        }
+        let (bucket, fingerprint) = self.place(class, hash);
+        let bucket = &mut self.buckets[bucket];
+        bucket.copy_within(..SLOTS - 1, 1);
+        bucket[0] = fingerprint;
+    }
+
+    /// Grows or shrinks by an extent, if that brings the table nearer to its size.
+    #[cold]
+    fn step(&mut self, items: usize) {
+        self.inserts_since_step = 0;
+        let wanted_bytes = items * ENTRIES_PER_ITEM_TENTHS / 10 * size_of::<u16>();
+        let wanted_bytes = wanted_bytes.min(self.bytes_max);
+        let (taken_bytes, extent_bytes) = (self.buckets.committed_bytes(), self.buckets.extent_bytes());
+        if taken_bytes < wanted_bytes && taken_bytes + extent_bytes <= self.bytes_max {
+            // Refused, the table stays as it is: it only knows less.
+            let _ = self.buckets.commit_extent();
+        } else if taken_bytes > wanted_bytes + wanted_bytes / SHRINK_SLACK_DIVISOR + extent_bytes {
+            self.buckets.release_last_extent();
+        }
+    }
+
+    /// A key's bucket, which exists unless there is none, and its fingerprint.
+    #[inline(always)]
+    fn place(&self, class: ClassId, hash: u64) -> (usize, u16) {
+        let mixed = (hash ^ u64::from(class.0).wrapping_mul(CLASS_MIX)).wrapping_mul(HASH_MIX);
+        let buckets = self.buckets.len();
+        let mask = buckets.next_power_of_two() - 1;
+        let bucket = (mixed >> 16) as usize & mask;
+        // A bucket that does not exist yet: its entries are in the one that will split.
+        let bucket = if bucket < buckets { bucket } else { bucket & mask >> 1 };
+        (bucket, ((mixed >> 48) as u16).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASS: ClassId = ClassId(3);
+
+    /// Hashes as good as ahash's.
+    fn hash(number: u64) -> u64 {
+        ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(number)
+    }
+
+    #[test]
+    fn what_left_is_known_once_and_by_its_class_alone() {
+        let mut ghosts = Ghosts::new(8 << 20, 8 << 20, false).unwrap();
+        assert!(!ghosts.take(CLASS, hash(1)));
+        assert_eq!(ghosts.memory_bytes(), 0, "no memory before the first eviction");
+        ghosts.insert(CLASS, hash(1), 1000);
+        assert!(ghosts.memory_bytes() > 0);
+        assert!(!ghosts.take(ClassId(4), hash(1)));
+        assert!(ghosts.take(CLASS, hash(1)));
+        assert!(!ghosts.take(CLASS, hash(1)));
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_few_others_are_mistaken_for_ghosts() {
+        const ITEMS: u64 = 40_000;
+        let mut ghosts = Ghosts::new(8 << 20, 8 << 20, false).unwrap();
+        (0..2 * ITEMS).for_each(|key| ghosts.insert(CLASS, hash(key), ITEMS as usize));
+        let slots = (ghosts.memory_bytes() / size_of::<u16>()) as u64;
+        assert!((ITEMS * 9 / 10 - 2048..=ITEMS * 9 / 10 + 2048).contains(&slots), "{slots}");
+        let strangers = (0..ITEMS).filter(|key| ghosts.take(CLASS, hash(key + (1 << 40)))).count();
+        assert!(strangers < 100, "{strangers}");
+        let young = (2 * ITEMS - slots / 2..2 * ITEMS).filter(|&key| ghosts.take(CLASS, hash(key))).count() as u64;
+        assert!(young * 100 > slots / 2 * 97, "{young} of {}", slots / 2);
+        let old = (0..2 * ITEMS - 2 * slots).filter(|&key| ghosts.take(CLASS, hash(key))).count();
+        assert!(old < 300, "{old}");
+    }
+
+    #[test]
+    fn it_is_bounded_and_follows_the_number_of_items_down() {
+        let mut ghosts = Ghosts::new(8 << 20, 64 << 20, false).unwrap();
+        let fill = |ghosts: &mut Ghosts, items: usize| {
+            (0..2_000_000).for_each(|key| ghosts.insert(CLASS, hash(key), items));
+        };
+        fill(&mut ghosts, 10_000_000);
+        assert_eq!(ghosts.memory_bytes(), (8 << 20) / LIMIT_DIVISOR);
+        fill(&mut ghosts, 10_000);
+        assert!(ghosts.memory_bytes() <= 18_000 * 5 / 4 + 2 * EXTENT_BYTES_SMALL, "{}", ghosts.memory_bytes());
+        ghosts.set_limit(64 << 20);
+        fill(&mut ghosts, 10_000_000);
+        assert_eq!(ghosts.memory_bytes(), 1 << 20);
+        ghosts.set_limit(8 << 20);
+        assert_eq!(ghosts.memory_bytes(), 0);
+    }
+}
