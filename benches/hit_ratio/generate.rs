@@ -35,7 +35,7 @@ pub fn traces(requests: usize) -> Vec<Trace> {
         zipf(Generator { ttl: mixed_ttl, ..generator(4) }, "zipf 0.9, TTLs", keys, 0.9),
         scans(generator(5), keys),
         looping(generator(6), keys),
-        shifting(generator(7), keys / 2),
+        shifting(generator(7), keys),
         one_hit_wonders(generator(8), keys),
         mixed_sizes(generator(9), keys),
         changing_sizes(generator(10), keys),
@@ -53,15 +53,15 @@ fn zipf(mut to: Generator, name: &str, keys: u64, exponent: f64) -> Trace {
     to.finish(name)
 }
 
-/// A stable load, and now and then somebody reads a third of all keys once, in order.
+/// A stable load, and now and then somebody reads as many keys as a third of it, once each.
 fn scans(mut to: Generator, keys: u64) -> Trace {
     let popular = KeyPicker::new(Distribution::Zipf(0.9), keys);
     let (every, len) = (to.requests as u64 / 8, keys / 3);
     while to.wants_more() {
         let at = to.events.len() as u64;
         let key = match at % every {
-            // Between the popular ones, each scan goes on where the last one ended.
-            step if step < 2 * len && step % 2 == 0 => RARE_KEYS + (at / every * len + step / 2) % (2 * keys),
+            // Between the popular ones.
+            step if step < 2 * len && step % 2 == 0 => RARE_KEYS + at,
             _ => popular.pick(&mut to.rng),
         };
         to.get(key);
@@ -88,7 +88,7 @@ fn looping(mut to: Generator, keys: u64) -> Trace {
 /// Each popular key is at some time replaced by a new one: what was asked for often is soon asked for no more.
 fn shifting(mut to: Generator, window: u64) -> Trace {
     let popular = KeyPicker::new(Distribution::Zipf(0.9), window);
-    let lifetime = to.requests as u64 / 5;
+    let lifetime = to.requests as u64 / 3;
     while to.wants_more() {
         let rank = popular.pick(&mut to.rng);
         // The keys of different ranks are replaced at different times.

@@ -16,7 +16,7 @@ mod trace;
 
 use clap::Parser;
 use replay::{Counts, StoreCache, replay};
-use ringcached::storage::StoreConfig;
+use ringcached::storage::{EvictionPolicy, StoreConfig};
 use simulated::{Policy, Simulated};
 use std::{
     path::{Path, PathBuf},
@@ -29,7 +29,7 @@ use trace::Trace;
 const MIB: u64 = 1 << 20;
 
 /// The sizes of memory: these shares of what all items of the trace take.
-const MEMORY_DIVISORS: [u64; 3] = [10, 4, 2];
+const MEMORY_DIVISORS: [u64; 3] = [12, 5, 2];
 
 /// The smallest memory; a store's least is half of it.
 const LIMIT_BYTES_MIN: u64 = 4 * MIB;
@@ -39,11 +39,20 @@ const REQUESTS: usize = 4_000_000;
 const SMOKE_REQUESTS: usize = 40_000;
 
 /// The store's policies.
-const POLICIES: [(&str, fn(StoreConfig) -> StoreConfig); 1] = [(table::CLOCK, |config| config)];
+const POLICIES: [(&str, EvictionPolicy); 3] = [
+    (table::DUEL, EvictionPolicy::Duel),
+    (table::S3_FIFO, EvictionPolicy::S3Fifo),
+    (table::CLOCK, EvictionPolicy::Clock),
+];
 
 /// The simulated ones.
-const SIMULATED: [(&str, Policy); 4] =
-    [("LRU", Policy::Lru), ("FIFO", Policy::Fifo), ("ideal CLOCK", Policy::Clock), ("ideal S3-FIFO", Policy::S3Fifo)];
+const SIMULATED: [(&str, Policy); 5] = [
+    ("LRU", Policy::Lru),
+    ("FIFO", Policy::Fifo),
+    ("ideal CLOCK", Policy::Clock),
+    ("ideal S3-FIFO", Policy::S3Fifo(1)),
+    ("ideal S3-FIFO, 2 reads", Policy::S3Fifo(2)),
+];
 
 #[derive(Parser)]
 #[command(about = "Miss ratios of the store's eviction policies")]
@@ -132,7 +141,7 @@ fn measure(trace: &Trace, options: &Options, memcached: Option<&Path>) -> Result
         let limit_bytes = limits[job / per_limit];
         match job % per_limit {
             which if which < POLICIES.len() => {
-                let config = POLICIES[which].1(StoreConfig::new(limit_bytes as usize));
+                let config = StoreConfig { eviction: POLICIES[which].1, ..StoreConfig::new(limit_bytes as usize) };
                 let mut store = StoreCache::new(config).expect("a store within its bounds");
                 let counts = replay(trace, &mut store);
                 (counts, store.memory_bytes())

@@ -11,9 +11,6 @@ const NONE: u32 = u32::MAX;
 /// S3-FIFO's small queue has this share of the memory.
 const SMALL_SHARE_DIVISOR: u64 = 10;
 
-/// Reads after which an item of the small queue is kept.
-const READS_TO_STAY: u8 = 2;
-
 /// Reads that are counted.
 const FREQUENCY_MAX: u8 = 3;
 
@@ -26,8 +23,9 @@ pub enum Policy {
     Fifo,
     /// The oldest that was not read since it was last looked at, counting up to three reads.
     Clock,
-    /// J. Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023.
-    S3Fifo,
+    /// J. Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023; after so many reads an item of the
+    /// small queue is kept (two in the paper).
+    S3Fifo(u8),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,6 +153,10 @@ impl Simulated {
         }
     }
 
+    fn reads_to_stay(&self) -> u8 {
+        if let Policy::S3Fifo(reads) = self.policy { reads } else { 0 }
+    }
+
     fn is_resident(&self, key: u32) -> bool {
         matches!(self.slots[key as usize].place, Place::Main | Place::Small)
     }
@@ -179,7 +181,7 @@ impl Simulated {
         if self.small_bytes > self.limit_bytes / SMALL_SHARE_DIVISOR || self.main_bytes == 0 {
             while let Some(key) = Self::pop(&self.slots, &mut self.small) {
                 let reads = std::mem::take(&mut self.slot(key).frequency);
-                if reads < READS_TO_STAY {
+                if reads < self.reads_to_stay() {
                     return self.put(key, Place::Ghost);
                 }
                 self.put(key, Place::Main);
@@ -242,7 +244,7 @@ impl Cache for Simulated {
             self.put(key, Place::Absent);
             let slot = self.slot(key);
             (slot.bytes, slot.frequency) = (bytes, 0);
-            let small = self.policy == Policy::S3Fifo && !was_ghost;
+            let small = matches!(self.policy, Policy::S3Fifo(_)) && !was_ghost;
             self.put(key, if small { Place::Small } else { Place::Main });
         }
         while self.main_bytes + self.small_bytes > self.limit_bytes {

@@ -88,15 +88,18 @@ impl Trace {
         Ok(Trace::new(name, events))
     }
 
-    /// Bytes of all keys at once, each at its last size and as the simulated caches count them.
+    /// Bytes of all keys that are asked for more than once, each at its last size and as the simulated caches count
+    /// them: what a cache of unlimited size would need to hold.
     pub fn footprint_bytes(&self) -> u64 {
         let mut bytes = vec![0; self.keys as usize];
+        let mut requests = vec![0u8; self.keys as usize];
         for event in &self.events {
             if event.action != Action::Delete {
                 bytes[event.key as usize] = event.counted_bytes();
+                requests[event.key as usize] = requests[event.key as usize].saturating_add(1);
             }
         }
-        bytes.iter().map(|&bytes| u64::from(bytes)).sum()
+        bytes.iter().zip(requests).map(|(&bytes, requests)| if requests > 1 { u64::from(bytes) } else { 0 }).sum()
     }
 }
 
