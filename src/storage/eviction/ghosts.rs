@@ -21,9 +21,10 @@ use crate::storage::{
 use std::io;
 
 /// Fingerprints of a bucket.
-const SLOTS: usize = 32;
+pub(super) const SLOTS: usize = 32;
 
-type Bucket = [u16; SLOTS];
+/// See the module's documentation.
+pub(super) type Bucket = [u16; SLOTS];
 
 /// Memory for ghosts, at most: one part in this many of the memory limit.
 pub(super) const LIMIT_DIVISOR: usize = 64;
@@ -95,6 +96,11 @@ impl Ghosts {
         self.buckets.committed_bytes()
     }
 
+    /// How many are to be remembered in a store of so many items.
+    pub(super) fn capacity(&self, items: usize) -> usize {
+        (items * ENTRIES_PER_ITEM_TENTHS / 10).min(self.bytes_max / size_of::<u16>())
+    }
+
     /// Starts loading the bucket of a key. A hint.
     #[inline(always)]
     pub(super) fn prefetch(&self, class: ClassId, hash: u64) {
@@ -108,18 +114,7 @@ impl Ghosts {
             return false;
         }
         let (bucket, fingerprint) = self.place(class, hash);
-        let bucket = &mut self.buckets[bucket];
-        let mut matching = 0u32;
-        for (slot, &stored) in bucket.iter().enumerate() {
-            matching |= u32::from(stored == fingerprint) << slot;
-        }
-        if matching == 0 {
-            return false;
-        }
-        let slot = matching.trailing_zeros() as usize;
-        bucket.copy_within(slot + 1.., slot);
-        bucket[SLOTS - 1] = 0;
-        true
+        take(&mut self.buckets[bucket], fingerprint)
     }
 
     /// An item was evicted; the store has so many.
@@ -135,17 +130,14 @@ impl Ghosts {
             }
         }
         let (bucket, fingerprint) = self.place(class, hash);
-        let bucket = &mut self.buckets[bucket];
-        bucket.copy_within(..SLOTS - 1, 1);
-        bucket[0] = fingerprint;
+        insert(&mut self.buckets[bucket], fingerprint);
     }
 
     /// Grows or shrinks by an extent, if that brings the table nearer to its size.
     #[cold]
     fn step(&mut self, items: usize) {
         self.inserts_since_step = 0;
-        let wanted_bytes = items * ENTRIES_PER_ITEM_TENTHS / 10 * size_of::<u16>();
-        let wanted_bytes = wanted_bytes.min(self.bytes_max);
+        let wanted_bytes = self.capacity(items) * size_of::<u16>();
         let (taken_bytes, extent_bytes) = (self.buckets.committed_bytes(), self.buckets.extent_bytes());
         if taken_bytes < wanted_bytes && taken_bytes + extent_bytes <= self.bytes_max {
             // Refused, the table stays as it is: it only knows less.
@@ -166,6 +158,29 @@ impl Ghosts {
         let bucket = if bucket < buckets { bucket } else { bucket & mask >> 1 };
         (bucket, ((mixed >> 48) as u16).max(1))
     }
+}
+
+/// Takes a fingerprint out. False if it is not there.
+#[inline(always)]
+pub(super) fn take(bucket: &mut Bucket, fingerprint: u16) -> bool {
+    let mut matching = 0u32;
+    for (slot, &stored) in bucket.iter().enumerate() {
+        matching |= u32::from(stored == fingerprint) << slot;
+    }
+    if matching == 0 {
+        return false;
+    }
+    let slot = matching.trailing_zeros() as usize;
+    bucket.copy_within(slot + 1.., slot);
+    bucket[SLOTS - 1] = 0;
+    true
+}
+
+/// Adds a fingerprint; the oldest goes if the bucket is full.
+#[inline(always)]
+pub(super) fn insert(bucket: &mut Bucket, fingerprint: u16) {
+    bucket.copy_within(..SLOTS - 1, 1);
+    bucket[0] = fingerprint;
 }
 
 #[cfg(test)]

@@ -8,15 +8,21 @@
 
 mod clock;
 mod donor;
+mod duel;
 mod ghosts;
 mod policy;
 mod s3_fifo;
+mod simulation;
 
-pub(super) use self::donor::{LARGE_SHARE_DIVISOR, PoolId, donor};
 pub use self::policy::EvictionPolicy;
+pub(super) use self::{
+    donor::{LARGE_SHARE_DIVISOR, PoolId, donor},
+    duel::Sampled,
+};
 
 use self::{
     clock::Hand,
+    duel::{Contest, Sizes},
     ghosts::Ghosts,
     s3_fifo::{Blocks, SmallQueue},
 };
@@ -71,6 +77,8 @@ pub(super) struct Eviction {
     queues: Vec<Queues>,
     blocks: Blocks,
     ghosts: Ghosts,
+    duel: Option<Contest>,
+    is_evicting: bool,
     large_hand: u32,
 }
 
@@ -87,6 +95,8 @@ impl Eviction {
             queues: (0..classes).map(|_| Queues { uses_small, ..Queues::default() }).collect(),
             blocks: Blocks::new(limit_bytes / SMALL_LIMIT_DIVISOR),
             ghosts: Ghosts::new(limit_bytes, limit_bytes_max, config.huge_pages)?,
+            duel: (config.evictions && config.eviction == EvictionPolicy::Duel).then(|| Contest::new(limit_bytes)),
+            is_evicting: false,
             large_hand: 0,
         })
     }
@@ -98,6 +108,10 @@ impl Eviction {
             *queues = Queues { uses_small: queues.uses_small, ..Queues::default() };
         }
         self.ghosts.clear();
+        self.is_evicting = false;
+        if let Some(duel) = &mut self.duel {
+            duel.clear();
+        }
         self.large_hand = 0;
     }
 
@@ -109,7 +123,10 @@ impl Eviction {
 
     #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.queues.len() * size_of::<Queues>() + self.blocks.memory_bytes() + self.ghosts.memory_bytes()
+        self.queues.len() * size_of::<Queues>()
+            + self.blocks.memory_bytes()
+            + self.ghosts.memory_bytes()
+            + self.duel.as_ref().map_or(0, Contest::memory_bytes)
     }
 
     /// Index of the page under a class's hand: its items have waited longest for their next look.
@@ -169,11 +186,29 @@ impl Eviction {
         }
     }
 
+    pub(super) fn sample_ceiling(&self) -> u64 {
+        self.duel.as_ref().map_or(0, Contest::ceiling)
+    }
+
+    pub(super) fn note_sampled(&mut self, mixed: u64, access: Sampled, items: usize) -> bool {
+        let Some(duel) = &mut self.duel else { return false };
+        let ghosts = self.ghosts.capacity(items);
+        if mixed >= duel.ceiling()
+            || !duel.note(mixed, access, || Sizes { items, ghosts, is_evicting: self.is_evicting })
+        {
+            return false;
+        }
+        let s3 = duel.prefers_s3_fifo();
+        self.queues.iter_mut().for_each(|queues| queues.uses_small = s3);
+        true
+    }
+
     /// The next item of a class to leave.
     pub(super) fn victim(&mut self, class: ClassId, slab: &mut Slab, terms: Terms) -> Option<Location> {
         let queues = &mut self.queues[class.index()];
         let Queues { hand, small, uses_small, .. } = queues;
         queues.is_evicting = true;
+        self.is_evicting = true;
         if !*uses_small {
             if small.len() > 0 {
                 small.drain(class, slab, &mut self.blocks);

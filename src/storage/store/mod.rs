@@ -150,7 +150,7 @@ impl Store {
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
-        Ok(Store {
+        let mut store = Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
             slab,
@@ -172,7 +172,9 @@ impl Store {
             pins: Pins::default(),
             scratch: Vec::new(),
             gathered: Vec::new(),
-        })
+        };
+        store.renew_sample_ceiling();
+        Ok(store)
     }
 
     /// The hash that the verbs expect for a key.

@@ -7,7 +7,10 @@
 //! sampler of the highest ceiling sees all that any other sees.
 
 use super::Store;
-use crate::{clock::Seconds, storage::location::Location};
+use crate::{
+    clock::Seconds,
+    storage::{eviction::Sampled, location::Location},
+};
 
 /// Odd, without a pattern in its bits: 2^64 divided by the golden ratio.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -55,16 +58,27 @@ impl Store {
     #[cold]
     #[inline(never)]
     fn note_sampled(&mut self, hash: u64, access: Access, now: Seconds) {
-        let _ = (mix(hash), access, now);
+        let _ = now;
+        let sampled = match access {
+            Access::Hit(_) => Sampled::Hit,
+            Access::Miss => Sampled::Miss,
+            Access::Write(_) => Sampled::Write,
+            Access::Removal(_) => Sampled::Removal,
+        };
+        if self.eviction.note_sampled(mix(hash), sampled, self.table.len()) {
+            self.renew_sample_ceiling();
+        }
     }
 
     /// To be called when a sampler's ceiling has changed: the highest is the store's.
     pub(super) fn renew_sample_ceiling(&mut self) {
-        self.sample_ceiling = 0;
+        self.sample_ceiling = self.eviction.sample_ceiling();
     }
 
     /// Everything was removed at once.
-    pub(super) fn forget_samples(&mut self) {}
+    pub(super) fn forget_samples(&mut self) {
+        self.renew_sample_ceiling();
+    }
 }
 
 #[cfg(test)]
