@@ -20,7 +20,7 @@ struct Generator {
 
 /// All generated traces. `requests` is the length of each; the number of keys grows with it.
 pub fn traces(requests: usize) -> Vec<Trace> {
-    let keys = requests as u64 / 6;
+    let keys = requests as u64 / 5;
     let generator = |seed| Generator {
         rng: Rng::new(seed, 0),
         events: Vec::with_capacity(requests),

@@ -29,13 +29,13 @@ use trace::Trace;
 const MIB: u64 = 1 << 20;
 
 /// The sizes of memory: these shares of what all items of the trace take.
-const MEMORY_DIVISORS: [u64; 3] = [12, 5, 2];
+const MEMORY_DIVISORS: [u64; 3] = [16, 6, 2];
 
 /// The smallest memory; a store's least is half of it.
 const LIMIT_BYTES_MIN: u64 = 4 * MIB;
 
 /// Requests of a generated trace, and of one when it is only to be seen that everything works.
-const REQUESTS: usize = 4_000_000;
+const REQUESTS: usize = 3_000_000;
 const SMOKE_REQUESTS: usize = 40_000;
 
 /// The store's policies.
@@ -160,7 +160,8 @@ fn measure(trace: &Trace, options: &Options, memcached: Option<&Path>) -> Result
             POLICIES.iter().zip(store).map(|(policy, (counts, _))| (policy.0, ratios(counts))).collect();
         if let Some(program) = memcached {
             let resident_bytes = store[0].1;
-            let found = if trace.expires { None } else { peer::miss_ratios(program, trace, resident_bytes)? };
+            let comparable = !trace.expires && resident_bytes >= peer::RESIDENT_BYTES_MIN;
+            let found = if !comparable { None } else { peer::miss_ratios(program, trace, resident_bytes)? };
             cells.push((table::MEMCACHED, found));
         }
         cells.extend(SIMULATED.iter().zip(simulated).map(|(policy, (counts, _))| (policy.0, ratios(counts))));

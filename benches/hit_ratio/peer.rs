@@ -18,6 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The least size at which it is asked: each of its classes has a page of 1 MiB whatever `-m` says, and there are some
+/// 25 in use for items of up to 14 KB.
+pub const RESIDENT_BYTES_MIN: u64 = 24 * MIB;
+
 /// How long it may take to start.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
