@@ -5,7 +5,7 @@ use super::request::Op;
 /// Kinds of operations; several commands may be of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpKind {
-    /// [`Op::Get`].
+    /// [`Op::Get`] and [`Op::Gets`].
     Get,
     /// [`Op::GetAndTouch`].
     GetAndTouch,
@@ -64,7 +64,7 @@ impl Op<'_> {
     #[inline]
     pub const fn kind(&self) -> OpKind {
         match self {
-            Op::Get => OpKind::Get,
+            Op::Get | Op::Gets => OpKind::Get,
             Op::Store(_) => OpKind::Store,
             _ => self.rare_kind(),
         }
@@ -73,7 +73,7 @@ impl Op<'_> {
     #[inline(never)]
     const fn rare_kind(&self) -> OpKind {
         match self {
-            Op::Get => OpKind::Get,
+            Op::Get | Op::Gets => OpKind::Get,
             Op::GetAndTouch(_) => OpKind::GetAndTouch,
             Op::MetaGet(_) => OpKind::MetaGet,
             Op::Store(_) | Op::RefusedStore(_) => OpKind::Store,

@@ -13,7 +13,8 @@ pub use crate::clock::Exptime;
 pub use kind::{KindCounts, OpKind};
 pub use reply::{Hit, ItemInfo, Number, Reply, Value};
 pub use request::{
-    Arithmetic, ArithmeticMode, CasCheck, Delete, Initial, MetaGet, Op, Payload, Request, Store, StoreMode, UploadId,
+    Arithmetic, ArithmeticMode, CasCheck, Delete, Initial, MetaGet, Op, Payload, Request, Store, StoreMode, Touch,
+    UploadId,
 };
 pub use stats::{StatLines, StatsAnswer};
 

@@ -7,9 +7,9 @@ pub enum Reply<'a> {
     Hit(Hit<'a>),
     /// A read found nothing.
     Miss,
-    /// The value is stored under this CAS number.
+    /// The value is stored.
     Stored {
-        /// The item's new CAS number.
+        /// The item's new CAS number; without meaning where the request did not ask for it.
         cas: u64,
         /// Length of the stored value in bytes, what was there before an append or prepend included.
         value_len: u64,
@@ -24,7 +24,7 @@ pub enum Reply<'a> {
     Deleted,
     /// The exptime is set.
     Touched {
-        /// The item's CAS number.
+        /// The item's CAS number; without meaning where the request did not ask for it.
         cas: u64,
         /// Its client flags.
         flags: u32,
@@ -46,7 +46,7 @@ pub enum Reply<'a> {
 pub struct Hit<'a> {
     /// Opaque client flags.
     pub flags: u32,
-    /// The item's CAS number.
+    /// The item's CAS number; without meaning where the request did not ask for it.
     pub cas: u64,
     /// Seconds until it expires; `None` if it does not.
     pub ttl_seconds: Option<u32>,
@@ -89,7 +89,7 @@ impl<'a> Hit<'a> {
 pub struct Number {
     /// The number.
     pub value: u64,
-    /// The item's CAS number.
+    /// The item's CAS number; without meaning where the request did not ask for it.
     pub cas: u64,
     /// Seconds until it expires; `None` if it does not.
     pub ttl_seconds: Option<u32>,

@@ -18,8 +18,10 @@ pub struct Request<'a> {
 pub enum Op<'a> {
     /// Read. Answers `Hit` or `Miss`.
     Get,
+    /// Read, and tell the CAS number. Answers as `Get`.
+    Gets,
     /// Read and set the exptime. Answers `Hit`, `Miss` or `OutOfMemory`.
-    GetAndTouch(Exptime),
+    GetAndTouch(Touch),
     /// Meta read. Answers `Hit`, `Miss` or `OutOfMemory`.
     MetaGet(MetaGet),
     /// Write. Answers `Stored`, `NotStored`, `Exists`, `NotFound`, `TooLarge` or `OutOfMemory`.
@@ -32,9 +34,25 @@ pub enum Op<'a> {
     /// Increment or decrement. Answers `Number`, `NotFound`, `Exists`, `NonNumeric` or `OutOfMemory`.
     Arithmetic(Arithmetic),
     /// Set the exptime. Answers `Touched`, `NotFound` or `OutOfMemory`.
-    Touch(Exptime),
-    /// What is known of an item, which stays as it is (meta `me`). Answers `Debug` or `Miss`.
+    Touch(Touch),
+    /// What is known of an item, its CAS number included (meta `me`). Answers `Debug` or `Miss`.
     Debug,
+}
+
+/// A new exptime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The exptime to set.
+    pub exptime: Exptime,
+    /// Tell the CAS number.
+    pub with_cas: bool,
+}
+
+impl Touch {
+    /// Where nobody asks for the CAS number.
+    pub const fn to(exptime: Exptime) -> Touch {
+        Touch { exptime, with_cas: false }
+    }
 }
 
 /// How a meta read differs from a plain one.
@@ -53,6 +71,8 @@ pub struct MetaGet {
     pub recache_before_touch: bool,
     /// The CAS number of an item that is created (flag `E`).
     pub new_cas: Option<u64>,
+    /// Tell the CAS number (flag `c`), or compare it (flag `C`).
+    pub with_cas: bool,
     /// Leave the eviction state and the fetched mark as they are.
     pub no_bump: bool,
     /// The key was sent in base64: an item that is created remembers it (flag `b`).
@@ -76,6 +96,8 @@ pub struct Store<'a> {
     pub autovivify: Option<Exptime>,
     /// The item's CAS number (meta flag `E`); the store's next where absent.
     pub new_cas: Option<u64>,
+    /// Tell the CAS number.
+    pub with_cas: bool,
     /// Where the compared CAS number is below the item's, store all the same, as stale (meta flag `I`).
     pub invalidate: bool,
     /// The key was sent in base64, which the item remembers (meta flag `b`).
@@ -93,6 +115,7 @@ impl<'a> Store<'a> {
             cas: CasCheck::Any,
             autovivify: None,
             new_cas: None,
+            with_cas: false,
             invalidate: false,
             binary_key: false,
         }
@@ -148,7 +171,7 @@ pub struct UploadId {
 pub struct Delete {
     /// Compare first.
     pub cas: CasCheck,
-    /// Keep the item and mark it stale, under a new CAS number (meta flag `I`).
+    /// Keep the item and mark it stale: no CAS number that was told so far is its (meta flag `I`).
     pub invalidate: bool,
     /// Set the exptime of an item that is kept (meta flag `T`).
     pub touch: Option<Exptime>,
@@ -172,6 +195,8 @@ pub struct Arithmetic {
     pub cas: CasCheck,
     /// The item's CAS number afterwards (meta flag `E`); the store's next where absent.
     pub new_cas: Option<u64>,
+    /// Tell the CAS number.
+    pub with_cas: bool,
     /// Set the exptime too (meta flag `T`), of an item that exists.
     pub touch: Option<Exptime>,
     /// Tell the time left as it was before `touch` and `initial` (flag `t` stands before `T` or `N`).
@@ -190,6 +215,7 @@ impl Arithmetic {
             delta,
             cas: CasCheck::Any,
             new_cas: None,
+            with_cas: false,
             touch: None,
             ttl_before_touch: false,
             initial: None,

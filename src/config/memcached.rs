@@ -77,7 +77,13 @@ const OWN_MOVES: &str = "a page moves when a class needs one, by no ratio or win
 pub const FLAGS: &[Row] = &[
     flag('A', "enable-shutdown", Nothing, Honoured, "allows the `shutdown` command"),
     flag('B', "protocol", Value, Honoured, "`auto`, `ascii` (meta included) or `binary`"),
-    flag('C', "disable-cas", Nothing, Refused, "every item carries its CAS number; leave it away"),
+    flag(
+        'C',
+        "disable-cas",
+        Nothing,
+        Refused,
+        "an item has a CAS number only once somebody has asked for it; leave it away",
+    ),
     flag('D', "delimiter", Value, Honoured, "one byte; turns `stats detail` on from the start"),
     flag('F', "disable-flush-all", Nothing, Honoured, "`CLIENT_ERROR flush_all not allowed`"),
     flag(

@@ -316,12 +316,13 @@ fn append(buffer: &mut Vec<u8>, bytes: &[u8]) -> Span {
 fn without_value(op: Op<'_>) -> Op<'static> {
     match op {
         Op::Get => Op::Get,
-        Op::GetAndTouch(exptime) => Op::GetAndTouch(exptime),
+        Op::Gets => Op::Gets,
+        Op::GetAndTouch(touch) => Op::GetAndTouch(touch),
         Op::MetaGet(get) => Op::MetaGet(get),
         Op::RefusedStore(mode) => Op::RefusedStore(mode),
         Op::Delete(delete) => Op::Delete(delete),
         Op::Arithmetic(arithmetic) => Op::Arithmetic(arithmetic),
-        Op::Touch(exptime) => Op::Touch(exptime),
+        Op::Touch(touch) => Op::Touch(touch),
         Op::Debug => Op::Debug,
         Op::Store(_) => unreachable!("a store is detached with its value"),
     }

@@ -188,7 +188,8 @@ pub(super) fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut V
         binary_key: item.binary_key,
         expires_unix: (item.deadline != Deadline::NEVER).then(|| unix(item.deadline.raw())),
         accessed_unix: unix(item.accessed.0),
-        cas: item.cas,
+        // 0 is no item's number: nobody was told one.
+        cas: item.cas.unwrap_or(0),
         fetched: item.was_fetched,
         class: item.class,
         size_bytes: item.size_bytes,

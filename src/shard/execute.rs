@@ -11,8 +11,8 @@ use super::prefixes::PrefixCounter;
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{self, CasCheck, Hit, Op, Payload, Reply, Request, StoreMode, UploadId, Value};
 use crate::storage::{
-    self, ClassCommands, Found, ItemValue, SetArgs, SetMode, SetOutcome, Source, StorageError, Store, StoreConfig,
-    StoreError,
+    self, ClassCommands, Found, ItemValue, NewCas, SetArgs, SetMode, SetOutcome, Source, StorageError, Store,
+    StoreConfig, StoreError,
 };
 
 /// The bits of a hash by which a store tells nothing apart; the owner of a key is cut from them.
@@ -103,18 +103,26 @@ impl Shard {
     pub(super) fn perform(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
         let Request { hash, key, op } = *request;
         match op {
-            Op::Get => self.get(hash, key, now),
+            Op::Get => self.get(hash, key, false, now),
+            Op::Gets => self.gets(hash, key, now),
             Op::Store(store) => self.set(hash, key, &store, now),
             _ => self.execute_rare(request, now),
         }
     }
 
-    #[inline]
-    pub(super) fn get(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
+    /// By itself, so that a read without the number is not weighed down.
+    #[inline(never)]
+    pub(super) fn gets(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
+        self.get(hash, key, true, now)
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&mut self, hash: u64, key: &[u8], with_cas: bool, now: Now) -> Reply<'_> {
         match self.store.find_to_read(hash, key, now.seconds) {
             Some(found) => {
                 self.store.count_get_hit(found);
-                self.hit(found, now)
+                let (found, cas) = self.observed(hash, found, with_cas, now);
+                self.hit(found, cas, now)
             }
             None => {
                 self.counters.get_misses += 1;
@@ -123,8 +131,16 @@ impl Shard {
         }
     }
 
-    #[inline]
-    pub(super) fn hit(&mut self, found: Found, now: Now) -> Reply<'_> {
+    /// A found item and its CAS number, or 0 where that is not asked for.
+    #[inline(always)]
+    pub(super) fn observed(&mut self, hash: u64, found: Found, with_cas: bool, now: Now) -> (Found, u64) {
+        if with_cas { self.store.observe_cas(hash, found, now.seconds) } else { (found, 0) }
+    }
+
+    /// The answer of a read, which tells this CAS number. Inlined by force: left to itself, the compiler does it for
+    /// one caller.
+    #[inline(always)]
+    pub(super) fn hit(&mut self, found: Found, cas: u64, now: Now) -> Reply<'_> {
         let pin = match self.store.found_large(found) {
             Some(large) => match self.store.pin(large) {
                 Some(pin) => Some(pin),
@@ -140,7 +156,7 @@ impl Shard {
         };
         Reply::Hit(Hit {
             flags: view.flags,
-            cas: view.cas,
+            cas,
             ttl_seconds: view.deadline.remaining(now.seconds),
             fetched: view.was_fetched,
             idle_seconds: now.seconds.0.saturating_sub(view.accessed.0),
@@ -174,7 +190,7 @@ impl Shard {
             value,
             cas: compared(store.cas),
             autovivify: store.autovivify.map(|exptime| now.deadline(exptime)),
-            new_cas: store.new_cas,
+            new_cas: new_cas(store.new_cas, store.with_cas),
             invalidate: store.invalidate,
             binary_key: store.binary_key,
         };
@@ -353,6 +369,14 @@ pub(super) fn compared(cas: CasCheck) -> Option<u64> {
     match cas {
         CasCheck::Any => None,
         CasCheck::Equals(cas) => Some(cas),
+    }
+}
+
+pub(super) fn new_cas(given: Option<u64>, with_cas: bool) -> NewCas {
+    match given {
+        Some(cas) => NewCas::Given(cas),
+        None if with_cas => NewCas::Next,
+        None => NewCas::Unseen,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Executing what is asked more seldom than plain reads and writes, counted as memcached counts it.
 
-use super::execute::{Shard, compared};
+use super::execute::{Shard, compared, new_cas};
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{
-    Arithmetic, ArithmeticMode, Delete, Hit, ItemInfo, MetaGet, Number, Op, Reply, Request, StoreMode,
+    Arithmetic, ArithmeticMode, Delete, Hit, ItemInfo, MetaGet, Number, Op, Reply, Request, StoreMode, Touch,
 };
 use crate::storage::{self, ArithmeticArgs, DeleteArgs, DeleteOutcome, Found};
 
@@ -12,18 +12,16 @@ impl Shard {
     pub(super) fn execute_rare(&mut self, request: &Request<'_>, now: Now) -> Reply<'_> {
         let Request { hash, key, op } = *request;
         match op {
-            Op::Get => self.get(hash, key, now),
+            Op::Get => self.get(hash, key, false, now),
+            Op::Gets => self.gets(hash, key, now),
             Op::Store(store) => self.set(hash, key, &store, now),
-            Op::GetAndTouch(exptime) => match self.touched(hash, key, exptime, now) {
-                Ok(found) => self.hit(found, now),
+            Op::GetAndTouch(touch) => match self.touched(hash, key, touch, now) {
+                Ok((found, cas)) => self.hit(found, cas, now),
                 Err(Reply::NotFound) => Reply::Miss,
                 Err(reply) => reply,
             },
-            Op::Touch(exptime) => match self.touched(hash, key, exptime, now) {
-                Ok(found) => {
-                    let view = self.store.found_view(found);
-                    Reply::Touched { cas: view.cas, flags: view.flags }
-                }
+            Op::Touch(touch) => match self.touched(hash, key, touch, now) {
+                Ok((found, cas)) => Reply::Touched { cas, flags: self.store.found_view(found).flags },
                 Err(reply) => reply,
             },
             Op::MetaGet(get) => self.meta_get(hash, key, get, now),
@@ -41,12 +39,12 @@ impl Shard {
     }
 
     /// Sets the exptime of an item and marks it as read. The error is the reply where that fails.
-    fn touched(&mut self, hash: u64, key: &[u8], exptime: Exptime, now: Now) -> Result<Found, Reply<'static>> {
-        match self.store.find_to_touch(hash, key, now.deadline(exptime), now.seconds) {
+    fn touched(&mut self, hash: u64, key: &[u8], touch: Touch, now: Now) -> Result<(Found, u64), Reply<'static>> {
+        match self.store.find_to_touch(hash, key, now.deadline(touch.exptime), now.seconds) {
             Ok(Some(found)) => {
                 self.store.count_touch_hit(found);
                 self.store.bump(found, now.seconds);
-                Ok(found)
+                Ok(self.observed(hash, found, touch.with_cas, now))
             }
             Ok(None) => {
                 self.counters.touch_misses += 1;
@@ -73,7 +71,8 @@ impl Shard {
             }
             (None, Some(exptime)) => {
                 let deadline = now.deadline(exptime);
-                match self.store.vivify(hash, key, deadline, get.new_cas, get.binary_key, now.seconds) {
+                let new_cas = new_cas(get.new_cas, get.with_cas);
+                match self.store.vivify(hash, key, deadline, new_cas, get.binary_key, now.seconds) {
                     Ok(found) => (found, true),
                     Err(error) => {
                         self.counters.get_misses += 1;
@@ -94,7 +93,8 @@ impl Shard {
         if won {
             self.store.mark_won(found);
         }
-        match self.hit(found, now) {
+        let (found, cas) = self.observed(hash, found, get.with_cas, now);
+        match self.hit(found, cas, now) {
             Reply::Hit(hit) => {
                 let ttl_seconds = match get.ttl_before_touch {
                     true => found.deadline_before().remaining(now.seconds),
@@ -134,7 +134,7 @@ impl Shard {
             increment,
             delta: arithmetic.delta,
             cas: compared(arithmetic.cas),
-            new_cas: arithmetic.new_cas,
+            new_cas: new_cas(arithmetic.new_cas, arithmetic.with_cas),
             deadline: arithmetic.touch.map(|exptime| now.deadline(exptime)),
             initial: arithmetic.initial.map(|initial| (initial.value, now.deadline(initial.exptime))),
             binary_key: arithmetic.binary_key,
@@ -161,11 +161,12 @@ impl Shard {
     fn debug(&mut self, hash: u64, key: &[u8], now: Now) -> Reply<'_> {
         self.counters.cmd_meta += 1;
         let Some(found) = self.store.find_to_peek(hash, key, now.seconds) else { return Reply::Miss };
+        let (found, cas) = self.observed(hash, found, true, now);
         let (view, details) = (self.store.found_view(found), self.store.found_details(found));
         Reply::Debug(ItemInfo {
             ttl_seconds: view.deadline.remaining(now.seconds),
             idle_seconds: now.seconds.0.saturating_sub(view.accessed.0),
-            cas: view.cas,
+            cas,
             fetched: view.was_fetched,
             class: details.class,
             size_bytes: details.size_bytes,

@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::{Exptime, Now, Seconds};
 use crate::command::{
     Arithmetic, ArithmeticMode, CasCheck, Delete, Hit, Initial, ItemInfo, MetaGet, Number, Op, Payload, Reply, Request,
-    Store, StoreMode, Value,
+    Store, StoreMode, Touch, Value,
 };
 
 struct World {
@@ -32,11 +32,13 @@ impl World {
 
     /// The CAS number of what is stored.
     fn store(&mut self, key: &str, store: Store<'_>) -> u64 {
+        let store = Store { with_cas: true, ..store };
         let Reply::Stored { cas, .. } = self.ask(key, Op::Store(store)) else { panic!("{key} is not stored") };
         cas
     }
 
     fn hit(&mut self, key: &str, get: MetaGet) -> Hit<'_> {
+        let get = MetaGet { with_cas: true, ..get };
         let Reply::Hit(hit) = self.ask(key, Op::MetaGet(get)) else { panic!("{key} is not found") };
         hit
     }
@@ -51,6 +53,7 @@ impl World {
     }
 
     fn number(&mut self, key: &str, arithmetic: Arithmetic) -> Number {
+        let arithmetic = Arithmetic { with_cas: true, ..arithmetic };
         let Reply::Number(number) = self.ask(key, Op::Arithmetic(arithmetic)) else { panic!("{key} is no number") };
         number
     }
@@ -142,6 +145,59 @@ fn a_lower_cas_number_may_store_what_is_stale() {
     assert!(matches!(world.ask("none", Op::Store(cas(1, true))), Reply::NotFound));
     let counters = world.counters();
     assert_eq!((counters.cas_hits, counters.cas_badval, counters.cas_misses, counters.cmd_set), (2, 3, 1, 7));
+}
+
+#[test]
+fn who_does_not_ask_for_a_number_gives_none() {
+    let mut world = World::new();
+    let quiet = Store::set(Exptime(0), Payload::Inline(b"1"));
+    let to = |exptime, with_cas| Touch { exptime: Exptime(exptime), with_cas };
+    for op in [
+        Op::Store(quiet),
+        Op::Get,
+        Op::GetAndTouch(to(30, false)),
+        Op::Touch(to(0, false)),
+        Op::MetaGet(get()),
+        Op::Arithmetic(by(1)),
+        stale(),
+        Op::Store(Store { mode: StoreMode::Append, ..quiet }),
+    ] {
+        let replied = match world.ask("k", op) {
+            Reply::Stored { cas, .. } | Reply::Touched { cas, .. } => cas,
+            Reply::Hit(hit) => hit.cas,
+            Reply::Number(number) => number.cas,
+            Reply::Deleted => 0,
+            reply => panic!("{reply:?}"),
+        };
+        assert_eq!(replied, 0, "{op:?}");
+    }
+    let mut told = 0;
+    // Each asks for it where nobody has so far.
+    for op in [
+        Op::Gets,
+        Op::GetAndTouch(to(30, true)),
+        Op::Touch(to(0, true)),
+        Op::MetaGet(MetaGet { with_cas: true, ..get() }),
+        Op::Arithmetic(Arithmetic { with_cas: true, ..by(1) }),
+        Op::Store(Store { with_cas: true, mode: StoreMode::Append, ..quiet }),
+        Op::Debug,
+    ] {
+        world.ask("k", Op::Delete(Delete::default()));
+        world.ask("k", Op::Store(quiet));
+        let cas = match world.ask("k", op) {
+            Reply::Stored { cas, .. } | Reply::Touched { cas, .. } => cas,
+            Reply::Hit(hit) => hit.cas,
+            Reply::Number(number) => number.cas,
+            Reply::Debug(info) => info.cas,
+            reply => panic!("{reply:?}"),
+        };
+        assert!(cas > told, "{op:?}");
+        told = cas;
+        let equal = Store { cas: CasCheck::Equals(cas), ..quiet };
+        assert!(matches!(world.ask("k", Op::Store(equal)), Reply::Stored { .. }), "{op:?}");
+        assert!(matches!(world.ask("k", Op::Store(equal)), Reply::Exists), "{op:?}");
+        told += 1;
+    }
 }
 
 #[test]
@@ -263,11 +319,11 @@ fn debugging_tells_what_memcached_would() {
 fn touches_are_no_gets() {
     let mut world = World::new();
     world.set("k", "v");
-    world.ask("k", Op::GetAndTouch(Exptime(30)));
-    world.ask("k", Op::Touch(Exptime(0)));
+    world.ask("k", Op::GetAndTouch(Touch::to(Exptime(30))));
+    world.ask("k", Op::Touch(Touch::to(Exptime(0))));
     world.hit("k", MetaGet { touch: Some(Exptime(9)), ..get() });
-    world.ask("miss", Op::GetAndTouch(Exptime(30)));
-    world.ask("miss", Op::Touch(Exptime(30)));
+    world.ask("miss", Op::GetAndTouch(Touch::to(Exptime(30))));
+    world.ask("miss", Op::Touch(Touch::to(Exptime(30))));
     world.ask("miss", Op::MetaGet(MetaGet { touch: Some(Exptime(9)), ..get() }));
     let counters = world.counters();
     assert_eq!((counters.cmd_touch, counters.touch_hits, counters.touch_misses), (5, 3, 2));

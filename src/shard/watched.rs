@@ -113,7 +113,9 @@ impl Shard {
     fn count_by_prefix(&mut self, key: &[u8], op: Op<'_>, before: Look) {
         let is_present = u64::from(matches!(before, Look::Present(_)));
         let add = match op {
-            Op::Get | Op::GetAndTouch(_) | Op::MetaGet(_) => PrefixCounts { get: 1, hit: is_present, set: 0, del: 0 },
+            Op::Get | Op::Gets | Op::GetAndTouch(_) | Op::MetaGet(_) => {
+                PrefixCounts { get: 1, hit: is_present, set: 0, del: 0 }
+            }
             Op::Store(_) | Op::RefusedStore(_) => PrefixCounts { set: 1, ..PrefixCounts::default() },
             Op::Delete(_) => PrefixCounts { del: 1, ..PrefixCounts::default() },
             Op::Arithmetic(_) | Op::Touch(_) | Op::Debug => return,

@@ -1,20 +1,26 @@
 //! The bytes of an item in its chunk. Pure layout: knows neither where the chunk is nor why it is there.
 //!
 //! ```text
-//!   0        8     16             (20)           (24)
-//!   | header | CAS | access (opt.) | flags (opt.) | key ... | value ...                      an inline item
-//!   | header | CAS | access        | flags (opt.) | key ... | pad to 8 | record (see large)  a LARGE item
-//!   | header | owner                              | value ...                      a tail piece of a LARGE value
-//!   | header |                                                                     a free chunk
+//!   0        8            16               20              24
+//!   | header | CAS (opt.) | access (opt.) | flags (opt.) | key ... | value ...                      an inline item
+//!   | header | CAS        | access        | flags (opt.) | key ... | pad to 8 | record (see large)  a LARGE item
+//!   | header | owner      | value ...                                                  a tail piece of a LARGE value
+//!   | header |                                                                         a free chunk
 //!
 //!   header   63  62    61     60         59    58  57    56      55  54 53       52   51     50        36 35      28 27    0
-//!            WIN STALE binary COMPRESSED LARGE     flags fetched  freq. in small LIVE access value length key length second
+//!            WIN STALE binary COMPRESSED LARGE CAS flags fetched  freq. in small LIVE access value length key length second
 //! ```
 //!
-//! The second in bits 0–27 is that of the last access where `access` is 0: the item does not expire. Where it is 1,
-//! bits 0–27 are the deadline (0 for none) and the last access has four bytes of its own. So an item that never
-//! expires pays nothing for knowing when it was read last, and one that is given a deadline may have to move. A LARGE
-//! item always has the four bytes.
+//! What is optional and absent takes no bytes, so that the key of the plainest item stands at 8: 16 bytes of key and 32
+//! of value take 56.
+//!
+//! An item has its CAS number (bit 58) from the moment that somebody is told it, or gives it one. Before, no number can
+//! match it.
+//!
+//! The second in bits 0–27 is that of the last access where `access` (bit 51) is 0: the item does not expire. Where it
+//! is 1, bits 0–27 are the deadline (0 for none) and the last access has four bytes of its own. So an item that never
+//! expires pays nothing for knowing when it was read last, and one that is given a deadline, or a number, may have to
+//! move. A LARGE item always has both.
 //!
 //! | LIVE | key length | LARGE | the chunk is |
 //! |---|---|---|---|
@@ -24,15 +30,13 @@
 //! | 0 | 0 | 1 | reserved: taken, not yet written |
 //! | 0 | 0 | 0 | free; bits 0–15 link to the page's next free chunk |
 //!
-//! `in small` is S3-FIFO's: the item is in its class's small queue (see `eviction`). Bit 60 is kept for compression, 58
-//! for items without a CAS number.
+//! `in small` is S3-FIFO's: the item is in its class's small queue (see `eviction`). Bit 60 is kept for compression.
 
 use crate::clock::{Deadline, Seconds};
 
 /// Bytes of the header word.
 pub(super) const HEADER_BYTES: usize = 8;
 const CAS_BYTES: usize = 8;
-const ACCESS_OFFSET: usize = HEADER_BYTES + CAS_BYTES;
 const ACCESS_BYTES: usize = 4;
 const FLAGS_BYTES: usize = 4;
 
@@ -62,7 +66,8 @@ const KEY_LEN_SHIFT: u32 = 28;
 const KEY_LEN_MASK: u64 = 0xff;
 const VALUE_LEN_SHIFT: u32 = 36;
 const VALUE_LEN_MASK: u64 = 0x7fff;
-const HAS_ACCESS: u64 = 1 << 51;
+const HAS_ACCESS_BIT: u32 = 51;
+const HAS_ACCESS: u64 = 1 << HAS_ACCESS_BIT;
 const LIVE: u64 = 1 << 52;
 const IN_SMALL: u64 = 1 << 53;
 const FREQUENCY_SHIFT: u32 = 54;
@@ -70,7 +75,10 @@ const FREQUENCY_MASK: u64 = FREQUENCY_MAX << FREQUENCY_SHIFT;
 /// What eviction knows of an item.
 const STANDING_MASK: u64 = IN_SMALL | FREQUENCY_MASK;
 const FETCHED: u64 = 1 << 56;
-const HAS_FLAGS: u64 = 1 << 57;
+const HAS_FLAGS_BIT: u32 = 57;
+const HAS_FLAGS: u64 = 1 << HAS_FLAGS_BIT;
+const HAS_CAS_BIT: u32 = 58;
+const HAS_CAS: u64 = 1 << HAS_CAS_BIT;
 const LARGE: u64 = 1 << 59;
 const BINARY_KEY: u64 = 1 << 61;
 const STALE: u64 = 1 << 62;
@@ -82,6 +90,10 @@ const _: () = assert!(KEY_LEN_MAX as u64 <= KEY_LEN_MASK && KEY_LEN_MASK << KEY_
 const _: () = assert!(INLINE_VALUE_MAX as u64 <= VALUE_LEN_MASK && VALUE_LEN_MASK << VALUE_LEN_SHIFT < HAS_ACCESS);
 const _: () = assert!(HAS_ACCESS << 1 == LIVE);
 const _: () = assert!(FREQUENCY_MASK == 0b11 << 54 && FREQUENCY_MASK < FETCHED);
+const _: () = assert!(size_of::<Header>() == HEADER_BYTES);
+const _: () = assert!(Header(LIVE | 16 << KEY_LEN_SHIFT | 32 << VALUE_LEN_SHIFT).item_len() == 8 + 16 + 32);
+const _: () = assert!(Header(LIVE | HAS_CAS | 16 << KEY_LEN_SHIFT).value_offset() == 8 + 8 + 16);
+const _: () = assert!(Header(LIVE | HAS_CAS | HAS_ACCESS | HAS_FLAGS).key_offset() == 8 + 8 + 4 + 4);
 
 /// The header word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +105,7 @@ impl Header {
     /// A tail piece.
     pub(super) const TAIL: Header = Header(LIVE | LARGE);
 
-    /// Of a live inline item, written `now` and never read.
+    /// Of a live inline item without a CAS number, written `now` and never read.
     #[inline(always)]
     pub(super) fn item(deadline: Deadline, now: Seconds, key_len: usize, value_len: usize, has_flags: bool) -> Self {
         debug_assert!(key_len <= KEY_LEN_MAX && value_len <= INLINE_VALUE_MAX);
@@ -112,7 +124,8 @@ impl Header {
 
     /// Of a live LARGE item that was never read.
     pub(super) fn large_item(deadline: Deadline, key_len: usize, has_flags: bool) -> Self {
-        Header(Header::item(Deadline::PAST, Seconds(0), key_len, 0, has_flags).0 | LARGE).with_deadline(deadline)
+        let header = Header::item(Deadline::PAST, Seconds(0), key_len, 0, has_flags);
+        Header(header.0 | LARGE | HAS_CAS).with_deadline(deadline)
     }
 
     /// Of a free chunk that links to the next one.
@@ -149,10 +162,28 @@ impl Header {
         self.0 & HAS_ACCESS != 0
     }
 
-    /// The same item with a deadline and room for its last access, so four bytes longer.
-    pub(super) fn widened(self, deadline: Deadline) -> Self {
-        debug_assert!(!self.has_access());
-        Header(self.0 | HAS_ACCESS).with_deadline(deadline)
+    /// Whether the item has a CAS number.
+    #[inline(always)]
+    pub(super) const fn has_cas(self) -> bool {
+        self.0 & HAS_CAS != 0
+    }
+
+    /// With a CAS number, too, if it is to have one.
+    #[inline(always)]
+    pub(super) const fn with_cas(self, has_cas: bool) -> Self {
+        Header(self.0 | (has_cas as u64) << HAS_CAS_BIT)
+    }
+
+    /// Whether the item has room for all of this.
+    #[inline(always)]
+    pub(super) const fn has_room(self, room: Room) -> bool {
+        self.0 & room.0 == room.0
+    }
+
+    /// The same item with room for this, too, so that many bytes longer; without a deadline if it had no room for one.
+    pub(super) const fn widened(self, room: Room) -> Self {
+        let second = if !self.has_access() && room.0 & HAS_ACCESS != 0 { SECOND_MASK } else { 0 };
+        Header(self.0 & !second | room.0)
     }
 
     #[inline(always)]
@@ -293,13 +324,24 @@ impl Header {
     }
 
     #[inline(always)]
+    const fn access_offset(self) -> usize {
+        HEADER_BYTES + self.bytes_if(HAS_CAS_BIT, CAS_BYTES)
+    }
+
+    #[inline(always)]
     const fn flags_offset(self) -> usize {
-        ACCESS_OFFSET + if self.has_access() { ACCESS_BYTES } else { 0 }
+        self.access_offset() + self.bytes_if(HAS_ACCESS_BIT, ACCESS_BYTES)
     }
 
     #[inline(always)]
     pub(super) const fn key_offset(self) -> usize {
-        self.flags_offset() + if self.has_flags() { FLAGS_BYTES } else { 0 }
+        self.flags_offset() + self.bytes_if(HAS_FLAGS_BIT, FLAGS_BYTES)
+    }
+
+    /// `bytes`, a power of two, if the bit is set, else 0; without a branch.
+    #[inline(always)]
+    const fn bytes_if(self, bit: u32, bytes: usize) -> usize {
+        (self.0 >> (bit - bytes.trailing_zeros())) as usize & bytes
     }
 
     #[inline(always)]
@@ -316,6 +358,23 @@ impl Header {
     #[inline(always)]
     pub(super) const fn item_len(self) -> usize {
         self.value_offset() + self.value_len()
+    }
+}
+
+/// What an item can be given room for after it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room(u64);
+
+impl Room {
+    pub(super) const NONE: Room = Room(0);
+    /// For a CAS number.
+    pub(super) const CAS: Room = Room(HAS_CAS);
+    /// For the last access, beside a deadline.
+    pub(super) const ACCESS: Room = Room(HAS_ACCESS);
+
+    /// For both.
+    pub(super) const fn and(self, other: Room) -> Room {
+        Room(self.0 | other.0)
     }
 }
 
@@ -351,15 +410,17 @@ fn access_second(now: Seconds) -> u64 {
     u64::from(now.0).min(SECOND_MASK)
 }
 
+/// The CAS number, if the item has one.
 #[inline(always)]
-pub(super) fn cas(chunk: &[u8]) -> u64 {
-    let mut word = [0; CAS_BYTES];
-    word.copy_from_slice(&chunk[HEADER_BYTES..HEADER_BYTES + CAS_BYTES]);
-    u64::from_le_bytes(word)
+pub(super) fn cas(header: Header, chunk: &[u8]) -> Option<u64> {
+    let word = chunk.get(HEADER_BYTES..)?.first_chunk()?;
+    if header.has_cas() { Some(u64::from_le_bytes(*word)) } else { None }
 }
 
+/// Changes the CAS number of an item that has one.
 #[inline(always)]
-pub(super) fn set_cas(chunk: &mut [u8], cas: u64) {
+pub(super) fn set_cas(header: Header, chunk: &mut [u8], cas: u64) {
+    debug_assert!(header.has_cas());
     chunk[HEADER_BYTES..HEADER_BYTES + CAS_BYTES].copy_from_slice(&cas.to_le_bytes());
 }
 
@@ -370,7 +431,8 @@ pub(super) fn access(header: Header, chunk: &[u8]) -> Seconds {
         return Seconds((header.0 & SECOND_MASK) as u32);
     }
     let mut word = [0; ACCESS_BYTES];
-    word.copy_from_slice(&chunk[ACCESS_OFFSET..ACCESS_OFFSET + ACCESS_BYTES]);
+    let offset = header.access_offset();
+    word.copy_from_slice(&chunk[offset..offset + ACCESS_BYTES]);
     Seconds(u32::from_le_bytes(word))
 }
 
@@ -381,7 +443,8 @@ pub(super) fn note_access(header: Header, chunk: &mut [u8], now: Seconds) -> Hea
     if !header.has_access() {
         return Header(header.0 & !SECOND_MASK | second);
     }
-    chunk[ACCESS_OFFSET..ACCESS_OFFSET + ACCESS_BYTES].copy_from_slice(&(second as u32).to_le_bytes());
+    let offset = header.access_offset();
+    chunk[offset..offset + ACCESS_BYTES].copy_from_slice(&(second as u32).to_le_bytes());
     header
 }
 
@@ -397,12 +460,14 @@ pub(super) fn bump(header: Header, chunk: &mut [u8], accessed: Seconds, now: Sec
     }
 }
 
-/// Makes room for the last access in a chunk that is large enough, and sets the deadline.
-pub(super) fn widen(header: Header, chunk: &mut [u8], deadline: Deadline) -> Header {
-    let (widened, accessed) = (header.widened(deadline), access(header, chunk));
+/// Makes room in a chunk that is large enough. What is to stand there is yet to be written: the CAS number, the
+/// deadline. All else stays.
+pub(super) fn widen(header: Header, chunk: &mut [u8], room: Room) -> Header {
+    let (widened, accessed) = (header.widened(room), access(header, chunk));
     chunk.copy_within(header.flags_offset()..header.item_len(), widened.flags_offset());
+    let widened = note_access(widened, chunk, accessed);
     widened.write(chunk);
-    note_access(widened, chunk, accessed)
+    widened
 }
 
 #[inline(always)]
@@ -411,7 +476,8 @@ pub(super) fn flags(header: Header, chunk: &[u8]) -> u32 {
         return 0;
     }
     let mut word = [0; FLAGS_BYTES];
-    word.copy_from_slice(&chunk[header.flags_offset()..header.key_offset()]);
+    let offset = header.flags_offset();
+    word.copy_from_slice(&chunk[offset..offset + FLAGS_BYTES]);
     u32::from_le_bytes(word)
 }
 
@@ -428,6 +494,7 @@ pub(super) fn value(header: Header, chunk: &[u8]) -> &[u8] {
 /// What is written behind an item's header and in front of its key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
+    /// Written if the header says that the item has one.
     pub(super) cas: u64,
     pub(super) access: Seconds,
     pub(super) flags: u32,
@@ -438,9 +505,12 @@ pub(super) struct Fields {
 pub(super) fn write(chunk: &mut [u8], header: Header, fields: Fields, key: &[u8], value: &[u8]) {
     let Fields { cas, access, flags } = fields;
     note_access(header, chunk, access).write(chunk);
-    set_cas(chunk, cas);
+    if header.has_cas() {
+        set_cas(header, chunk, cas);
+    }
     if header.has_flags() {
-        chunk[header.flags_offset()..header.key_offset()].copy_from_slice(&flags.to_le_bytes());
+        let offset = header.flags_offset();
+        chunk[offset..offset + FLAGS_BYTES].copy_from_slice(&flags.to_le_bytes());
     }
     chunk[header.key_offset()..header.value_offset()].copy_from_slice(key);
     chunk[header.value_offset()..header.item_len()].copy_from_slice(value);
@@ -458,89 +528,4 @@ pub(super) fn set_tail_owner(chunk: &mut [u8], owner: u32) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Seconds = Seconds(7);
-
-    #[test]
-    fn the_common_item_takes_sixty_four_bytes() {
-        assert_eq!(Header::item(Deadline::NEVER, NOW, 16, 32, false).item_len(), 64);
-        assert_eq!(Header::item(Deadline::NEVER, NOW, 16, 32, true).item_len(), 68);
-        assert_eq!(Header::item(Deadline::MAX, NOW, 16, 32, true).item_len(), 72);
-    }
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        for (flags_in, key_in, value_in) in [(0, &b"k"[..], &b""[..]), (7, &[b'x'; 250][..], &[1; 16 << 10][..])] {
-            for deadline in [Deadline::NEVER, Deadline::MAX] {
-                let header = Header::item(deadline, NOW, key_in.len(), value_in.len(), flags_in != 0);
-                let mut chunk = vec![0xff; INLINE_ITEM_BYTES_MAX];
-                let fields = Fields { cas: u64::MAX - 1, access: Seconds(9), flags: flags_in };
-                write(&mut chunk, header, fields, key_in, value_in);
-                let header = Header::read(&chunk);
-                assert!(header.is_live_item() && !header.is_free() && !header.is_large());
-                assert_eq!((key(header, &chunk), value(header, &chunk)), (key_in, value_in));
-                assert_eq!((cas(&chunk), flags(header, &chunk)), (u64::MAX - 1, flags_in));
-                assert_eq!((header.deadline(), access(header, &chunk)), (deadline, Seconds(9)));
-            }
-        }
-    }
-
-    #[test]
-    fn frequency_saturates_and_touches_nothing_else() {
-        let fresh = Header::item(Deadline::from_raw(9), NOW, 3, 5, true);
-        let mut header = fresh;
-        for _ in 0..9 {
-            header = header.read_once_more();
-        }
-        assert_eq!((header.frequency(), header.is_fetched()), (FREQUENCY_MAX, true));
-        assert_eq!(header, header.read_once_more());
-        assert_eq!((header.key_len(), header.value_len(), header.deadline()), (3, 5, fresh.deadline()));
-        let header = header.with_deadline(Deadline::PAST).with_frequency(0);
-        assert!(header.deadline().is_past(Seconds(2)) && header.frequency() == 0 && header.is_live_item());
-    }
-
-    #[test]
-    fn an_access_is_noted_once_a_minute() {
-        for deadline in [Deadline::NEVER, Deadline::MAX] {
-            let header = Header::item(deadline, NOW, 1, 1, true);
-            let mut chunk = vec![0; 64];
-            write(&mut chunk, header, Fields { cas: 1, access: NOW, flags: 2 }, b"k", b"v");
-            for (at, noted) in [(30, 7), (66, 7), (67, 67), (126, 67), (u32::MAX, SECOND_MASK as u32)] {
-                let header = Header::read(&chunk);
-                let accessed = access(header, &chunk);
-                bump(header, &mut chunk, accessed, Seconds(at));
-                let header = Header::read(&chunk);
-                assert_eq!(access(header, &chunk), Seconds(noted), "at {at}");
-                assert_eq!((header.deadline(), flags(header, &chunk), key(header, &chunk)), (deadline, 2, &b"k"[..]));
-            }
-        }
-    }
-
-    #[test]
-    fn an_item_that_never_expired_is_widened_where_it_is() {
-        let header = Header::item(Deadline::NEVER, NOW, 1, 3, true).stale().with_marks(Marks::binary_key(true));
-        let mut chunk = vec![0; 64];
-        write(&mut chunk, header, Fields { cas: 5, access: NOW, flags: 2 }, b"k", b"abc");
-        let widened = widen(header, &mut chunk, Deadline::MAX);
-        assert_eq!(widened, Header::read(&chunk));
-        assert_eq!((widened.deadline(), access(widened, &chunk), cas(&chunk)), (Deadline::MAX, NOW, 5));
-        assert_eq!((flags(widened, &chunk), key(widened, &chunk), value(widened, &chunk)), (2, &b"k"[..], &b"abc"[..]));
-        assert!(widened.is_stale() && widened.has_binary_key() && !widened.is_won());
-        assert_eq!(widened.item_len(), header.item_len() + ACCESS_BYTES);
-    }
-
-    #[test]
-    fn the_kinds_of_chunk_exclude_each_other() {
-        let item = Header::item(Deadline::NEVER, NOW, 1, 0, false);
-        let large = Header::large_item(Deadline::NEVER, 1, false);
-        let kinds = [item, large, Header::TAIL, large.detached(), Header::RESERVED];
-        for header in kinds.into_iter().chain([Header::free(0), Header::free(u16::MAX)]) {
-            let is = [header.is_live_item(), header.is_tail(), header.is_detached(), header.is_free()];
-            assert_eq!(is.into_iter().filter(|&b| b).count(), usize::from(header != Header::RESERVED), "{header:?}");
-        }
-        assert_eq!(Header::free(8191).next_free(), 8191);
-        assert_eq!((large.deadline(), large.has_access()), (Deadline::NEVER, true));
-    }
-}
+mod tests;

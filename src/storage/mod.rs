@@ -28,8 +28,8 @@ pub use self::{
     store::{
         Arithmetic, ArithmeticArgs, CRAWL_PACE_ITEMS_MAX, ClassCommands, ClassSet, ClassStats, CrawlStart, CrawlStats,
         DeleteArgs, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES, ItemDetails, ItemValue, ItemView, LargeRef, LimitError,
-        Look, PINS_MAX, PREFETCH_GROUP, REMOVALS_BYTES_MAX, Reason, Reassigned, Removal, SetArgs, SetMode, SetOutcome,
-        SizeHistogram, Source, Store, StoreConfig, StoreStats, Walk, WalkedItem,
+        Look, NewCas, PINS_MAX, PREFETCH_GROUP, REMOVALS_BYTES_MAX, Reason, Reassigned, Removal, SetArgs, SetMode,
+        SetOutcome, SizeHistogram, Source, Store, StoreConfig, StoreStats, Walk, WalkedItem,
     },
 };
 

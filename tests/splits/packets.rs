@@ -87,7 +87,7 @@ pub(super) fn stream() -> impl Strategy<Value = Vec<u8>> {
 
 /// What the steps of enough streams must have among them.
 pub(super) const KINDS: &[&str] = &[
-    "op: Get }",
+    "op: Gets }",
     "GetAndTouch",
     "Touch(",
     "Store(",

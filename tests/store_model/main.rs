@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use ringcached::{
     clock::{Deadline, Seconds},
     storage::{
-        Arithmetic, ArithmeticArgs, ClassSet, DeleteArgs, DeleteOutcome, ItemValue, Reassigned, SetArgs, SetMode,
-        SetOutcome, Source, Store, StoreConfig, StoreError, Walk,
+        Arithmetic, ArithmeticArgs, ClassSet, DeleteArgs, DeleteOutcome, ItemValue, NewCas, Reassigned, SetArgs,
+        SetMode, SetOutcome, Source, Store, StoreConfig, StoreError, Walk,
     },
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -1,7 +1,7 @@
 //! What is done to the store: random operations, in terms of what is there when they come.
 
 use proptest::prelude::*;
-use ringcached::storage::SetMode;
+use ringcached::storage::{NewCas, SetMode};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Cas {
@@ -22,13 +22,15 @@ pub(super) enum Value {
 pub(super) enum Op {
     Get,
     Peek,
+    /// A read that is told the CAS number.
+    Observe,
     Touch {
         ttl: u32,
     },
     /// A meta read that creates what it does not find.
     Vivify {
         ttl: u32,
-        new_cas: Option<u64>,
+        new_cas: NewCas,
         binary_key: bool,
     },
     Win,
@@ -87,7 +89,7 @@ pub(super) enum Op {
 /// What only meta asks of a write.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meta {
-    pub(super) new_cas: Option<u64>,
+    pub(super) new_cas: NewCas,
     pub(super) invalidate: bool,
     pub(super) binary_key: bool,
 }
@@ -120,8 +122,16 @@ pub(super) fn cas() -> impl Strategy<Value = Cas> {
 }
 
 /// Numbers that a store does not reach by itself.
-pub(super) fn new_cas() -> impl Strategy<Value = Option<u64>> {
+pub(super) fn given_cas() -> impl Strategy<Value = Option<u64>> {
     prop_oneof![3 => Just(None), 1 => (1u64 << 62..1 << 63).prop_map(Some)]
+}
+
+pub(super) fn new_cas() -> impl Strategy<Value = NewCas> {
+    (given_cas(), any::<bool>()).prop_map(|(given, is_seen)| match given {
+        Some(cas) => NewCas::Given(cas),
+        None if is_seen => NewCas::Next,
+        None => NewCas::Unseen,
+    })
 }
 
 pub(super) fn meta() -> impl Strategy<Value = Meta> {
@@ -150,7 +160,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
             meta,
         },
     );
-    let delete = (cas(), any::<bool>(), any::<bool>(), prop::option::of(ttl()), new_cas()).prop_map(
+    let delete = (cas(), any::<bool>(), any::<bool>(), prop::option::of(ttl()), given_cas()).prop_map(
         |(cas, invalidate, clear_value, ttl, new_cas)| Op::Delete { cas, invalidate, clear_value, ttl, new_cas },
     );
     let delta = prop_oneof![0u64..300, any::<u64>()];
@@ -166,6 +176,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => Just(Op::Get),
         2 => Just(Op::Peek),
+        4 => Just(Op::Observe),
         2 => ttl().prop_map(|ttl| Op::Touch { ttl }),
         16 => set,
         4 => delete,

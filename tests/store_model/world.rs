@@ -7,7 +7,8 @@ pub(super) struct Item {
     pub(super) value: Vec<u8>,
     pub(super) flags: u32,
     pub(super) deadline: u32,
-    pub(super) cas: u64,
+    /// None that anybody was told or gave.
+    pub(super) cas: Option<u64>,
     /// Noted once a minute.
     pub(super) accessed: u32,
     pub(super) fetched: bool,
@@ -161,7 +162,8 @@ impl World {
     }
 
     pub(super) fn cas_argument(&self, key: &[u8], cas: Cas) -> Option<u64> {
-        let current = self.model.get(key).map_or(1, |item| item.cas);
+        // One that was never told is as the next number to be told, and matches nothing.
+        let current = self.model.get(key).map_or(1, |item| item.cas.unwrap_or(self.last_cas + 1));
         match cas {
             Cas::None => None,
             Cas::Right => Some(current),
@@ -185,7 +187,7 @@ impl World {
 
     /// An item that was written just now.
     pub(super) fn written(&self, value: Vec<u8>, flags: u32, deadline: u32, binary_key: bool) -> Item {
-        let (accessed, cas) = (self.now, 0);
+        let (accessed, cas) = (self.now, None);
         Item { value, flags, deadline, cas, accessed, fetched: false, won: false, stale: false, binary_key }
     }
 
@@ -199,15 +201,44 @@ impl World {
         }
     }
 
-    /// The CAS number of what was written: what was asked for, or one that was never there.
-    pub(super) fn fresh_cas(&mut self, cas: u64, asked: Option<u64>) -> u64 {
-        if let Some(asked) = asked {
-            assert_eq!(cas, asked);
-            return cas;
+    /// The CAS number of what was written over `old`, when the store says that it is `cas`: what was given, or one that
+    /// was never there, or none where nobody was told any.
+    pub(super) fn fresh_cas(&mut self, cas: u64, asked: NewCas, old: Option<&Item>, len: usize) -> Option<u64> {
+        let is_large = |len: usize| len > 16 << 10;
+        let was_told = old.is_some_and(|old| old.cas.is_some() && !is_large(old.value.len()));
+        match asked {
+            NewCas::Given(asked) => assert_eq!(cas, asked),
+            NewCas::Next => self.rises(cas),
+            NewCas::Unseen if was_told || is_large(len) || self.memory == Memory::LittleWithoutEvictions => {
+                self.rises(cas);
+            }
+            NewCas::Unseen => {
+                assert_eq!(cas, 0, "nobody asked for a number");
+                return None;
+            }
         }
+        Some(cas)
+    }
+
+    fn rises(&mut self, cas: u64) {
         assert!(cas > self.last_cas, "CAS numbers rise: {cas} after {}", self.last_cas);
         self.last_cas = cas;
-        cas
+    }
+
+    fn observe(&mut self, key: &[u8]) {
+        let (hash, now) = (self.store.hash(key), self.now());
+        let found = self.store.find_to_peek(hash, key, now);
+        assert_eq!(found.is_some(), self.model.contains_key(key));
+        let Some(found) = found else { return };
+        let (found, cas) = self.store.observe_cas(hash, found, now);
+        assert_eq!(self.store.found_view(found).cas, Some(cas), "the number is kept");
+        match self.model[key].cas {
+            Some(known) => assert_eq!(cas, known),
+            None => self.rises(cas),
+        }
+        self.model.get_mut(key).unwrap().cas = Some(cas);
+        let read = self.read(key, false);
+        assert!(read.as_ref() == self.model.get(key), "an item changes when it is observed");
     }
 
     pub(super) fn apply(&mut self, key: &[u8], op: &Op) {
@@ -226,6 +257,7 @@ impl World {
                     self.bump(key);
                 }
             }
+            Op::Observe => self.observe(key),
             Op::Touch { ttl } => {
                 let deadline = self.deadline(*ttl);
                 let touched = self.store.touch(hash, key, deadline, now).map(|item| item.map(|item| item.deadline));
@@ -248,7 +280,7 @@ impl World {
                     return;
                 }
                 let cas = self.store.found_view(found.unwrap()).cas;
-                let cas = self.fresh_cas(cas, *new_cas);
+                let cas = self.fresh_cas(cas.unwrap_or(0), *new_cas, None, 0);
                 let item = self.written(Vec::new(), 0, deadline.raw(), *binary_key);
                 self.model.insert(key.to_vec(), Item { cas, won: true, ..item });
             }
@@ -391,10 +423,13 @@ impl World {
                 Some(deadline) => Ok(Item { deadline: deadline.raw(), ..written }),
                 None => Err(SetOutcome::NotStored),
             },
-            (Set | Replace, Some(old)) if args.invalidate && compared.is_some_and(|cas| cas != 0 && cas < old.cas) => {
+            (Set | Replace, Some(old))
+                if args.invalidate
+                    && compared.is_some_and(|cas| cas != 0 && cas < old.cas.unwrap_or(self.last_cas + 1)) =>
+            {
                 Ok(Item { deadline: old.deadline, stale: true, won: old.won, ..written })
             }
-            (_, Some(old)) if compared.is_some_and(|cas| cas != old.cas) => Err(SetOutcome::Exists),
+            (_, Some(old)) if compared.is_some_and(|cas| Some(cas) != old.cas) => Err(SetOutcome::Exists),
             (Append | Prepend, Some(old)) => {
                 let value = if args.mode == Append { [&old.value, value] } else { [value, &old.value] }.concat();
                 Ok(self.written(value, old.flags, old.deadline, old.binary_key || args.binary_key))
@@ -404,7 +439,8 @@ impl World {
         let new = new.and_then(|new| if item_fits(new.value.len()) { Ok(new) } else { Err(SetOutcome::NotStored) });
         match (new, outcome) {
             (Ok(new), Ok(SetOutcome::Stored { cas, .. })) => {
-                let cas = self.fresh_cas(cas, args.new_cas);
+                let old = self.model.remove(key);
+                let cas = self.fresh_cas(cas, args.new_cas, old.as_ref(), new.value.len());
                 self.model.insert(key.to_vec(), Item { cas, ..new });
                 let read = self.read(key, false);
                 assert!(read.as_ref() == self.model.get(key), "what was stored is not what is read");
@@ -417,7 +453,7 @@ impl World {
     pub(super) fn model_delete(&mut self, key: &[u8], args: &DeleteArgs, outcome: Result<DeleteOutcome, StoreError>) {
         let item = self.model.get(key).cloned();
         let Some(item) = item else { return assert_eq!(outcome, Ok(DeleteOutcome::NotFound)) };
-        if args.cas.is_some_and(|cas| cas != item.cas) {
+        if args.cas.is_some_and(|cas| Some(cas) != item.cas) {
             return assert_eq!(outcome, Ok(DeleteOutcome::Exists));
         }
         if (args.clear_value || args.invalidate) && self.may_refuse(outcome) {
@@ -431,7 +467,7 @@ impl World {
         let mut kept = item;
         let deadline = args.deadline.map(Deadline::raw);
         if args.clear_value {
-            let cas = args.new_cas.unwrap_or(kept.cas);
+            let cas = args.new_cas.or(kept.cas);
             kept = Item { cas, ..self.written(Vec::new(), 0, deadline.unwrap_or(0), kept.binary_key) };
         }
         if args.invalidate {
@@ -439,7 +475,12 @@ impl World {
             (kept.stale, kept.won) = (true, false);
             let hash = self.store.hash(key);
             let cas = self.store.peek(hash, key, Seconds(self.now)).map(|view| view.cas);
-            kept.cas = self.fresh_cas(cas.unwrap(), args.new_cas);
+            match (args.new_cas, cas.unwrap()) {
+                (Some(given), kept) => assert_eq!(kept, Some(given)),
+                (None, None) => assert_eq!(kept.cas, None),
+                (None, Some(cas)) => self.rises(cas),
+            }
+            kept.cas = cas.unwrap();
         }
         self.model.insert(key.to_vec(), kept);
         let read = self.read(key, false);
@@ -460,7 +501,7 @@ impl World {
                 if item.value.is_empty() {
                     return assert_eq!(outcome, Arithmetic::NonNumeric);
                 }
-                if args.cas.is_some_and(|cas| cas != 0 && cas != item.cas) {
+                if args.cas.is_some_and(|cas| cas != 0 && Some(cas) != item.cas) {
                     return assert_eq!(outcome, Arithmetic::Exists);
                 }
                 let Some(old) = number(&item.value) else { return assert_eq!(outcome, Arithmetic::NonNumeric) };
@@ -490,7 +531,16 @@ impl World {
         let Arithmetic::Number { value, cas, deadline, created, .. } = outcome else { panic!("{outcome:?}") };
         assert_eq!((value, deadline.raw()), (expected, item.deadline));
         assert_eq!(created, !self.model.contains_key(key));
-        let cas = self.fresh_cas(cas, args.new_cas);
+        let old = self.model.remove(key);
+        let is_large = item.value.len() > 16 << 10;
+        let cas = match old {
+            // In place, a LARGE one excepted.
+            Some(old) if args.new_cas == NewCas::Unseen && old.cas.is_none() && !is_large => {
+                assert_eq!(cas, 0);
+                None
+            }
+            old => self.fresh_cas(cas, args.new_cas, old.as_ref(), item.value.len()),
+        };
         self.model.insert(key.to_vec(), Item { cas, ..item });
         let read = self.read(key, false);
         assert_eq!(read.as_ref(), self.model.get(key));

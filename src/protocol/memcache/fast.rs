@@ -77,6 +77,7 @@ pub(super) fn set<'a>(input: &'a [u8], value_len_max: u64, hash: impl Fn(&[u8]) 
         cas: CasCheck::Any,
         autovivify: None,
         new_cas: None,
+        with_cas: false,
         invalidate: false,
         binary_key: false,
         value_len: len as u64,

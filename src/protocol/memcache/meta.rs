@@ -76,6 +76,7 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
         autovivify: flags.rare.vivify.filter(|_| matches!(mode, StoreMode::Append | StoreMode::Prepend)),
         // Here a 0 asks for the next number, as no `E` does.
         new_cas: flags.rare.new_cas.filter(|cas| *cas != 0),
+        with_cas: flags.plain.with_cas && !flags.plain.quiet,
         invalidate: flags.rare.invalidate,
         binary_key: flags.rare.binary_key,
         value_len,
@@ -86,6 +87,7 @@ fn meta_store_head<'a>(key: &'a [u8], value_len: u64, meta: &'a [u8]) -> Result<
 /// What an `mg` asks for. The error is the line to answer.
 #[inline(always)]
 pub(super) fn get_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [u8]> {
+    let conditional = flags.rare.cas != CasCheck::Any;
     let get = MetaGet {
         touch: flags.plain.exptime,
         vivify: flags.created_exptime(),
@@ -93,10 +95,10 @@ pub(super) fn get_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'stat
         recache_below_seconds: flags.rare.recache,
         recache_before_touch: flags.plain.recache_before_touch,
         new_cas: flags.rare.new_cas,
+        with_cas: flags.plain.with_cas || conditional,
         no_bump: flags.plain.no_bump,
         binary_key: flags.rare.binary_key,
     };
-    let conditional = flags.rare.cas != CasCheck::Any;
     Ok((Op::MetaGet(get), FormTag::MetaGet { quiet: flags.plain.quiet, value: flags.plain.value, conditional }))
 }
 
@@ -135,6 +137,7 @@ fn arithmetic_op(flags: &MetaFlags) -> Result<(Op<'static>, FormTag), &'static [
         delta: flags.rare.delta.unwrap_or(1),
         cas: flags.rare.cas,
         new_cas: flags.rare.new_cas,
+        with_cas: flags.plain.with_cas && !flags.plain.quiet,
         touch: flags.plain.exptime,
         ttl_before_touch: flags.plain.ttl_before_touch,
         initial: flags.created_exptime().map(|exptime| Initial { value: flags.rare.initial, exptime }),

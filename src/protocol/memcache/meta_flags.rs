@@ -21,6 +21,8 @@ pub(super) struct PlainFlags {
     pub(super) quiet: bool,
     /// `v`: show the value.
     pub(super) value: bool,
+    /// `c`: show the CAS number.
+    pub(super) with_cas: bool,
     /// `u`: leave the eviction state as it is.
     pub(super) no_bump: bool,
     /// `T` stands behind `N`.
@@ -99,8 +101,9 @@ impl PlainFlags {
                 b'q' => set(&mut self.quiet),
                 b'v' => set(&mut self.value),
                 b'u' => set(&mut self.no_bump),
-                // Their answers are read off the line by the encoder.
-                b'c' | b'f' | b'h' | b'k' | b'l' | b's' | b't' => Ok(()),
+                b'c' => set(&mut self.with_cas),
+                // Their answers, and that of `c`, are read off the line by the encoder.
+                b'f' | b'h' | b'k' | b'l' | b's' | b't' => Ok(()),
                 // For proxies: no meaning to a server.
                 b'P' | b'L' => Ok(()),
                 b'O' => {

@@ -1,6 +1,6 @@
 //! What one look at the input yields.
 
-use crate::command::{CasCheck, Exptime, Op, Payload, Request, Store, StoreMode};
+use crate::command::{CasCheck, Exptime, Op, Payload, Request, Store, StoreMode, Touch};
 use crate::protocol::memcache::admin::{Admin, AdminForm};
 use crate::protocol::memcache::binary::Refusal;
 use crate::protocol::memcache::form::{Form, FormTag};
@@ -95,9 +95,12 @@ impl<'a> Read<'a> {
     /// What to do.
     #[inline(always)]
     pub fn request(&self) -> Request<'a> {
+        // A packet's answer always tells the number.
+        let with_cas = !matches!(self.tag, FormTag::Get { with_cas: false, .. });
         let op = match self.touch {
+            None if with_cas => Op::Gets,
             None => Op::Get,
-            Some(exptime) => Op::GetAndTouch(exptime),
+            Some(exptime) => Op::GetAndTouch(Touch { exptime, with_cas }),
         };
         Request { hash: self.hash, key: self.key, op }
     }
@@ -144,6 +147,8 @@ pub struct UploadHead<'a> {
     pub autovivify: Option<Exptime>,
     /// The item's CAS number; the store's next where absent.
     pub new_cas: Option<u64>,
+    /// The answer tells the item's CAS number.
+    pub with_cas: bool,
     /// Where the compared CAS number is below the item's, store as stale.
     pub invalidate: bool,
     /// The key was sent in base64.
@@ -166,6 +171,7 @@ impl<'a> UploadHead<'a> {
             cas: self.cas,
             autovivify: self.autovivify,
             new_cas: self.new_cas,
+            with_cas: self.with_cas,
             invalidate: self.invalidate,
             binary_key: self.binary_key,
         }

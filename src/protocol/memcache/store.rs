@@ -23,6 +23,7 @@ impl UploadHead<'_> {
             cas: CasCheck::Any,
             autovivify: None,
             new_cas: None,
+            with_cas: false,
             invalidate: false,
             binary_key: false,
             value_len: 0,

@@ -1,6 +1,8 @@
 //! The classic commands in every form that memcached takes.
 
-use crate::command::{Arithmetic, ArithmeticMode, CasCheck, Delete, Exptime, KEY_LEN_MAX, Op, Request, StoreMode};
+use crate::command::{
+    Arithmetic, ArithmeticMode, CasCheck, Delete, Exptime, KEY_LEN_MAX, Op, Request, StoreMode, Touch,
+};
 use crate::protocol::memcache::admin::Admin;
 use crate::protocol::memcache::admin_text::{self, admin};
 use crate::protocol::memcache::errors;
@@ -160,7 +162,7 @@ fn arithmetic<'a>(mode: ArithmeticMode, line: CommandLine<'a>, hash: Hash<'_>) -
 /// `touch <key> <exptime> [noreply]`.
 fn touch<'a>(line: CommandLine<'a>, hash: Hash<'_>) -> Step<'a> {
     key_and_number(line, hash, errors::INVALID_EXPTIME, |token, noreply| {
-        Some((Op::Touch(Exptime(number::signed(token).ok()?)), FormTag::Touch { noreply }))
+        Some((Op::Touch(Touch::to(Exptime(number::signed(token).ok()?))), FormTag::Touch { noreply }))
     })
 }
 

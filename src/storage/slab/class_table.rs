@@ -8,8 +8,8 @@ use super::super::{
     location::{PAGE_BYTES, UNIT_BYTES},
 };
 
-/// The smallest chunk: a header, a CAS number and one byte of key.
-const CHUNK_BYTES_MIN: usize = 3 * HEADER_BYTES;
+/// The smallest chunk: a header and a few bytes of key and value.
+const CHUNK_BYTES_MIN: usize = 2 * HEADER_BYTES;
 
 /// Up to here there is a class for every multiple of 8.
 const EXACT_BYTES_MAX: usize = 512;

@@ -48,6 +48,19 @@ impl StoreConfig {
     }
 }
 
+/// Which CAS number an item has after a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewCas {
+    /// None until somebody observes it. At once the store's next, though, where it takes the place of an item that had
+    /// a number, is LARGE, or where evictions are off: an observation could find no room then.
+    #[default]
+    Unseen,
+    /// The store's next: the writer will see it.
+    Next,
+    /// This one.
+    Given(u64),
+}
+
 /// A write.
 #[derive(Clone, Copy, Debug)]
 pub struct SetArgs<'a> {
@@ -59,13 +72,14 @@ pub struct SetArgs<'a> {
     pub deadline: Deadline,
     /// The value.
     pub value: Source<'a>,
-    /// Store only if the item carries this CAS number.
+    /// Store only if the item carries this CAS number. One that was never observed carries none.
     pub cas: Option<u64>,
     /// For append and prepend to a missing key: create the item with this deadline.
     pub autovivify: Option<Deadline>,
-    /// The item's CAS number; the store's next where absent.
-    pub new_cas: Option<u64>,
-    /// Where `cas` is below the item's, store all the same: as stale, with the item's deadline.
+    /// The item's CAS number.
+    pub new_cas: NewCas,
+    /// Where `cas` is below the item's, store all the same: as stale, with the item's deadline. An item that was never
+    /// observed counts as newer than every number handed out so far.
     pub invalidate: bool,
     /// Its key was sent in base64, which the item remembers.
     pub binary_key: bool,
@@ -81,7 +95,7 @@ impl<'a> SetArgs<'a> {
             value,
             cas: None,
             autovivify: None,
-            new_cas: None,
+            new_cas: NewCas::Unseen,
             invalidate: false,
             binary_key: false,
         }
@@ -115,9 +129,9 @@ pub enum Source<'a> {
 /// The answer to a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetOutcome {
-    /// The value is stored under this CAS number.
+    /// The value is stored.
     Stored {
-        /// The item's new CAS number.
+        /// The item's new CAS number; 0 if it has none, which only [`NewCas::Unseen`] brings about.
         cas: u64,
         /// Length of the value in bytes, what was there before an append or prepend included.
         value_len: u64,
@@ -141,7 +155,8 @@ pub struct DeleteArgs {
     pub clear_value: bool,
     /// The deadline of an item that is kept. Where absent its own, but none after `clear_value`.
     pub deadline: Option<Deadline>,
-    /// The CAS number of an item that is kept. Where absent the store's next, or its own if only its value is cleared.
+    /// The CAS number of an item that is kept: this one, or the store's next, or its own if only its value is cleared. An
+    /// item that has none gets none but this.
     pub new_cas: Option<u64>,
 }
 
@@ -165,8 +180,8 @@ pub struct ArithmeticArgs {
     pub delta: u64,
     /// Only if the item carries this CAS number; 0 compares nothing.
     pub cas: Option<u64>,
-    /// The item's CAS number afterwards; the store's next where absent.
-    pub new_cas: Option<u64>,
+    /// The item's CAS number afterwards.
+    pub new_cas: NewCas,
     /// The item's deadline afterwards; its own where absent. Not for an item that is created.
     pub deadline: Option<Deadline>,
     /// If there is no item: create one with this number and deadline.
@@ -178,7 +193,8 @@ pub struct ArithmeticArgs {
 impl ArithmeticArgs {
     /// To an item that exists, and nothing else of it changes.
     pub const fn by(increment: bool, delta: u64) -> Self {
-        ArithmeticArgs { increment, delta, cas: None, new_cas: None, deadline: None, initial: None, binary_key: false }
+        let new_cas = NewCas::Unseen;
+        ArithmeticArgs { increment, delta, cas: None, new_cas, deadline: None, initial: None, binary_key: false }
     }
 }
 
@@ -189,7 +205,8 @@ pub enum Arithmetic {
     Number {
         /// The new number.
         value: u64,
-        /// The item's new CAS number.
+        /// The item's new CAS number; 0 if it has none, which only [`NewCas::Unseen`] brings about. With
+        /// [`NewCas::Next`] one that the item does not keep where it has none and there is no room for it.
         cas: u64,
         /// When it expires.
         deadline: Deadline,

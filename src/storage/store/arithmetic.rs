@@ -2,14 +2,15 @@
 //! shorter result is padded with spaces to the length that was there.
 
 use super::{
-    Arithmetic, ArithmeticArgs, Store,
+    Arithmetic, ArithmeticArgs, NewCas, Store,
     sampled::Access,
     write::{NewItem, Old},
 };
 use crate::{
     clock::{Deadline, Seconds},
     storage::{
-        item::{self, Marks},
+        StoreError,
+        item::{self, Marks, Room},
         location::Location,
     },
 };
@@ -31,7 +32,7 @@ impl Store {
         if piece.is_empty() {
             return Arithmetic::NonNumeric;
         }
-        if args.cas.is_some_and(|cas| cas != 0 && cas != item::cas(self.slab.chunk(location))) {
+        if args.cas.is_some_and(|cas| cas != 0 && self.item_cas(location, header) != Some(cas)) {
             return Arithmetic::Exists;
         }
         let len = if header.is_large() { piece.len().min(LARGE_NUMBER_BYTES_MAX) } else { piece.len() };
@@ -71,7 +72,7 @@ impl Store {
         key: &[u8],
         location: Location,
         digits: &[u8],
-        new_cas: Option<u64>,
+        new_cas: NewCas,
         now: Seconds,
     ) -> Option<u64> {
         let header = self.slab.header(location);
@@ -80,9 +81,17 @@ impl Store {
             let stored = self.store_inline(new, Old::KeepOnFailure(location), digits, now);
             return stored.ok().map(|(cas, _)| cas);
         }
-        let cas = self.cas_for(new_cas);
+        let location = match (new_cas, self.widen_for(new_cas, hash, location, now)) {
+            (_, Ok(location)) => location,
+            (NewCas::Given(_), Err(_)) => return None,
+            (NewCas::Unseen | NewCas::Next, Err(_)) => location,
+        };
+        let header = self.slab.header(location);
+        let cas = if header.has_cas() || new_cas != NewCas::Unseen { self.cas_for(new_cas) } else { 0 };
         let chunk = self.slab.chunk_mut(location);
-        item::set_cas(chunk, cas);
+        if header.has_cas() {
+            item::set_cas(header, chunk, cas);
+        }
         let value = &mut chunk[header.value_offset()..header.item_len()];
         let (number, padding) = value.split_at_mut(digits.len());
         number.copy_from_slice(digits);
@@ -93,8 +102,20 @@ impl Store {
         Some(cas)
     }
 
+    /// Makes room for a CAS number if one is to be seen, or kept, or told.
+    fn widen_for(
+        &mut self,
+        new_cas: NewCas,
+        hash: u64,
+        location: Location,
+        now: Seconds,
+    ) -> Result<Location, StoreError> {
+        let room = if new_cas == NewCas::Unseen { Room::NONE } else { Room::CAS };
+        self.widen(hash, location, room, now)
+    }
+
     /// What stays of an item whose value is written anew elsewhere. As in memcached, being stale or won does not.
-    fn successor_of<'a>(&self, hash: u64, key: &'a [u8], location: Location, new_cas: Option<u64>) -> NewItem<'a> {
+    fn successor_of<'a>(&self, hash: u64, key: &'a [u8], location: Location, new_cas: NewCas) -> NewItem<'a> {
         let chunk = self.slab.chunk(location);
         let header = item::Header::read(chunk);
         let (flags, deadline) = (item::flags(header, chunk), header.deadline());
@@ -110,7 +131,7 @@ impl Store {
         key: &[u8],
         location: Location,
         digits: &[u8],
-        new_cas: Option<u64>,
+        new_cas: NewCas,
         now: Seconds,
     ) -> Option<u64> {
         let len = self.value_len(location, self.slab.header(location));

@@ -2,7 +2,7 @@
 //! pinned in between.
 
 use super::{
-    ItemView, LargeRef, Store,
+    ItemView, LargeRef, NewCas, Store,
     sampled::Access,
     write::{NewItem, Old, counted_bytes},
 };
@@ -10,7 +10,7 @@ use crate::{
     clock::{Deadline, Seconds},
     storage::{
         INLINE_VALUE_MAX, KEY_LEN_MAX, StoreError,
-        item::{self, Header, Marks},
+        item::{self, Header, Marks, Room},
         location::Location,
     },
 };
@@ -63,7 +63,7 @@ pub struct ItemDetails {
 
 impl Store {
     /// Finds an item and marks it as read.
-    #[inline]
+    #[inline(always)]
     pub fn find_to_read(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
         let Some((location, header)) = self.find_live(hash, key, now) else {
             self.sample(hash, Access::Miss, now);
@@ -114,7 +114,7 @@ impl Store {
         hash: u64,
         key: &[u8],
         deadline: Deadline,
-        new_cas: Option<u64>,
+        new_cas: NewCas,
         binary_key: bool,
         now: Seconds,
     ) -> Result<Found, StoreError> {
@@ -123,7 +123,7 @@ impl Store {
         if !self.fits(key.len(), 0) {
             return Err(StoreError::TooLarge);
         }
-        let old = self.find(hash, key).map_or(Old::Absent, Old::DropFirst);
+        let old = self.find_live(hash, key, now).map_or(Old::Absent, |(location, _)| Old::DropFirst(location));
         self.store_inline(new, old, b"", now)?;
         let location = self.find(hash, key).ok_or(StoreError::OutOfMemory)?;
         let found = self.found(location, self.slab.header(location));
@@ -148,6 +148,25 @@ impl Store {
     fn note_read(&mut self, found: Found, now: Seconds) {
         let chunk = self.slab.chunk_mut(found.location);
         item::bump(Header::read(chunk), chunk, found.accessed, now);
+    }
+
+    /// The CAS number of a found item, which gets the store's next if it has none, and the item as it is found from now
+    /// on: it may have to move to make room for the number. Where there is no room, the number is one that no item
+    /// carries, so that a comparison with it fails.
+    #[inline(never)]
+    pub fn observe_cas(&mut self, hash: u64, found: Found, now: Seconds) -> (Found, u64) {
+        match self.item_cas(found.location, found.header) {
+            Some(cas) => (found, cas),
+            None => self.give_cas(hash, found, now),
+        }
+    }
+
+    #[cold]
+    fn give_cas(&mut self, hash: u64, found: Found, now: Seconds) -> (Found, u64) {
+        let cas = self.cas_for(NewCas::Next);
+        let Ok(location) = self.widen(hash, found.location, Room::CAS, now) else { return (found, cas) };
+        item::set_cas(self.slab.header(location), self.slab.chunk_mut(location), cas);
+        (Found { location, header: found.header.widened(Room::CAS), ..found }, cas)
     }
 
     /// Marks an item as won by the reader that was told to fill it, until it is written.
@@ -186,7 +205,8 @@ impl Store {
         if key_len > KEY_LEN_MAX || value_len > INLINE_VALUE_MAX {
             return 0;
         }
-        let header = Header::item(deadline, Seconds(0), key_len, value_len, flags != 0);
+        let header =
+            Header::item(deadline, Seconds(0), key_len, value_len, flags != 0).with_cas(!self.config.evictions);
         self.class_of_len(header.item_len()).index() as u16 + 1
     }
 

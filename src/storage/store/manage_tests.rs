@@ -54,7 +54,7 @@ fn a_crawl_keeps_to_its_classes_and_refuses_others() {
         put_expiring(&mut store, format!("{number:04}").as_bytes(), &[0; 40], NOW.0);
         put_expiring(&mut store, format!("{number:04}b").as_bytes(), &[0; 375], NOW.0);
     }
-    let (small, big) = (class_of(&store, 8 + 8 + 4 + 4 + 40), class_of(&store, 8 + 8 + 4 + 5 + 375));
+    let (small, big) = (class_of(&store, 8 + 4 + 4 + 40), class_of(&store, 8 + 4 + 5 + 375));
     let mut classes = ClassSet::default();
     assert_eq!(store.crawl_begin(classes, NOW), CrawlStart::BadClass, "no class");
     assert!(classes.insert(big) && !classes.insert(256));
@@ -182,7 +182,7 @@ fn many_small_items_fit_an_index_that_grew_with_its_limit() {
     store.set_memory_limit(32 << 20).unwrap();
     let mut number = 0u32;
     while store.stats().evictions == 0 {
-        put(&mut store, &number.to_le_bytes(), b"").unwrap();
+        put(&mut store, &number.to_le_bytes(), &[0; 8]).unwrap();
         number += 1;
     }
     let stats = store.stats();
@@ -276,7 +276,7 @@ fn a_page_is_moved_on_request() {
     let mut store = store(8 << 20);
     // Full pages only.
     for number in 0..60 * 1024u32 {
-        put(&mut store, &number.to_le_bytes(), &[0; 44]).unwrap();
+        put(&mut store, &number.to_le_bytes(), &[0; 52]).unwrap();
     }
     let (from, to) = (class_of(&store, 64), class_of(&store, 1000));
     let classes = store.classes();
@@ -298,7 +298,7 @@ fn a_page_is_moved_on_request() {
     assert_eq!(class(&store, from).evictions, 3 * before.chunks_per_page);
     // It is used, and given back when it is not.
     for number in 0..100u32 {
-        put(&mut store, &number.to_be_bytes(), &[0; 980]).unwrap();
+        put(&mut store, &number.to_be_bytes(), &[0; 988]).unwrap();
     }
     assert_eq!((class(&store, to).total_pages, class(&store, to).items), (3, 100));
     let free = store.stats().free_pages;
@@ -336,9 +336,9 @@ fn without_automove_a_class_gets_its_first_page_and_no_more() {
     let mut store = store(8 << 20);
     store.set_automove(false);
     for number in 0..200_000u32 {
-        put(&mut store, &number.to_le_bytes(), &[0; 44]).unwrap();
+        put(&mut store, &number.to_le_bytes(), &[0; 52]).unwrap();
     }
-    let (small, big) = (class_of(&store, 64), class_of(&store, 1020));
+    let (small, big) = (class_of(&store, 64), class_of(&store, 1012));
     for number in 0..2_000u32 {
         put(&mut store, &number.to_be_bytes(), &[0; 1000]).unwrap();
     }
@@ -355,7 +355,7 @@ fn without_automove_a_class_gets_its_first_page_and_no_more() {
 fn a_classs_figures_are_those_of_its_items() {
     let mut store = store(8 << 20);
     for number in 0..1_000u32 {
-        put(&mut store, &number.to_le_bytes(), &[0; 42]).unwrap();
+        put(&mut store, &number.to_le_bytes(), &[0; 50]).unwrap();
     }
     let small = class_of(&store, 62);
     let stats = class(&store, small);
@@ -372,7 +372,7 @@ fn a_classs_figures_are_those_of_its_items() {
     assert_eq!((store.stats().large_items, store.class_stats().count()), (0, 1));
     for number in 0..400_000u32 {
         // As long as the others: a deadline takes four bytes.
-        put_expiring(&mut store, &number.to_be_bytes(), &[0; 38], NOW.0 + 9);
+        put_expiring(&mut store, &number.to_be_bytes(), &[0; 46], NOW.0 + 9);
     }
     let stats = class(&store, small);
     let all = store.stats();
@@ -380,7 +380,7 @@ fn a_classs_figures_are_those_of_its_items() {
     assert!(stats.evicted_nonzero + 1_000 >= stats.evictions && stats.evicted_nonzero <= stats.evictions);
     assert!(stats.direct_reclaims > 0 && stats.direct_reclaims == all.direct_reclaims);
     assert_eq!((stats.candidate_accessed, stats.evicted_idle_seconds), (Some(NOW), 0));
-    let later = SetArgs { deadline: Deadline::from_raw(5_000), ..args(SetMode::Set, &[0; 38]) };
+    let later = SetArgs { deadline: Deadline::from_raw(5_000), ..args(SetMode::Set, &[0; 46]) };
     for number in 0..3_000u32 {
         let key = (number + 1_000_000).to_be_bytes();
         store.set(store.hash(&key), &key, later, Seconds(NOW.0 + 7)).unwrap();

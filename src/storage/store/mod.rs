@@ -1,7 +1,7 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `touch` deadlines, `delete`, `memory` allocation and eviction, `uploads` and `pins`
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory` allocation and eviction, `uploads` and `pins`
 //! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
 //! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
 //! `sizes` count. `sampled` looks at some keys more closely.
@@ -25,14 +25,17 @@ mod removals;
 mod sampled;
 mod sizes;
 mod stats;
-mod touch;
 mod uploads;
 mod view;
 mod walk;
+mod widen;
 mod write;
 
 pub use self::{
-    args::{Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, SetArgs, SetMode, SetOutcome, Source, StoreConfig},
+    args::{
+        Arithmetic, ArithmeticArgs, DeleteArgs, DeleteOutcome, NewCas, SetArgs, SetMode, SetOutcome, Source,
+        StoreConfig,
+    },
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
@@ -273,10 +276,10 @@ impl Store {
         self.unlink(hash, location);
     }
 
-    /// The CAS number of what is written: the one that was asked for, or the next, which that does not move.
+    /// The CAS number of what is written: the one that is given, or the next, which that does not move.
     #[inline(always)]
-    fn cas_for(&mut self, asked: Option<u64>) -> u64 {
-        if let Some(cas) = asked {
+    fn cas_for(&mut self, new_cas: NewCas) -> u64 {
+        if let NewCas::Given(cas) = new_cas {
             return cas;
         }
         let cas = self.next_cas;
@@ -285,6 +288,8 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod cas_tests;
 #[cfg(test)]
 mod manage_tests;
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Store {
     pub fn pin(&mut self, large: LargeRef) -> Option<u32> {
         let chunk = self.slab.chunk(large.record);
         let header = Header::read(chunk);
-        if !header.is_live_item() || !header.is_large() || item::cas(chunk) != large.cas {
+        if !header.is_live_item() || !header.is_large() || item::cas(header, chunk) != Some(large.cas) {
             return None;
         }
         let pin = match self.pins.free.pop() {

@@ -15,8 +15,8 @@ use crate::{
 pub struct ItemView<'a> {
     /// Opaque client flags.
     pub flags: u32,
-    /// The CAS number.
-    pub cas: u64,
+    /// The CAS number; `None` if nobody was told one so far. [`Store::observe_cas`] gives it one.
+    pub cas: Option<u64>,
     /// When it expires.
     pub deadline: Deadline,
     /// Whether it had been read before.
@@ -84,8 +84,10 @@ impl Store {
     #[inline(always)]
     pub(super) fn view(&self, location: Location, header: Header, accessed: Seconds) -> ItemView<'_> {
         let chunk = self.slab.chunk(location);
-        let cas = item::cas(chunk);
+        let cas = item::cas(header, chunk);
         let value = if header.is_large() {
+            // A LARGE item has a number from the start.
+            let cas = cas.unwrap_or(0);
             ItemValue::Large(LargeRef { record: location, cas, len: self.value_len(location, header) })
         } else {
             ItemValue::Inline(item::value(header, chunk))

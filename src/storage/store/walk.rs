@@ -25,8 +25,8 @@ pub struct WalkedItem<'a> {
     pub key: &'a [u8],
     /// Opaque client flags.
     pub flags: u32,
-    /// The CAS number.
-    pub cas: u64,
+    /// The CAS number; `None` if nobody was told one so far.
+    pub cas: Option<u64>,
     /// When it expires.
     pub deadline: Deadline,
     /// Whether it has been read.
@@ -113,7 +113,7 @@ impl Store {
         WalkedItem {
             key,
             flags,
-            cas: item::cas(chunk),
+            cas: item::cas(header, chunk),
             deadline: header.deadline(),
             was_fetched: header.is_fetched(),
             accessed: item::access(header, chunk),

@@ -1,6 +1,6 @@
 //! Storing: conditions, then inline items. A value that cannot be stored leaves no stale one behind.
 
-use super::{SetArgs, SetMode, SetOutcome, Source, Store, sampled::Access};
+use super::{NewCas, SetArgs, SetMode, SetOutcome, Source, Store, sampled::Access};
 use crate::{
     clock::{Deadline, Seconds},
     storage::{
@@ -29,8 +29,7 @@ pub(super) struct NewItem<'a> {
     pub(super) key: &'a [u8],
     pub(super) flags: u32,
     pub(super) deadline: Deadline,
-    /// The CAS number asked for.
-    pub(super) new_cas: Option<u64>,
+    pub(super) new_cas: NewCas,
     pub(super) marks: Marks,
 }
 
@@ -99,7 +98,8 @@ impl Store {
     /// Counts a write of an inline value that is not stored as it is, as memcached does: in the class it would have.
     #[cold]
     fn count_set(&mut self, new: &NewItem<'_>, value_len: usize) {
-        let header = Header::item(new.deadline, Seconds(0), new.key.len(), value_len, new.flags != 0);
+        let has_cas = new.new_cas != NewCas::Unseen || !self.config.evictions;
+        let header = Header::item(new.deadline, Seconds(0), new.key.len(), value_len, new.flags != 0).with_cas(has_cas);
         let class = self.class_of_len(header.item_len());
         self.commands[class.index()].cmd_set += 1;
     }
@@ -152,26 +152,32 @@ impl Store {
                 Admission::Refused(SetOutcome::NotStored)
             }
             // 0 compares nothing here.
-            (Append | Prepend, Some(cas)) if cas != 0 && cas != item::cas(self.slab.chunk(location)) => {
+            (Append | Prepend, Some(cas)) if cas != 0 && self.item_cas(location, header) != Some(cas) => {
                 Admission::Refused(SetOutcome::Exists)
             }
             (Append | Prepend, _) => Admission::Combine(location),
         }
     }
 
+    /// The CAS number of an item, if it has one.
+    #[inline(always)]
+    pub(super) fn item_cas(&self, location: Location, header: Header) -> Option<u64> {
+        item::cas(header, self.slab.chunk(location))
+    }
+
     /// Compares the CAS numbers. A lower one than the item's may store what is stale from the start.
     fn admit_cas(&mut self, location: Location, cas: u64, new: &NewItem<'_>, args: &SetArgs<'_>) -> Admission {
         let header = self.slab.header(location);
-        let present = item::cas(self.slab.chunk(location));
+        let present = self.item_cas(location, header);
         let class = self.class_of_item(location, header);
         let counts = &mut self.commands[class.index()];
         let old = Old::KeepOnFailure(location);
         // No item is compared with 0, not even one that was given that number.
-        if cas != 0 && cas == present {
+        if cas != 0 && present == Some(cas) {
             counts.cas_hits += 1;
             return Admission::Store(old, args.deadline, new.marks);
         }
-        if args.invalidate && cas != 0 && cas < present {
+        if args.invalidate && cas != 0 && cas < present.unwrap_or(self.next_cas) {
             counts.cas_hits += 1;
             return Admission::Store(old, header.deadline(), new.marks.and_stale_after(header));
         }
@@ -179,7 +185,7 @@ impl Store {
         Admission::Refused(SetOutcome::Exists)
     }
 
-    /// Stores an item of at most `INLINE_VALUE_MAX` value bytes. Answers with its CAS number and class.
+    /// Stores an item of at most `INLINE_VALUE_MAX` value bytes. Answers with its CAS number, 0 for none, and class.
     #[inline(always)]
     pub(super) fn store_inline(
         &mut self,
@@ -188,11 +194,16 @@ impl Store {
         value: &[u8],
         now: Seconds,
     ) -> Result<(u64, ClassId), StoreError> {
-        let header = Header::item(new.deadline, now, new.key.len(), value.len(), new.flags != 0).with_marks(new.marks);
+        let old_header = old.location().map(|location| self.slab.header(location));
+        let had_cas = old_header.is_some_and(|header| header.has_cas() && !header.is_large());
+        // A key whose number was seen once keeps room for one, so that it does not go back and forth between classes.
+        let has_cas = new.new_cas != NewCas::Unseen || had_cas || !self.config.evictions;
+        let header = Header::item(new.deadline, now, new.key.len(), value.len(), new.flags != 0)
+            .with_marks(new.marks)
+            .with_cas(has_cas);
         let class = self.slab.classes.class_of(header.item_len()).ok_or(StoreError::TooLarge)?;
         let mut replaced = None;
-        if let Some(location) = old.location() {
-            let old_header = self.slab.header(location);
+        if let (Some(location), Some(old_header)) = (old.location(), old_header) {
             // An inline item always lies in the class of its length: no need to look at the page's metadata.
             if !old_header.is_large() && self.slab.classes.class_of(old_header.item_len()) == Some(class) {
                 self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
@@ -227,7 +238,7 @@ impl Store {
         value: &[u8],
         now: Seconds,
     ) -> u64 {
-        let cas = self.cas_for(new.new_cas);
+        let cas = if header.has_cas() { self.cas_for(new.new_cas) } else { 0 };
         let fields = Fields { cas, access: now, flags: new.flags };
         item::write(self.slab.chunk_mut(location), header, fields, new.key, value);
         self.slab.note_deadline(location, new.deadline.raw());

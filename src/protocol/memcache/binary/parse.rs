@@ -2,7 +2,7 @@
 
 use crate::command::{
     Arithmetic, ArithmeticMode, CasCheck, Delete, Exptime, INLINE_VALUE_MAX, Initial, KEY_LEN_MAX, Op, Payload,
-    Request, StoreMode,
+    Request, StoreMode, Touch,
 };
 use crate::protocol::memcache::admin::{Admin, AdminForm};
 use crate::protocol::memcache::binary::header::{HEADER_LEN, REQUEST_MAGIC, RequestHeader};
@@ -73,12 +73,14 @@ impl Parser {
             return Step::Incomplete { need: Need::Bytes(head_len) };
         };
         let extras = Extras(extras);
+        // Unless it is left unsaid, every store's success is told with the item's number.
+        let with_cas = !opcode.quiet;
         match opcode.verb {
-            Verb::Set => self.packet_value(StoreMode::Set, &header, extras, key, input, &hash),
-            Verb::Add => self.packet_value(StoreMode::Add, &header, extras, key, input, &hash),
-            Verb::Replace => self.packet_value(StoreMode::Replace, &header, extras, key, input, &hash),
-            Verb::Append => self.packet_value(StoreMode::Append, &header, extras, key, input, &hash),
-            Verb::Prepend => self.packet_value(StoreMode::Prepend, &header, extras, key, input, &hash),
+            Verb::Set => self.packet_value(StoreMode::Set, with_cas, &header, (extras, key), input, &hash),
+            Verb::Add => self.packet_value(StoreMode::Add, with_cas, &header, (extras, key), input, &hash),
+            Verb::Replace => self.packet_value(StoreMode::Replace, with_cas, &header, (extras, key), input, &hash),
+            Verb::Append => self.packet_value(StoreMode::Append, with_cas, &header, (extras, key), input, &hash),
+            Verb::Prepend => self.packet_value(StoreMode::Prepend, with_cas, &header, (extras, key), input, &hash),
             _ => rare(opcode, &header, extras, key, &hash),
         }
     }
@@ -88,9 +90,9 @@ impl Parser {
     fn packet_value<'a>(
         &self,
         mode: StoreMode,
+        with_cas: bool,
         header: &RequestHeader,
-        extras: Extras<'_>,
-        key: &'a [u8],
+        (extras, key): (Extras<'_>, &'a [u8]),
         input: &'a [u8],
         hash: impl Fn(&[u8]) -> u64,
     ) -> Step<'a> {
@@ -118,6 +120,7 @@ impl Parser {
             // With a CAS number all three compare it and store what is there, as `cas` of the text protocol.
             mode: if adds || cas == CasCheck::Any { mode } else { StoreMode::Set },
             cas,
+            with_cas,
             value_len,
             ..UploadHead::empty(form)
         };
@@ -182,18 +185,21 @@ fn rare<'a>(
     hash: &dyn Fn(&[u8]) -> u64,
 ) -> Step<'a> {
     let exptime_at = |at| Exptime(i64::from(extras.u32_at(at)));
+    // Every answer that is no error carries the number.
+    let touch = || Touch { exptime: exptime_at(0), with_cas: true };
     let arithmetic = |mode| {
         let initial = Initial { value: extras.u64_at(8), exptime: exptime_at(16) };
         Op::Arithmetic(Arithmetic {
             cas: compared(header.cas),
+            with_cas: !opcode.quiet,
             initial: (extras.u32_at(16) != NOT_CREATED).then_some(initial),
             ..Arithmetic::by(mode, extras.u64_at(0))
         })
     };
     let op = match opcode.verb {
-        Verb::Get => Op::Get,
-        Verb::GetAndTouch => Op::GetAndTouch(exptime_at(0)),
-        Verb::Touch => Op::Touch(exptime_at(0)),
+        Verb::Get => Op::Gets,
+        Verb::GetAndTouch => Op::GetAndTouch(touch()),
+        Verb::Touch => Op::Touch(touch()),
         Verb::Delete => Op::Delete(Delete { cas: compared(header.cas), ..Delete::default() }),
         Verb::Increment => arithmetic(ArithmeticMode::Increment),
         Verb::Decrement => arithmetic(ArithmeticMode::Decrement),

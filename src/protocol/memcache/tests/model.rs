@@ -149,10 +149,10 @@ impl Connection {
         let item = self.items.get_mut(request.key);
         let mut shown = Item::default();
         let reply = match (request.op, item) {
-            (Op::Get | Op::GetAndTouch(_), None) => Reply::Miss,
-            (Op::Get, Some(item)) => read(item, &mut shown, false, false),
-            (Op::GetAndTouch(exptime), Some(item)) => {
-                item.ttl_seconds = ttl(exptime);
+            (Op::Get | Op::Gets | Op::GetAndTouch(_), None) => Reply::Miss,
+            (Op::Get | Op::Gets, Some(item)) => read(item, &mut shown, false, false),
+            (Op::GetAndTouch(touch), Some(item)) => {
+                item.ttl_seconds = ttl(touch.exptime);
                 read(item, &mut shown, false, false)
             }
             (Op::MetaGet(get), None) => match get.vivify {
@@ -216,12 +216,36 @@ impl Connection {
             },
             (Op::Arithmetic(arithmetic), Some(item)) => count(arithmetic, item, cas),
             (_, None) => Reply::NotFound,
-            (Op::Touch(exptime), Some(item)) => {
-                item.ttl_seconds = ttl(exptime);
+            (Op::Touch(touch), Some(item)) => {
+                item.ttl_seconds = ttl(touch.exptime);
                 Reply::Touched { cas: item.cas, flags: item.flags }
             }
         };
+        let reply = if tells_cas(request.op) { reply } else { without_cas(reply) };
         assert_eq!(encode(form, request.key, &reply, &mut self.output), Encoded::Done);
+    }
+}
+
+/// Whether an answer is to tell the CAS number.
+fn tells_cas(op: Op<'_>) -> bool {
+    match op {
+        Op::Gets | Op::Debug => true,
+        Op::GetAndTouch(touch) | Op::Touch(touch) => touch.with_cas,
+        Op::MetaGet(get) => get.with_cas,
+        Op::Store(store) => store.with_cas,
+        Op::Arithmetic(arithmetic) => arithmetic.with_cas,
+        Op::Get | Op::RefusedStore(_) | Op::Delete(_) => false,
+    }
+}
+
+/// Who does not ask for the CAS number does not learn it, so that an answer which needs it is seen to be wrong.
+fn without_cas(reply: Reply<'_>) -> Reply<'_> {
+    match reply {
+        Reply::Hit(hit) => Reply::Hit(Hit { cas: 0, ..hit }),
+        Reply::Stored { value_len, .. } => Reply::Stored { cas: 0, value_len },
+        Reply::Touched { flags, .. } => Reply::Touched { cas: 0, flags },
+        Reply::Number(number) => Reply::Number(Number { cas: 0, ..number }),
+        reply => reply,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Good packets of every opcode.
 
 use super::{OPAQUE, packet};
-use crate::command::{ArithmeticMode, CasCheck, Exptime, Initial, Op, Payload, Request, Store, StoreMode};
+use crate::command::{ArithmeticMode, CasCheck, Exptime, Initial, Op, Payload, Request, Store, StoreMode, Touch};
 use crate::protocol::memcache::{Admin, AdminForm, FormTag, Need, Parser, Step};
 
 const PARSER: Parser = Parser::new(1 << 20);
@@ -41,18 +41,21 @@ fn reads() {
     for opcode in [0x00, 0x09, 0x0c, 0x0d] {
         let packet = packet(opcode, 0, b"", b"some\r\nkey ", b"");
         let request = request(&packet);
-        assert!(matches!(request.op, Op::Get), "{opcode:#x}");
+        assert!(matches!(request.op, Op::Gets), "{opcode:#x}");
         assert_eq!(request.key, b"some\r\nkey ");
     }
     for opcode in [0x1d, 0x1e, 0x23, 0x24] {
         let packet = packet(opcode, 0, &0xffff_fff0_u32.to_be_bytes(), &[b'k'; 250], b"");
         let request = request(&packet);
         // An exptime has no sign here.
-        assert!(matches!(request.op, Op::GetAndTouch(Exptime(0xffff_fff0))), "{opcode:#x}");
+        assert!(
+            matches!(request.op, Op::GetAndTouch(Touch { exptime: Exptime(0xffff_fff0), with_cas: true })),
+            "{opcode:#x}"
+        );
         assert_eq!(request.key.len(), 250);
     }
     let touch = packet(0x1c, 0, &60u32.to_be_bytes(), b"k", b"");
-    assert!(matches!(request(&touch).op, Op::Touch(Exptime(60))));
+    assert!(matches!(request(&touch).op, Op::Touch(Touch { exptime: Exptime(60), with_cas: true })));
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn stores() {
             let bytes = packet(opcode, 0, &extras, b"k", value);
             let store = store(request(&bytes));
             assert_eq!((store.mode, store.flags, store.exptime), (mode, 0x0102_0304, Exptime(99)));
-            assert_eq!(store.cas, CasCheck::Any);
+            assert_eq!((store.cas, store.with_cas), (CasCheck::Any, opcode < 0x10));
             assert!(matches!(store.value, Payload::Inline(bytes) if bytes == value));
         }
         // With a CAS number all three are memcached's `cas`.
@@ -107,6 +110,7 @@ fn counters() {
                 assert_eq!((arithmetic.mode, arithmetic.delta), (mode, 7));
                 assert_eq!((arithmetic.initial, arithmetic.cas), (initial, CasCheck::Equals(3)));
                 assert_eq!((arithmetic.touch, arithmetic.new_cas), (None, None));
+                assert_eq!(arithmetic.with_cas, opcode < 0x10, "a quiet one answers nothing");
             }
         }
     }

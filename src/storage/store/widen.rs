@@ -1,10 +1,14 @@
-//! Changing a deadline. An item that never expires has no room for one beside its last access (see `item`): it is
-//! made four bytes longer, where it is if its chunk has them, else in a chunk of the next class.
+//! Giving an item what it has no room for (see `item`): a deadline beside its last access, a CAS number. It is made
+//! longer, where it is if its chunk has the bytes, else in a chunk of the next class.
 
 use super::{Store, write::Old};
 use crate::{
     clock::{Deadline, Seconds},
-    storage::{StoreError, item, location::Location},
+    storage::{
+        StoreError,
+        item::{self, Room},
+        location::Location,
+    },
 };
 
 impl Store {
@@ -19,20 +23,35 @@ impl Store {
         deadline: Deadline,
         now: Seconds,
     ) -> Result<Location, StoreError> {
+        if deadline == Deadline::NEVER && !self.slab.header(location).has_access() {
+            return Ok(location);
+        }
+        let location = self.widen(hash, location, Room::ACCESS, now)?;
+        self.slab.set_header(location, self.slab.header(location).with_deadline(deadline));
+        self.slab.note_deadline(location, deadline.raw());
+        Ok(location)
+    }
+
+    /// Makes room in a live item and says where the item is now. What is new in it is yet to be written: the CAS number;
+    /// a deadline is none. Everything else stays.
+    ///
+    /// # Errors
+    /// `OutOfMemory` if it has to move and there is no room; it then stays as it is.
+    pub(super) fn widen(
+        &mut self,
+        hash: u64,
+        location: Location,
+        room: Room,
+        now: Seconds,
+    ) -> Result<Location, StoreError> {
         let header = self.slab.header(location);
-        if header.has_access() {
-            self.slab.set_header(location, header.with_deadline(deadline));
-            self.slab.note_deadline(location, deadline.raw());
+        if header.has_room(room) {
             return Ok(location);
         }
-        if deadline == Deadline::NEVER {
-            return Ok(location);
-        }
-        let (len, wide_len) = (header.item_len(), header.widened(deadline).item_len());
+        let (len, wide_len) = (header.item_len(), header.widened(room).item_len());
         let class = self.slab.classes.class_of(wide_len).ok_or(StoreError::OutOfMemory)?;
         if self.slab.classes.class_of(len) == Some(class) {
-            item::widen(header, self.slab.chunk_mut(location), deadline);
-            self.slab.note_deadline(location, deadline.raw());
+            item::widen(header, self.slab.chunk_mut(location), room);
             self.counters.item_resized(class, len as u64, wide_len as u64);
             return Ok(location);
         }
@@ -45,8 +64,8 @@ impl Store {
             let chunk = self.slab.chunk_mut(location);
             chunk[..len].copy_from_slice(&item);
             // In its new class it is not new.
-            item::widen(header.out_of_small(), chunk, deadline);
-            self.slab.note_deadline(location, deadline.raw());
+            let widened = item::widen(header.out_of_small(), chunk, room);
+            self.slab.note_deadline(location, widened.deadline().raw());
             self.counters.item_added(class, wide_len as u64);
         }
         self.scratch = item;
