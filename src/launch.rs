@@ -32,12 +32,12 @@ use self::notify::{State, notify};
 use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::command::StatsAnswer;
-use crate::config::{Config, ConfigError, Flags, Host, PidFile, check_host, drop_privileges, settle};
+use crate::config::{Config, ConfigError, Eviction, Flags, Host, PidFile, check_host, drop_privileges, settle};
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
 use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
 use crate::shard::{Change, Shard};
-use crate::storage::StoreConfig;
+use crate::storage::{EvictionPolicy, StoreConfig};
 
 /// glommio's preemption timer: longer than a process lives. If it fires before the executor has begun to run its
 /// tasks (the thread was kept off its core that long), glommio 0.9 goes to sleep with tasks that could run, until
@@ -305,6 +305,11 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     let store = StoreConfig {
         item_size_max_bytes: config.item_size_max_bytes,
         evictions: config.evictions,
+        eviction: match config.eviction {
+            Eviction::Duel => EvictionPolicy::Duel,
+            Eviction::S3Fifo => EvictionPolicy::S3Fifo,
+            Eviction::Clock => EvictionPolicy::Clock,
+        },
         huge_pages: true,
         first_cas: StoreConfig::first_cas_of(clock.started_unix_ms(), mesh.own()),
         cas_step: mesh.shards() as u64,

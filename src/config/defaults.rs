@@ -1,6 +1,6 @@
 //! Every default, once. Help texts and validation read them here.
 
-use super::flags::{Protocols, Steering};
+use super::flags::{Eviction, Protocols, Steering};
 
 /// TCP port, as memcached's.
 pub const PORT: u16 = 11211;
@@ -16,6 +16,8 @@ pub const CONN_LIMIT: usize = 1024;
 pub const ITEM_SIZE_MAX_BYTES: usize = 1 << 20;
 /// Connections that the kernel may hold before they are accepted, per listener.
 pub const LISTEN_BACKLOG: i32 = 1024;
+/// Which items leave first when memory is full.
+pub const EVICTION: Eviction = Eviction::Duel;
 /// How new connections are spread over the shards.
 pub const STEERING: Steering = Steering::Hash;
 /// Protocols that a connection may speak.

@@ -69,7 +69,7 @@ const NO_TLS: &str = "TLS is not built; put a TLS proxy in front, or use a unix 
 const NO_DISK: &str = "items are kept in memory only; give more of it by -m";
 const NO_PROXY: &str = "this is not a proxy; put mcrouter or nutcracker in front";
 const NO_SEGMENTS: &str =
-    "eviction is CLOCK within a slab class: there are no hot, warm and cold segments to size; leave it away";
+    "eviction is S3-FIFO or CLOCK within a slab class: there are no hot, warm and cold segments to size; leave it away";
 const FIXED_CLASSES: &str = "the slab classes are fixed, finer than memcached's; leave it away";
 const OWN_MOVES: &str = "a page moves when a class needs one, by no ratio or window; leave it away";
 
@@ -193,7 +193,7 @@ pub const FLAGS: &[Row] = &[
 ];
 
 /// The long names of flags that memcached does not have.
-pub const OURS: &[&str] = &["cores", "steering", "config", "print-config"];
+pub const OURS: &[&str] = &["cores", "eviction", "steering", "config", "print-config"];
 
 /// memcached's extended options, `-o name[=value]`, by name.
 pub const EXTENDED: &[Row] = &[
@@ -260,7 +260,7 @@ pub const EXTENDED: &[Row] = &[
         "lru_maintainer",
         Nothing,
         AlwaysSo,
-        "what was read stays longer than what was not: CLOCK, which needs no thread",
+        "what was read stays longer than what was not, by S3-FIFO or CLOCK: neither needs a thread",
     ),
     option("maxconns_fast", Nothing, AlwaysSo, "a connection over `-c` is answered and closed at once"),
     option("modern", Nothing, AlwaysSo, "selects nothing beyond the defaults, as in memcached 1.6"),
@@ -273,7 +273,7 @@ pub const EXTENDED: &[Row] = &[
         "no_lru_maintainer",
         Nothing,
         Refused,
-        "there is no plain LRU to fall back to: eviction is CLOCK within a slab class; leave it away",
+        "there is no plain LRU to fall back to: eviction is S3-FIFO or CLOCK within a slab class; leave it away",
     ),
     option(
         "no_maxconns_fast",
@@ -333,7 +333,7 @@ pub const EXTENDED: &[Row] = &[
         "temporary_ttl",
         Value,
         Refused,
-        "short-lived items have no segment of their own: eviction is CLOCK within a slab class; leave it away",
+        "short-lived items have no segment of their own: eviction is S3-FIFO or CLOCK within a slab class; leave it away",
     ),
     option("track_sizes", Nothing, Honoured, "`stats sizes` counts from the start"),
     option("warm_lru_pct", Value, Refused, NO_SEGMENTS),

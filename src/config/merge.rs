@@ -26,6 +26,7 @@ impl Options {
             memory_limit: self.memory_limit.or(below.memory_limit),
             max_item_size: self.max_item_size.or(below.max_item_size),
             disable_evictions: self.disable_evictions.or(below.disable_evictions),
+            eviction: self.eviction.or(below.eviction),
             disable_flush_all: self.disable_flush_all.or(below.disable_flush_all),
             protocol: self.protocol.or(below.protocol),
             max_reqs_per_event: self.max_reqs_per_event.or(below.max_reqs_per_event),

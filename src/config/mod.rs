@@ -36,7 +36,7 @@ mod validated;
 pub use checks::{FDS_PER_SHARD, FDS_PROCESS, KERNEL_MIN, MEMLOCK_MIN_BYTES, bind_error, check_host};
 pub use error::ConfigError;
 pub use extended::{CRAWLER_SLEEP_US_MAX, WATCHER_LOGBUF_MAX_BYTES};
-pub use flags::{Flags, Options, Protocols, Steering, command};
+pub use flags::{Eviction, Flags, Options, Protocols, Steering, command};
 pub use host::{Host, Memory};
 pub use memcached::{EXTENDED, FLAGS, OURS, Row, Takes, Verdict, tables};
 pub use notice::Notice;

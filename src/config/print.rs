@@ -29,6 +29,7 @@ impl Config {
             memory_limit: Some(size::format(self.memory_limit_bytes)),
             max_item_size: Some(size::format(self.item_size_max_bytes as u64)),
             disable_evictions: Some(!self.evictions),
+            eviction: Some(self.eviction),
             disable_flush_all: Some(!self.flush_all_enabled),
             protocol: Some(self.protocols),
             max_reqs_per_event: Some(self.requests_per_turn),
@@ -93,7 +94,7 @@ mod tests {
             "-p 5 -l ::1,10.0.0.1",
             "-l ::1,10.0.0.1:6,127.0.0.1:0",
             "-m 8200k -I 1025 -t 1",
-            "-m 3g -c 7 -b 8 -M -F -U 0 -vvv --cores 6,0-1 --steering cpu -P /run/p -u root",
+            "-m 3g -c 7 -b 8 -M -F --eviction s3fifo -U 0 -vvv --cores 6,0-1 --steering cpu -P /run/p -u root",
             "-A -W -X -D / -B ascii -R 20 -L -k -r -o idle_timeout=9,no_lru_crawler -o track_sizes,slab_automove=0",
         ] {
             let flags = Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap();

@@ -1,7 +1,7 @@
 //! The frozen configuration: every field typed, in bounds, and agreeing with the others and with the machine.
 
 use super::extended::Extended;
-use super::flags::{Flags, Options, Protocols, Steering};
+use super::flags::{Eviction, Flags, Options, Protocols, Steering};
 use super::size::{self, Unit, human};
 use super::{ConfigError, Host, Notice, User, address, cores, defaults, file, memory, privileges};
 use std::net::SocketAddr;
@@ -46,6 +46,8 @@ pub struct Config {
     pub listen_backlog: i32,
     /// Whether items are evicted when memory is full; if not, a store is answered with an error.
     pub evictions: bool,
+    /// Which items leave first, if any do.
+    pub eviction: Eviction,
     /// Whether clients may use `flush_all`.
     pub flush_all_enabled: bool,
     /// Whether clients may use `shutdown`.
@@ -150,6 +152,7 @@ impl Config {
                 item_size_max_bytes,
                 listen_backlog,
                 evictions: !options.disable_evictions.unwrap_or(false),
+                eviction: options.eviction.unwrap_or(defaults::EVICTION),
                 flush_all_enabled: !options.disable_flush_all.unwrap_or(false),
                 enable_shutdown: options.enable_shutdown.unwrap_or(false),
                 watch_enabled: !options.disable_watch.unwrap_or(false),

@@ -39,6 +39,7 @@ fn defaults_are_memcacheds_on_loopback() {
         item_size_max_bytes: 1 << 20,
         listen_backlog: 1024,
         evictions: true,
+        eviction: Eviction::Duel,
         flush_all_enabled: true,
         enable_shutdown: false,
         watch_enabled: true,

@@ -26,6 +26,7 @@ pub(in crate::admin) fn items(reports: &[(usize, Report)], now: Seconds) -> Stat
         add("crawler_reclaimed", stats.crawler_reclaimed);
         add("crawler_items_checked", stats.crawler_items_checked);
         add("direct_reclaims", stats.direct_reclaims);
+        add("s3fifo_shards", stats.s3_fifo_stores);
     }
     lines
 }

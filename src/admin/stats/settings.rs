@@ -36,6 +36,7 @@ pub(in crate::admin) fn settings(config: &Config, current: &Current) -> StatLine
     lines.push("inter", interfaces(&config.listen));
     lines.push("verbosity", current.verbosity);
     lines.push("evictions", if config.evictions { "on" } else { "off" });
+    lines.push("eviction", config.eviction.name());
     lines.push("domain_socket", config.unix_socket.as_ref().map_or("NULL".into(), |path| path.display().to_string()));
     lines.push("umask", format!("{:o}", config.unix_mask));
     lines.push("shutdown_command", yes_no(config.enable_shutdown));

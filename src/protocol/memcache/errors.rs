@@ -66,9 +66,9 @@ pub const LRU_PERCENTS_TOO_HIGH: &[u8] = b"ERROR hot and warm pcts must not exce
 /// `lru tune` with too little.
 pub const LRU_FACTORS_TOO_LOW: &[u8] = b"ERROR hot/warm age factors must be greater than 0\r\n";
 /// `lru tune` and `lru mode segmented`.
-pub const NO_LRU_SEGMENTS: &[u8] = b"CLIENT_ERROR eviction is CLOCK and has no lru segments\r\n";
+pub const NO_LRU_SEGMENTS: &[u8] = b"CLIENT_ERROR eviction is S3-FIFO or CLOCK and has no lru segments\r\n";
 /// `lru temp_ttl` with a time.
-pub const NO_TEMP_LRU: &[u8] = b"CLIENT_ERROR eviction is CLOCK and has no temporary lru\r\n";
+pub const NO_TEMP_LRU: &[u8] = b"CLIENT_ERROR eviction is S3-FIFO or CLOCK and has no temporary lru\r\n";
 
 /// A meta flag is unknown.
 pub const INVALID_FLAG: &[u8] = b"CLIENT_ERROR invalid flag\r\n";

@@ -1,93 +1,86 @@
-//! S3-FIFO or CLOCK? Both are simulated on a sample of the keys (see `simulation`), and the one that would have missed
-//! less is used.
+//! S3-FIFO or CLOCK? Both are simulated on a sample of the keys (see `contest`), and the one that would have missed less
+//! is used.
 //!
-//! 1. A contest begins with one key in so many; whenever it has more entries than it may keep it forgets half of them,
-//!    and of the keys to come it takes half as many. So it costs the less the more items there are.
-//! 2. Until the store is full both simulations hold the sampled part of what the store holds.
-//! 3. Then each evicts for itself. A read that only one of them has the item for is a point for it.
-//! 4. Once the points of the policy that is not in use are ahead of the other's by more than chance explains, policies
-//!    change. It is the CUSUM test of Page, "Continuous inspection schemes" (Biometrika 1954): what spoke for the policy
-//!    in use before counts for nothing, so that a change of the workload is seen soon, and each miss speaks a little for
-//!    what is in use, so that equals do not alternate.
+//! There is one contest over all keys, and one for each class that has a good part of them; what that says goes for the
+//! class before what the one over all says.
 //!
-//! There is one contest over all keys, and one for each of the classes that have most of them: one for a class takes
-//! part once it is well filled, and what it says goes for its class before what that over all keys says.
+//! The sample begins with one key in so many; whenever it has more entries than it may keep, half of them are forgotten
+//! and of the keys to come half as many are taken. So it costs the less the more items there are.
 
-use super::simulation::{ENTRIES_MAX, FINGERPRINT_BITS, Simulation};
+use super::contest::{Contest, ENTRIES_MAX, FINGERPRINT_BITS, Sizes};
+use crate::storage::slab::{ClassId, Slab};
 
-/// Entries of a simulation: one for so many bytes of the memory limit, within bounds.
+/// Entries of a simulation over all keys: one for so much of the memory limit, within bounds. Both simulations take
+/// about 20 bytes per entry, those of the classes together as much again: at most 0.5 % of the limit, and 400 KiB.
 const LIMIT_BYTES_PER_ENTRY: usize = 10 << 10;
 const SAMPLE_MIN: usize = 256;
 const SAMPLE_MAX: usize = 8192;
 
 const _: () = assert!(SAMPLE_MAX < ENTRIES_MAX);
 
-/// A contest begins with one key in eight, or with one for so many bytes of the memory limit: of two to the power of
-/// this it is told apart.
+/// The sample begins with one key in two to the power of this, or with one in the number of times that the memory limit
+/// is so large.
 const FIRST_BITS_MIN: u32 = 3;
 const LIMIT_BYTES_PER_ONE_IN: usize = 4 << 20;
 
-/// What is added to the lead that a policy needs: one for so many entries.
-const ENTRIES_PER_LEAD: usize = 16;
-const LEAD_MIN: f32 = 64.0;
+/// A class has a contest of its own if one item in so many is its, it is not alone, and the sample has so many of them.
+const CLASS_SHARE_DIVISOR: usize = 16;
+const CLASS_SAMPLE_MIN: usize = 256;
 
-/// What a miss of both speaks for the policy in use, in points.
-const MISS_POINTS: f32 = 0.004;
+/// Contests of classes, at most.
+const CLASSES_MAX: usize = 8;
 
-/// Accesses after which the sizes are looked at anew.
+/// Sampled accesses after which the sizes of the simulations are looked at anew, and such times after which the classes
+/// are.
 const PERIOD: u32 = 256;
+const CLASSES_PERIODS: u32 = 16;
 
 /// What happened to a sampled key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::storage) enum Sampled {
-    /// It was read, and there.
-    Hit,
+    /// It was read, and there, in this class.
+    Hit(ClassId),
     /// It was asked for, and not there.
     Miss,
-    /// It was written.
-    Write,
+    /// It was written, in this class.
+    Write(ClassId),
     /// It was removed on request, or had expired.
-    Removal,
+    Removal(ClassId),
 }
 
-/// How large a contest is to be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    /// Items that the contest is about.
+/// What a duel has to know of the store.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) slab: &'a Slab,
+    /// Items of the store.
     pub(super) items: usize,
-    /// Fingerprints that there is room for beside them.
+    /// Ghosts that it has room for.
     pub(super) ghosts: usize,
-    /// Whether items had to leave.
+    /// Whether an item had to leave.
     pub(super) is_evicting: bool,
 }
 
-/// One contest.
+/// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Contest {
-    s3_fifo: Simulation,
-    clock: Simulation,
-    /// It began with one key in two to the power of this.
+pub(super) struct Duel {
     first_bits: u32,
-    /// By how many halvings it has come down since.
+    /// How often half of the sample was forgotten.
     halvings: u32,
     sample_max: usize,
-    prefers_s3_fifo: bool,
-    /// By how much the policy that is not in use is ahead.
-    points: f32,
+    overall: Contest,
+    of_classes: Vec<(ClassId, Contest)>,
     accesses: u32,
 }
 
-impl Contest {
+impl Duel {
     /// For a store of this memory limit.
     pub(super) fn new(limit_bytes: usize) -> Self {
-        Contest {
-            s3_fifo: Simulation::new(true),
-            clock: Simulation::new(false),
+        Duel {
             first_bits: (limit_bytes / LIMIT_BYTES_PER_ONE_IN).max(1).ilog2().max(FIRST_BITS_MIN),
             halvings: 0,
             sample_max: (limit_bytes / LIMIT_BYTES_PER_ENTRY).clamp(SAMPLE_MIN, SAMPLE_MAX),
-            prefers_s3_fifo: true,
-            points: 0.0,
+            overall: Contest::new(true),
+            of_classes: Vec::new(),
             accesses: 0,
         }
     }
@@ -97,86 +90,120 @@ impl Contest {
         1 << (u64::BITS - self.first_bits - self.halvings)
     }
 
-    pub(super) fn prefers_s3_fifo(&self) -> bool {
-        self.prefers_s3_fifo
+    /// Whether a class is better off with S3-FIFO.
+    pub(super) fn prefers_s3_fifo(&self, class: ClassId) -> bool {
+        let own = self.of_classes.iter().find(|(of, contest)| *of == class && contest.is_ready());
+        own.map_or(&self.overall, |(_, contest)| contest).prefers_s3_fifo()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.s3_fifo.memory_bytes() + self.clock.memory_bytes()
+        let of_classes = self.of_classes.iter().map(|(_, contest)| contest.memory_bytes()).sum::<usize>();
+        self.overall.memory_bytes() + of_classes
     }
 
-    /// Everything was removed at once. What it prefers it goes on to prefer.
+    /// Everything was removed at once. What was preferred over all goes on to be.
     pub(super) fn clear(&mut self) {
-        self.s3_fifo.clear();
-        self.clock.clear();
-        (self.halvings, self.points, self.accesses) = (0, 0.0, 0);
+        self.overall = Contest::new(self.overall.prefers_s3_fifo());
+        self.of_classes = Vec::new();
+        (self.halvings, self.accesses) = (0, 0);
     }
 
-    /// An access to a key of the sample. True if the ceiling or the preference has changed.
-    pub(super) fn note(&mut self, mixed: u64, access: Sampled, sizes: impl FnOnce() -> Sizes) -> bool {
+    /// An access to a key of the sample. True if the ceiling or a preference may have changed.
+    pub(super) fn note(&mut self, mixed: u64, access: Sampled, around: Surroundings<'_>) -> bool {
         let fingerprint = self.fingerprint(mixed);
-        let was = (self.halvings, self.prefers_s3_fifo);
+        let mut changed = false;
         match access {
-            Sampled::Hit | Sampled::Miss => {
-                let (s3_fifo, clock) = (self.s3_fifo.read(fingerprint), self.clock.read(fingerprint));
-                self.judge(s3_fifo, clock);
-                // Whoever misses fills, but for what is there: that only the simulations missed.
-                if access == Sampled::Hit {
-                    self.write(fingerprint);
+            Sampled::Hit(class) => {
+                changed |= self.overall.hit(fingerprint);
+                changed |= self.of_class(class).is_some_and(|contest| contest.hit(fingerprint));
+            }
+            Sampled::Miss => {
+                changed |= self.overall.miss(fingerprint);
+                // Of which class the key would have been nobody knows but the simulation that has it.
+                for (_, contest) in &mut self.of_classes {
+                    changed |= contest.knows(fingerprint) && contest.miss(fingerprint);
                 }
             }
-            Sampled::Write => self.write(fingerprint),
-            Sampled::Removal => {
-                self.s3_fifo.remove(fingerprint);
-                self.clock.remove(fingerprint);
+            Sampled::Write(class) => {
+                self.overall.write(fingerprint);
+                if let Some(contest) = self.of_class(class) {
+                    contest.write(fingerprint);
+                }
+            }
+            Sampled::Removal(class) => {
+                self.overall.remove(fingerprint);
+                if let Some(contest) = self.of_class(class) {
+                    contest.remove(fingerprint);
+                }
             }
         }
-        self.accesses += 1;
-        if self.accesses % PERIOD == 0 {
-            self.resize(sizes());
+        while self.overall.len() > self.sample_max {
+            self.halve();
+            changed = true;
         }
-        was != (self.halvings, self.prefers_s3_fifo)
+        self.accesses += 1;
+        if self.accesses.is_multiple_of(PERIOD) {
+            if self.accesses.is_multiple_of(PERIOD * CLASSES_PERIODS) {
+                self.choose_classes(around);
+            }
+            self.resize(around);
+            changed = true;
+        }
+        changed
     }
 
-    /// The sample's ceiling is that of its top bits; those below it make the fingerprint, so that it tells which half
-    /// of the sample a key is in.
+    /// A key is in the sample for the top bits of its hash; those below make the fingerprint, so that it tells which
+    /// half of the sample the key is in.
     fn fingerprint(&self, mixed: u64) -> u32 {
         (mixed << self.first_bits >> (u64::BITS - FINGERPRINT_BITS)) as u32
     }
 
-    fn write(&mut self, fingerprint: u32) {
-        self.s3_fifo.write(fingerprint);
-        self.clock.write(fingerprint);
-        while self.s3_fifo.len().max(self.clock.len()) > self.sample_max {
-            self.halvings += 1;
-            let end = 1 << (FINGERPRINT_BITS - self.halvings);
-            self.s3_fifo.retain(|fingerprint| fingerprint < end);
-            self.clock.retain(|fingerprint| fingerprint < end);
-        }
+    fn of_class(&mut self, class: ClassId) -> Option<&mut Contest> {
+        self.of_classes.iter_mut().find(|(of, _)| *of == class).map(|(_, contest)| contest)
     }
 
-    fn judge(&mut self, s3_fifo: bool, clock: bool) {
-        let (used, other) = if self.prefers_s3_fifo { (s3_fifo, clock) } else { (clock, s3_fifo) };
-        self.points += match (used, other) {
-            (true, true) => 0.0,
-            (false, false) => -MISS_POINTS,
-            (true, false) => -1.0,
-            (false, true) => 1.0,
+    fn halve(&mut self) {
+        self.halvings += 1;
+        let end = 1 << (FINGERPRINT_BITS - self.halvings);
+        self.overall.keep_below(end);
+        self.of_classes.iter_mut().for_each(|(_, contest)| contest.keep_below(end));
+    }
+
+    /// Ends the contests of classes that have become small, and begins one for the largest that has none.
+    fn choose_classes(&mut self, around: Surroundings<'_>) {
+        let share = |class| {
+            let items = around.slab.pool(class).used_chunks;
+            let is_large = items * CLASS_SHARE_DIVISOR >= around.items && items >> self.bits() >= CLASS_SAMPLE_MIN;
+            (is_large && items * CLASS_SHARE_DIVISOR < around.items * (CLASS_SHARE_DIVISOR - 1)).then_some(items)
         };
-        self.points = self.points.max(0.0);
-        let lead = LEAD_MIN + (self.s3_fifo.len() / ENTRIES_PER_LEAD) as f32;
-        if self.points > lead {
-            self.prefers_s3_fifo = !self.prefers_s3_fifo;
-            self.points = 0.0;
+        let has_one = |class| self.of_classes.iter().any(|(of, _)| *of == class);
+        let largest = around
+            .slab
+            .class_ids()
+            .filter(|&class| !has_one(class) && share(class).is_some())
+            .max_by_key(|&class| share(class));
+        let ended: Vec<ClassId> = self.of_classes.iter().map(|(of, _)| *of).filter(|&of| share(of).is_none()).collect();
+        self.of_classes.retain(|(of, _)| !ended.contains(of));
+        if let Some(class) = largest.filter(|_| around.is_evicting && self.of_classes.len() < CLASSES_MAX) {
+            self.of_classes.push((class, Contest::new(self.overall.prefers_s3_fifo())));
         }
     }
 
-    fn resize(&mut self, sizes: Sizes) {
-        if sizes.is_evicting {
-            let share = |number: usize| number >> (self.first_bits + self.halvings);
-            let (capacity, ghosts) = (share(sizes.items).max(1), share(sizes.ghosts));
-            self.s3_fifo.set_capacity(capacity, ghosts);
-            self.clock.set_capacity(capacity, ghosts);
+    fn bits(&self) -> u32 {
+        self.first_bits + self.halvings
+    }
+
+    fn resize(&mut self, around: Surroundings<'_>) {
+        if !around.is_evicting {
+            return;
+        }
+        let Surroundings { slab, items, ghosts, .. } = around;
+        let bits = self.bits();
+        self.overall.resize(Sizes { entries: items >> bits, ghosts: ghosts >> bits });
+        for (class, contest) in &mut self.of_classes {
+            let items_of_class = slab.pool(*class).used_chunks;
+            let ghosts = (ghosts as u64 * items_of_class as u64 / items.max(1) as u64) as usize;
+            contest.resize(Sizes { entries: items_of_class >> bits, ghosts: ghosts >> bits });
         }
     }
 }

@@ -7,6 +7,7 @@
 //! - `donor` names who gives a page to a class that has none.
 
 mod clock;
+mod contest;
 mod donor;
 mod duel;
 mod ghosts;
@@ -22,7 +23,7 @@ pub(super) use self::{
 
 use self::{
     clock::Hand,
-    duel::{Contest, Sizes},
+    duel::{Duel, Surroundings},
     ghosts::Ghosts,
     s3_fifo::{Blocks, SmallQueue},
 };
@@ -77,7 +78,7 @@ pub(super) struct Eviction {
     queues: Vec<Queues>,
     blocks: Blocks,
     ghosts: Ghosts,
-    duel: Option<Contest>,
+    duel: Option<Duel>,
     is_evicting: bool,
     large_hand: u32,
 }
@@ -95,7 +96,7 @@ impl Eviction {
             queues: (0..classes).map(|_| Queues { uses_small, ..Queues::default() }).collect(),
             blocks: Blocks::new(limit_bytes / SMALL_LIMIT_DIVISOR),
             ghosts: Ghosts::new(limit_bytes, limit_bytes_max, config.huge_pages)?,
-            duel: (config.evictions && config.eviction == EvictionPolicy::Duel).then(|| Contest::new(limit_bytes)),
+            duel: (config.evictions && config.eviction == EvictionPolicy::Duel).then(|| Duel::new(limit_bytes)),
             is_evicting: false,
             large_hand: 0,
         })
@@ -126,7 +127,7 @@ impl Eviction {
         self.queues.len() * size_of::<Queues>()
             + self.blocks.memory_bytes()
             + self.ghosts.memory_bytes()
-            + self.duel.as_ref().map_or(0, Contest::memory_bytes)
+            + self.duel.as_ref().map_or(0, Duel::memory_bytes)
     }
 
     /// Index of the page under a class's hand: its items have waited longest for their next look.
@@ -186,21 +187,23 @@ impl Eviction {
         }
     }
 
+    /// Keys whose mixed hash is below this are those whose accesses [`note_sampled`](Self::note_sampled) wants to know.
     pub(super) fn sample_ceiling(&self) -> u64 {
-        self.duel.as_ref().map_or(0, Contest::ceiling)
+        self.duel.as_ref().map_or(0, Duel::ceiling)
     }
 
-    pub(super) fn note_sampled(&mut self, mixed: u64, access: Sampled, items: usize) -> bool {
-        let Some(duel) = &mut self.duel else { return false };
+    /// An access to a key in a store of so many items. True if the ceiling may have changed.
+    pub(super) fn note_sampled(&mut self, mixed: u64, access: Sampled, slab: &Slab, items: usize) -> bool {
+        let Some(duel) = self.duel.as_mut().filter(|duel| mixed < duel.ceiling()) else { return false };
         let ghosts = self.ghosts.capacity(items);
-        if mixed >= duel.ceiling()
-            || !duel.note(mixed, access, || Sizes { items, ghosts, is_evicting: self.is_evicting })
-        {
-            return false;
+        let around = Surroundings { slab, items, ghosts, is_evicting: self.is_evicting };
+        let changed = duel.note(mixed, access, around);
+        if changed {
+            for (class, queues) in (0..).zip(&mut self.queues) {
+                queues.uses_small = duel.prefers_s3_fifo(ClassId(class));
+            }
         }
-        let s3 = duel.prefers_s3_fifo();
-        self.queues.iter_mut().for_each(|queues| queues.uses_small = s3);
-        true
+        changed
     }
 
     /// The next item of a class to leave.

@@ -25,6 +25,9 @@ pub(super) const ENTRIES_MAX: usize = NONE as usize - 1;
 /// Places looked at in search of a victim.
 const SCAN_MAX: usize = 512;
 
+/// Places are taken a quarter more at a time, and at least so many.
+const PLACES_MORE_MIN: usize = 32;
+
 /// Ends a chain.
 const NONE: u16 = u16::MAX;
 
@@ -164,11 +167,6 @@ impl Simulation {
         self.chain_anew(len.next_power_of_two());
     }
 
-    /// Takes all entries out, and forgets which left.
-    pub(super) fn clear(&mut self) {
-        *self = Simulation::new(self.uses_small);
-    }
-
     fn chain_anew(&mut self, heads: usize) {
         self.heads = vec![NONE; heads];
         for place in 0..self.places.len() {
@@ -204,6 +202,11 @@ impl Simulation {
             return place;
         }
         let place = self.places.len() as u16;
+        if self.places.len() == self.places.capacity() {
+            let more = self.places.len() / 4 + PLACES_MORE_MIN;
+            self.places.reserve_exact(more);
+            self.next.reserve_exact(more);
+        }
         self.places.push(0);
         self.next.push(NONE);
         if self.places.len() > self.heads.len() {
@@ -382,7 +385,5 @@ mod tests {
         check(&simulation);
         assert_eq!(simulation.len(), 100);
         assert!(simulation.memory_bytes() < 4000, "{}", simulation.memory_bytes());
-        simulation.clear();
-        assert_eq!((simulation.len(), simulation.memory_bytes()), (0, 0));
     }
 }

@@ -59,13 +59,14 @@ impl Store {
     #[inline(never)]
     fn note_sampled(&mut self, hash: u64, access: Access, now: Seconds) {
         let _ = now;
+        let class_at = |location| self.slab.class_at(location);
         let sampled = match access {
-            Access::Hit(_) => Sampled::Hit,
+            Access::Hit(location) => Sampled::Hit(class_at(location)),
             Access::Miss => Sampled::Miss,
-            Access::Write(_) => Sampled::Write,
-            Access::Removal(_) => Sampled::Removal,
+            Access::Write(location) => Sampled::Write(class_at(location)),
+            Access::Removal(location) => Sampled::Removal(class_at(location)),
         };
-        if self.eviction.note_sampled(mix(hash), sampled, self.table.len()) {
+        if self.eviction.note_sampled(mix(hash), sampled, &self.slab, self.table.len()) {
             self.renew_sample_ceiling();
         }
     }

@@ -92,6 +92,8 @@ pub struct ClassStats {
     pub direct_reclaims: u64,
     /// Allocations that failed.
     pub out_of_memory: u64,
+    /// Stores that evict from this class by S3-FIFO; the others do by CLOCK.
+    pub s3_fifo_stores: u64,
 }
 
 impl ClassStats {
@@ -107,7 +109,8 @@ impl ClassStats {
             ($($field:ident)+) => { $( self.$field += other.$field; )+ };
         }
         add!(total_pages used_chunks free_chunks requested_bytes items bytes evictions evicted_nonzero evicted_unfetched
-            expired_unfetched reclaimed crawler_reclaimed crawler_items_checked direct_reclaims out_of_memory);
+            expired_unfetched reclaimed crawler_reclaimed crawler_items_checked direct_reclaims out_of_memory
+            s3_fifo_stores);
     }
 
     /// Whether the class holds anything, or did since the start or the last reset of the figures.
@@ -187,6 +190,7 @@ impl Store {
                 crawler_items_checked: events.crawler_items_checked,
                 direct_reclaims: events.direct_reclaims,
                 out_of_memory: events.out_of_memory,
+                s3_fifo_stores: u64::from(self.eviction.uses_small(class)),
             }
         });
         all.filter(ClassStats::has_anything)

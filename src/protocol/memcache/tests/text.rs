@@ -285,12 +285,12 @@ fn settings_of_the_whole_server() {
 
 #[test]
 fn lru_segments_are_refused_and_their_absence_granted() {
-    let no_segments = "CLIENT_ERROR eviction is CLOCK and has no lru segments\r\n";
+    let no_segments = "CLIENT_ERROR eviction is S3-FIFO or CLOCK and has no lru segments\r\n";
     check(&[
         ("lru\r\nlru foo\r\nlru tune\r\nlru mode\r\nlru mode foo\r\nlru temp_ttl\r\n", &"ERROR\r\n".repeat(6)),
         ("lru mode flat\r\nlru temp_ttl -1\r\n", "OK\r\nOK\r\n"),
         ("lru mode segmented\r\nlru tune 10 20 0.1 2.0\r\n", &no_segments.repeat(2)),
-        ("lru temp_ttl 60\r\n", "CLIENT_ERROR eviction is CLOCK and has no temporary lru\r\n"),
+        ("lru temp_ttl 60\r\n", "CLIENT_ERROR eviction is S3-FIFO or CLOCK and has no temporary lru\r\n"),
         ("lru temp_ttl x\r\nlru tune x 20 1 1\r\n", "ERROR\r\nERROR\r\n"),
         ("lru tune 50 50 1 1\r\n", "ERROR hot and warm pcts must not exceed 80\r\n"),
         ("lru tune 10 20 0 1\r\n", "ERROR hot/warm age factors must be greater than 0\r\n"),
