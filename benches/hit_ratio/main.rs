@@ -1,7 +1,7 @@
 //! Miss ratios of the store's eviction policies on request traces, beside simulated caches and memcached.
 //!
-//!     cargo bench --bench hit_ratio                                the store and the simulated caches, 5 minutes
-//!     cargo bench --bench hit_ratio -- --memcached --check         memcached too, half an hour; fails if a goal is missed
+//!     cargo bench --bench hit_ratio                            the store and the simulated caches, 5 minutes
+//!     cargo bench --bench hit_ratio -- --memcached --check     memcached too, 15 minutes; fails if a goal is missed
 //!     cargo bench --bench hit_ratio -- --only scans --requests 500000
 //!
 //! Without `--bench`, as `cargo test --bench hit_ratio` calls it, everything is run once and short, to see that it works.
@@ -116,17 +116,22 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     for file in trace_files(&options.traces) {
         measure_all(&Trace::read(&file, options.requests.unwrap_or(if smoke { SMOKE_REQUESTS } else { usize::MAX }))?)?;
     }
-    println!("# Miss ratios\n");
-    println!("All gets:\n\n{}", table::markdown(&rows, 0));
-    println!("Gets of the second half of the requests:\n\n{}", table::markdown(&rows, 1));
-    if let Some(program) = &memcached {
-        println!("memcached is {}.", peer::version(program)?);
-    }
+    let version = memcached.as_deref().map(peer::version).transpose()?;
     let violations = table::violations(&rows);
-    for violation in &violations {
-        println!("- {violation}");
-    }
+    print!("{}", table::document(&rows, &command(options), version.as_deref(), &violations));
     Ok(!options.check || violations.is_empty())
+}
+
+/// What makes this table; where traces are read from is the reader's own affair.
+fn command(options: &Options) -> String {
+    let mut command = String::from("cargo bench --bench hit_ratio --");
+    for part in &options.only {
+        command += &format!(" --only '{part}'");
+    }
+    if let Some(requests) = options.requests {
+        command += &format!(" --requests {requests}");
+    }
+    command + if options.memcached { " --memcached" } else { "" }
 }
 
 /// The trace at every size, under every policy.

@@ -47,6 +47,46 @@ pub fn markdown(rows: &[Row], which: usize) -> String {
     text
 }
 
+/// The whole text.
+pub fn document(rows: &[Row], command: &str, memcached: Option<&str>, violations: &[String]) -> String {
+    let mut text = String::from("# Miss ratios\n\n");
+    _ = writeln!(
+        text,
+        "Made by `{command}`. Each trace is played to the store alone, filling on demand: a get that misses is followed \
+         by a set. The sizes are the store's memory limit; its first three columns are its policies (`--eviction`).\n"
+    );
+    if let Some(memcached) = memcached {
+        _ = writeln!(
+            text,
+            "{memcached} played the same requests over one connection, with `-t 1` and its defaults otherwise. Its `-m` is \
+             chosen so that by the end it has grown by as many resident bytes as the store counts for itself (the duel's \
+             `memory_bytes`); mostly no whole `-m` gives just that, and the miss ratio is interpolated between the two \
+             nearest. It has no figure where items expire, since it runs on its own clock, nor below {} MiB, where its \
+             first page of each class exceeds the size. What it does beside the requests (moves between its LRU \
+             segments, page moves) it does in real time, so it has seconds for it where the trace spans minutes.\n",
+            crate::peer::RESIDENT_BYTES_MIN >> 20
+        );
+    }
+    text.push_str(
+        "LRU, FIFO and the ideal ones are simulated: an item takes 8 bytes of header, 4 if it expires, key and value, \
+         rounded up to 8, and 9 of index; there are no classes, no pages and no other memory. The ideal S3-FIFO keeps \
+         an item of the small queue after one read, as the store does, or after two, as the paper.\n\n",
+    );
+    _ = writeln!(text, "## All gets\n\n{}", markdown(rows, 0));
+    _ = writeln!(text, "## Gets of the second half of the requests\n\n{}", markdown(rows, 1));
+    text.push_str("## The goals\n\n");
+    _ = writeln!(
+        text,
+        "In both tables the duel is never above the better of {S3_FIFO} and {CLOCK} by more than {DUEL_LOSS_MAX}, and below \
+         memcached.{}",
+        if violations.is_empty() { " They are met." } else { " Missed:\n" }
+    );
+    for violation in violations {
+        _ = writeln!(text, "- {violation}");
+    }
+    text
+}
+
 /// What the rows break of the goals, in words. They hold for all gets of a trace and for those of its second half.
 pub fn violations(rows: &[Row]) -> Vec<String> {
     let mut found = Vec::new();

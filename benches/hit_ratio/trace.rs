@@ -68,7 +68,7 @@ impl Trace {
         let (mut events, mut numbers) = (Vec::new(), HashMap::new());
         let (mut first, mut second) = (None, 0);
         while events.len() < requests_max
-            && let Some(request) = reader.next()?
+            && let Some(request) = reader.next_request()?
         {
             let begin = *first.get_or_insert(request.second);
             second = second.max(request.second.saturating_sub(begin) as u32);
