@@ -185,6 +185,7 @@ fn serve(
         .collect::<io::Result<Vec<_>>>()
         .map_err(system("making an event descriptor"))?;
     let (started, starts) = mpsc::channel();
+    shared.memory.begin();
     let mut executors = Vec::new();
     for ((core, mesh), listeners) in config.shards.iter().zip(mesh(&bells)).zip(listeners) {
         let start = ShardStart {

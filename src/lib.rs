@@ -7,6 +7,7 @@ pub mod admin;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod heap;
 pub mod launch;
 pub mod protocol;
 pub mod router;

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
 use ringcached::config::Flags;
+use ringcached::heap::{Heap, keep_huge_pages_to_those_asked_for};
 
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static HEAP: Heap = Heap;
 
 fn main() -> ExitCode {
+    keep_huge_pages_to_those_asked_for();
     ringcached::launch::main(Flags::from_command_line())
 }

@@ -248,7 +248,7 @@ fn pattern(form: &str, name: &str) -> String {
 #[test]
 fn the_documented_names_are_those_that_are_told() {
     let documented = documented();
-    let forms = ["", "conns", "items", "latency", "settings", "shards", "sizes", "slabs"];
+    let forms = ["", "conns", "items", "latency", "memory", "mrc", "settings", "shards", "sizes", "slabs"];
     assert_eq!(documented.keys().map(String::as_str).collect::<Vec<_>>(), forms);
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut two_shards = false;
@@ -303,6 +303,32 @@ fn settings_say_what_commands_have_changed() {
         for (name, value) in expected {
             assert_eq!(fields[name], value, "[{shape}] {name}");
         }
+    });
+}
+
+/// Items that expired and are still there hold memory, and say how much until somebody frees it.
+#[test]
+fn expired_items_say_what_they_hold() {
+    each_started("expired bytes", &["-m", "64", "-o", "no_lru_crawler"], |shape, server| {
+        let shape = shape.name();
+        let mut connection = server.connect();
+        connection.talk(b"set stays 0 0 5\r\nvalue\r\n", b"STORED\r\n");
+        assert_eq!(stats(&mut connection, "")["expired_bytes"], "0", "[{shape}]");
+        for number in 0..100 {
+            let line = format!("set gone{number:02} 0 -1 30\r\n{}\r\n", "v".repeat(30));
+            connection.talk(line.as_bytes(), b"STORED\r\n");
+        }
+        let held: u64 = stats(&mut connection, "")["expired_bytes"].parse().expect("a number");
+        assert!((3_600..10_000).contains(&held), "[{shape}] {held} bytes of 100 items");
+        let items = stats(&mut connection, " items");
+        let in_classes = items.iter().filter(|(name, _)| name.ends_with(":expired_bytes"));
+        let sum: u64 = in_classes.map(|(_, value)| value.parse::<u64>().expect("a number")).sum();
+        assert_eq!(sum, held, "[{shape}] by class");
+        connection.talk(b"get gone00 gone01\r\n", b"END\r\n");
+        let left: u64 = stats(&mut connection, "")["expired_bytes"].parse().expect("a number");
+        assert_eq!(left, held / 100 * 98, "[{shape}] after a read of two");
+        connection.talk(b"flush_all\r\n", b"OK\r\n");
+        assert_eq!(stats(&mut connection, "")["expired_bytes"], "0", "[{shape}] after a flush");
     });
 }
 

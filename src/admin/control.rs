@@ -61,6 +61,8 @@ impl AdminControl {
             Form::Items | Form::Slabs => Subject::Classes,
             Form::Conns => Subject::Connections(0),
             Form::Latency => Subject::Latency,
+            Form::Memory => Subject::Memory,
+            Form::Mrc => Subject::MissRatioCurve,
             Form::Sizes if self.tracks_sizes() => Subject::Sizes(Walk::default()),
             Form::Sizes => return Err(StatsAnswer::Lines(stats::sizes_status(false))),
             Form::SizesEnable(on) => {
@@ -117,6 +119,8 @@ impl AdminControl {
             Form::Conns => stats::conns(reports),
             Form::Shards => stats::shards(&reports),
             Form::Latency => stats::latency(reports),
+            Form::Memory => stats::memory(&reports),
+            Form::Mrc => stats::mrc(&reports, self.clock.now().seconds),
             Form::Sizes => stats::sizes(&reports),
             Form::SizesEnable(on) => return StatsAnswer::Unended(stats::sizes_status(on)),
             Form::DetailTurn(_) => return StatsAnswer::Done("OK"),

@@ -34,6 +34,10 @@ pub(super) enum Form {
     Shards,
     /// Ours: how long requests take.
     Latency,
+    /// Ours: where the memory goes.
+    Memory,
+    /// Ours: the hit ratio to be expected with another memory limit.
+    Mrc,
     /// There is no such form.
     Unknown,
 }
@@ -69,6 +73,8 @@ impl Form {
             }
             b"shards" => Form::Shards,
             b"latency" => Form::Latency,
+            b"memory" => Form::Memory,
+            b"mrc" => Form::Mrc,
             _ => Form::Unknown,
         })
     }

@@ -20,8 +20,11 @@ pub const BATCH_BYTES_MAX: usize = 64 << 10;
 pub const PIECE_MAX: usize = 64 << 10;
 /// Items and buckets that are looked at for one piece of a listing: some microseconds of the owner's time.
 const LISTED_PER_PIECE: usize = 64;
-/// Answers in one batch, in bytes, above which LARGE values no longer come along whole but are left to be fetched.
+/// Answers in one batch, in bytes, above which LARGE values no longer come along whole but are left to be fetched, and
+/// pieces of them are [`SHORT_PIECE_MAX`].
 const WHOLE_LARGE_BYTES_MAX: usize = 256 << 10;
+/// Longest piece of a LARGE value where a batch carries much already, in bytes.
+const SHORT_PIECE_MAX: usize = 4 << 10;
 /// A batch's buffers above this many bytes are given back to the system before it is used again.
 const KEPT_BYTES_MAX: usize = 64 << 10;
 
@@ -260,6 +263,15 @@ impl<T: Copy> Batch<T> {
         }
     }
 
+    /// Bytes of memory that it takes, most of it kept from use to use.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.entries.capacity() * size_of::<(T, Packed)>()
+            + self.captured.capacity() * size_of::<Captured>()
+            + self.arena.capacity()
+            + self.out.capacity()
+    }
+
     fn keep(&mut self, bytes: &[u8]) -> Span {
         append(&mut self.arena, bytes)
     }
@@ -290,7 +302,10 @@ fn run_one<H: Host>(
             let request = Request { hash, key: key.of(arena), op: attach(op, value.of(arena)) };
             return capture_reply(shard, &request, now, out);
         }
-        Packed::PinRead(pin, offset) => return Captured::Piece(capture_piece(shard, pin, offset, PIECE_MAX, out)),
+        Packed::PinRead(pin, offset) => {
+            let max = if out.len() < WHOLE_LARGE_BYTES_MAX { PIECE_MAX } else { SHORT_PIECE_MAX };
+            return Captured::Piece(capture_piece(shard, pin, offset, max, out));
+        }
         Packed::Order(order) => return Captured::Outcome(carry_out(order, shard, host, now)),
         Packed::List(mut listing) => {
             let start = out.len();
@@ -492,6 +507,33 @@ mod tests {
         let (_, first) = fetch.answers().next().expect("an answer");
         assert!(matches!(first, Answer::Piece(piece) if *piece == value[10_000..]));
         assert_eq!(shard.stats().pins, 0);
+    }
+
+    /// A batch in which many readers asked for a piece came back with all of them: 8 MiB.
+    #[test]
+    fn pieces_beyond_the_bound_are_short() {
+        let (hasher, now) = (KeyHasher::default(), Clock::start().now());
+        let mut shard = Shard::small(&hasher);
+        let value: Vec<u8> = (0..2 * PIECE_MAX).map(|i| (i % 251) as u8).collect();
+        upload(&mut shard, &hasher, b"large", &value, now);
+        let get = Request { hash: hasher.hash(b"large"), key: b"large", op: Op::Get };
+        let mut batch = Batch::default();
+        batch.push(0, &Errand::Request(get, b""));
+        batch.run(&mut shard, &mut (), now);
+        let pin = match batch.answers().next() {
+            Some((_, Answer::Reply(_, _, Reply::Hit(Hit { value: Value::Pinned { pin, .. }, .. })))) => pin,
+            other => panic!("{other:?}"),
+        };
+        let mut batch = Batch::default();
+        (0..BATCH_ENTRIES_MAX).for_each(|n| batch.push(n, &Errand::PinRead(pin, 100)));
+        batch.run(&mut shard, &mut (), now);
+        let bytes_max = WHOLE_LARGE_BYTES_MAX + PIECE_MAX + BATCH_ENTRIES_MAX * SHORT_PIECE_MAX;
+        assert!(batch.out.len() <= bytes_max, "{} bytes of answers", batch.out.len());
+        for (n, answer) in batch.answers() {
+            let Answer::Piece(piece) = answer else { panic!("{n}: {answer:?}") };
+            assert!(!piece.is_empty() && value[100..].starts_with(piece), "{n}");
+        }
+        shard.unpin(pin);
     }
 
     #[test]

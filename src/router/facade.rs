@@ -143,6 +143,16 @@ impl<T: Copy> Router<T> {
         self.mesh.under_way()
     }
 
+    /// Gives back what the way to the others did not need lately. To be called about once a second.
+    pub fn trim(&mut self) {
+        self.mesh.trim();
+    }
+
+    /// Bytes of memory of the way to the others.
+    pub fn mesh_bytes(&self) -> usize {
+        self.mesh.memory_bytes()
+    }
+
     /// The own bell.
     pub fn bell(&self) -> &Arc<Doorbell> {
         self.mesh.bell()

@@ -44,6 +44,10 @@ struct Peer<T> {
     replies_in: Consumer<Message<T>>,
     filling: Option<Message<T>>,
     free: Vec<Message<T>>,
+    /// Batches that exist, here or under way; made when they are first needed.
+    made: usize,
+    /// The fewest that were free since the last [`Mesh::trim`].
+    free_min: usize,
     /// Something was pushed since the bell was last rung.
     pushed: bool,
 }
@@ -81,8 +85,34 @@ impl<T> Peer<T> {
         replies_out: Producer<Message<T>>,
         replies_in: Consumer<Message<T>>,
     ) -> Self {
-        let free = (0..BATCHES_PER_PEER).map(|_| Box::default()).collect();
-        Peer { bell, requests_out, requests_in, replies_out, replies_in, filling: None, free, pushed: false }
+        Peer {
+            bell,
+            requests_out,
+            requests_in,
+            replies_out,
+            replies_in,
+            filling: None,
+            free: Vec::new(),
+            made: 0,
+            free_min: 0,
+            pushed: false,
+        }
+    }
+
+    /// An empty batch: the one used last, or a new one.
+    fn take_free(&mut self) -> Option<Message<T>> {
+        if let Some(batch) = self.free.pop() {
+            self.free_min = self.free_min.min(self.free.len());
+            return Some(batch);
+        }
+        (self.made < BATCHES_PER_PEER).then(|| {
+            self.made += 1;
+            Box::default()
+        })
+    }
+
+    fn has_room(&self) -> bool {
+        self.made < BATCHES_PER_PEER || !self.free.is_empty()
     }
 }
 
@@ -119,7 +149,7 @@ impl<T: Copy> Mesh<T> {
             self.under_way += 1;
         }
         if peer.filling.is_none() {
-            let mut batch = peer.free.pop().ok_or(Full)?;
+            let mut batch = peer.take_free().ok_or(Full)?;
             batch.set_stamp(self.stamp);
             peer.filling = Some(batch);
         }
@@ -175,9 +205,32 @@ impl<T: Copy> Mesh<T> {
 
     /// Whether every peer can be sent one more errand.
     pub fn has_room_everywhere(&self) -> bool {
-        let has_room =
-            |peer: &Peer<T>| peer.filling.as_ref().is_some_and(|batch| !batch.is_full()) || !peer.free.is_empty();
+        let has_room = |peer: &Peer<T>| peer.filling.as_ref().is_some_and(|batch| !batch.is_full()) || peer.has_room();
         self.peers.iter().flatten().all(has_room)
+    }
+
+    /// Frees the batches that nothing was sent in since the last time. To be called about once a second.
+    pub fn trim(&mut self) {
+        for peer in self.peers.iter_mut().flatten() {
+            // Used first is what came back last, so the first ones have rested longest.
+            let unused = peer.free_min.min(peer.free.len());
+            peer.free.drain(..unused);
+            peer.made -= unused;
+            peer.free_min = peer.free.len();
+        }
+    }
+
+    /// Bytes of the rings' own ends and of the batches that are at home; those under way are counted as large as the
+    /// largest of them.
+    pub fn memory_bytes(&self) -> usize {
+        let peer_bytes = |peer: &Peer<T>| {
+            let at_home = peer.free.iter().chain(&peer.filling).map(|batch| batch.memory_bytes());
+            let under_way = peer.made - peer.free.len() - usize::from(peer.filling.is_some());
+            let largest = at_home.clone().max().unwrap_or(size_of::<Batch<T>>());
+            at_home.sum::<usize>() + under_way * largest + 2 * BATCHES_PER_PEER * size_of::<Message<T>>()
+        };
+        self.peers.capacity() * size_of::<Option<Peer<T>>>()
+            + self.peers.iter().flatten().map(peer_bytes).sum::<usize>()
     }
 
     /// Batches sent and not yet back.
@@ -245,6 +298,35 @@ mod tests {
             assert_eq!(a.under_way(), 0);
             assert!(!a.has_arrivals() && !b.has_arrivals());
         }
+    }
+
+    /// All batches of all pairs were made at the start, and stayed as large as they had ever been.
+    #[test]
+    fn batches_are_made_when_needed_and_go_when_not() {
+        let mut ends = meshes(2);
+        let (mut b, mut a) = (ends.pop().expect("two"), ends.pop().expect("two"));
+        let empty_bytes = a.memory_bytes();
+        assert!(empty_bytes < 1024, "{empty_bytes} bytes");
+        for n in 0..BATCHES_PER_PEER * BATCH_ENTRIES_MAX {
+            a.send(1, n as u32, &Errand::Unpin(0)).expect("room");
+        }
+        assert_eq!(bounce(&mut a, &mut b), BATCHES_PER_PEER);
+        let full_bytes = a.memory_bytes();
+        assert!(full_bytes > BATCHES_PER_PEER * BATCH_ENTRIES_MAX * size_of::<u32>());
+        a.trim();
+        for _ in 0..10 {
+            a.send(1, 0, &Errand::Unpin(0)).expect("room");
+            assert_eq!(bounce(&mut a, &mut b), 1);
+        }
+        a.trim();
+        assert!(a.memory_bytes() <= full_bytes / 8, "{} of {full_bytes} bytes", a.memory_bytes());
+        a.trim();
+        a.trim();
+        assert_eq!(a.memory_bytes(), empty_bytes);
+        for n in 0..BATCHES_PER_PEER * BATCH_ENTRIES_MAX {
+            assert_eq!(a.send(1, n as u32, &Errand::Unpin(0)), Ok(()), "errand {n}");
+        }
+        assert_eq!(a.send(1, 0, &Errand::Unpin(0)), Err(Full));
     }
 
     /// Serving always began with the lowest shard. Where that one kept its ring filled, the others waited.

@@ -10,6 +10,9 @@ use crate::command::{Hit, Reply, Value};
 use crate::protocol::memcache::{self, Encoded};
 use crate::router::{Answer, Errand};
 
+/// Room for what ends a value.
+const TAIL_ROOM_BYTES: usize = 64;
+
 impl Dispatch {
     /// Reads the batches that came back from other shards.
     pub(super) fn take_replies(&mut self) {
@@ -93,6 +96,7 @@ impl Dispatch {
     /// Moves what is ready of a connection's queue to its output.
     pub(super) fn advance(&mut self, number: u32) {
         let Dispatch { connections, pool, router, dumps, touched, .. } = self;
+        let high_bytes = pool.high_bytes();
         let connection = connections.at(number);
         if let Some(watcher) = connection.watcher.clone() {
             watcher.drain(output(connection, pool));
@@ -101,7 +105,7 @@ impl Dispatch {
             if connection.out.capacity() == 0 && !queue.is_empty() {
                 connection.out = pool.take();
             }
-            let stream = match queue.drain_ready(&mut connection.out, OUTPUT_HIGH_BYTES) {
+            let stream = match queue.drain_ready(&mut connection.out, high_bytes) {
                 Front::Empty => {
                     connection.queue = None;
                     break;
@@ -129,14 +133,19 @@ impl Dispatch {
             };
             let Stream { owner, pin, len, mut written, asked, form } = stream;
             if owner == router.own() {
-                while written < len && connection.out.len() < OUTPUT_HIGH_BYTES {
+                let (waiting, room) = (connection.out.len(), connection.out.capacity() - connection.out.len());
+                if len - written > room as u64 && waiting < high_bytes {
+                    // As much as it may be, or it would double to more.
+                    connection.out.reserve_exact(high_bytes - waiting + TAIL_ROOM_BYTES);
+                }
+                while written < len && connection.out.len() < high_bytes {
                     let run = router.pinned_read(pin, written);
-                    let room = OUTPUT_HIGH_BYTES - connection.out.len();
+                    let room = high_bytes - connection.out.len();
                     let run = &run[..run.len().min(room)];
                     connection.out.extend_from_slice(run);
                     written += run.len() as u64;
                 }
-            } else if written < len && !asked && connection.out.len() < OUTPUT_HIGH_BYTES {
+            } else if written < len && !asked && connection.out.len() < high_bytes {
                 let ticket = Ticket::Piece { connection: number, generation: connection.generation };
                 let sent = router.forward(owner, ticket, &Errand::PinRead(pin, written)).is_ok();
                 if let Some(stream) = queue.front_stream() {
@@ -163,6 +172,7 @@ impl Dispatch {
                 self.owed[owner].push_back(Errand::Unpin(pin));
             }
         }
+        pool.note(connection.out.len());
         if connection.blocked == Blocked::Replies
             && connection.output_bytes() < OUTPUT_LOW_BYTES
             && connection

@@ -80,6 +80,11 @@ pub(super) enum Intake {
     Upload(Box<Upload>),
 }
 
+/// What an idle connection costs here, in bytes, beside a place among the ring's sends (24) and its share of the
+/// tables around both. The goal is 256 in all.
+const _: () = assert!(size_of::<Connection>() <= IDLE_CONNECTION_BYTES_MAX);
+const IDLE_CONNECTION_BYTES_MAX: usize = 160;
+
 impl Connection {
     pub(super) fn new(socket: OwnedFd, generation: u32) -> Self {
         Connection {
@@ -169,6 +174,13 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All that an idle connection has in this process is a place in the table and one among the ring's sends.
+    #[test]
+    fn an_idle_connection_is_small() {
+        let places_bytes = size_of::<Option<Connection>>() + size_of::<Option<Vec<u8>>>();
+        assert!(places_bytes <= IDLE_CONNECTION_BYTES_MAX + 24, "{places_bytes} bytes");
+    }
 
     /// Against the plainest of queues, over growing, shrinking and empty contents.
     #[test]

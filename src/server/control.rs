@@ -6,13 +6,14 @@ use super::dispatch::{Dispatch, block_on_output};
 use super::dump;
 use super::gather::{Continuation, Gather, GatherKind};
 use super::latency::Stopwatch;
+use super::ledger::Ledger;
 use super::limits::REPORT_PIECES_PER_TURN;
 use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
 use crate::command::StatsAnswer;
 use crate::protocol::memcache::{self, Admin, AdminForm, AdminReply};
-use crate::router::{Errand, Full, Host, Order, Outcome, Report, Shard, Subject, WalkedItem};
+use crate::router::{Errand, Full, Host, MemoryLedger, Order, Outcome, Report, Shard, Subject, WalkedItem};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
@@ -35,14 +36,20 @@ pub(super) struct Local<'a> {
     connections: &'a mut Connections,
     listening: &'a [Listening],
     stopwatch: &'a mut Stopwatch,
+    ledger: &'a Ledger,
 }
 
 impl Host for Local<'_> {
-    fn carry_out(&mut self, order: Order, _: &mut Shard, now: Now) -> Option<Outcome> {
+    fn carry_out(&mut self, order: Order, shard: &mut Shard, now: Now) -> Option<Outcome> {
         let report = match order {
             Order::Report(Subject::Latency) => Report::Latency(Box::new(self.stopwatch.latencies.clone())),
             Order::Report(Subject::Connections(from)) => {
                 conns::report(self.connections, self.listening, from, now.seconds)
+            }
+            Order::Report(Subject::Memory) => {
+                // As last added up, a second ago at most.
+                let outside = self.ledger.outside;
+                Report::Memory(Box::new(MemoryLedger { outside, ..shard.memory() }))
             }
             Order::StatsReset => {
                 self.stopwatch.reset();
@@ -69,15 +76,15 @@ impl Dispatch {
             self.router.shard_mut().observe_for(0);
         }
         let begun_nanos = self.stopwatch.read();
-        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
-        router.serve(&mut Local { connections, listening, stopwatch }, *now);
+        let Dispatch { connections, listening, stopwatch, ledger, router, now, .. } = self;
+        router.serve(&mut Local { connections, listening, stopwatch, ledger }, *now);
         let served = self.router.take_served();
         self.stopwatch.served(begun_nanos, &served);
     }
 
     fn carry_out(&mut self, order: Order) -> Outcome {
-        let Dispatch { connections, listening, stopwatch, router, now, .. } = self;
-        router.carry_out(order, &mut Local { connections, listening, stopwatch }, *now)
+        let Dispatch { connections, listening, stopwatch, ledger, router, now, .. } = self;
+        router.carry_out(order, &mut Local { connections, listening, stopwatch, ledger }, *now)
     }
 
     pub(super) fn run_admin(&mut self, number: u32, admin: Admin<'_>, form: AdminForm) -> Result<(), Full> {
@@ -147,7 +154,7 @@ impl Dispatch {
             self.router.forward(shard, Ticket::Gather(id), &Errand::Order(order)).expect("there is room everywhere");
         }
         self.finish_gather(id);
-        block_on_output(self.connections.at(number));
+        block_on_output(self.connections.at(number), &self.pool);
         Ok(())
     }
 

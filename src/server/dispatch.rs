@@ -21,7 +21,8 @@ use super::dump::Dumps;
 use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
 use super::latency::Stopwatch;
-use super::limits::{GROUP, OUTPUT_HIGH_BYTES, REPLIES_OUTSTANDING_MAX, REQUESTS_PER_TIMING};
+use super::ledger::Ledger;
+use super::limits::{GROUP, REPLIES_OUTSTANDING_MAX, REQUESTS_PER_TIMING};
 use super::pool::OutputPool;
 use super::replies::{Left, Stream};
 use super::rules::Rules;
@@ -75,6 +76,7 @@ pub(super) struct Dispatch {
     pub(super) gathers: Gathers,
     pub(super) dumps: Dumps,
     pub(super) watch: Watch,
+    pub(super) ledger: Ledger,
     pub(super) parser: Parser,
     pub(super) rules: Rules,
     pub(super) hasher: KeyHasher,
@@ -107,6 +109,7 @@ impl Dispatch {
             gathers: Gathers::default(),
             dumps: Dumps::default(),
             watch,
+            ledger: Ledger::default(),
             parser,
             rules: Rules::default(),
             hasher,
@@ -218,6 +221,7 @@ impl Dispatch {
                 }
             }
         }
+        self.pool.note(self.connections.at(number).out.len());
         let mark = &mut self.marks[input];
         if !mark.stopped {
             *mark = Mark { consumed: at, resume, stopped: false };
@@ -279,9 +283,10 @@ impl Dispatch {
         }
     }
 
-    /// A turn begins.
-    pub(super) fn begin_turn(&mut self, now: Now, nanos: u64) {
+    /// A turn begins, with so many bytes being sent.
+    pub(super) fn begin_turn(&mut self, now: Now, nanos: u64, sending_bytes: usize) {
         self.now = now;
+        self.pool.begin_turn(sending_bytes);
         self.router.set_stamp(self.stopwatch.begin_turn(nanos));
     }
 
@@ -305,7 +310,7 @@ impl Dispatch {
                 return Err(Full);
             }
             queue.push_waiting();
-            block_on_output(connection);
+            block_on_output(connection, pool);
             return Ok(());
         }
         if watch.is_on() {
@@ -325,7 +330,7 @@ impl Dispatch {
         } else if let Some(queue) = &mut connection.queue {
             queue.push_ready(|out| encode_whole(form, request.key, &reply, out));
         }
-        block_on_output(connection);
+        block_on_output(connection, pool);
         Ok(())
     }
 
@@ -444,7 +449,7 @@ impl Dispatch {
             Some(queue) if !queue.is_empty() => queue.push_ready(write),
             _ => write(output(connection, pool)),
         }
-        block_on_output(connection);
+        block_on_output(connection, pool);
     }
 
     /// Takes no more commands from a connection, and closes it when its replies are sent.
@@ -504,9 +509,9 @@ pub(super) fn touch(connection: &mut Connection, touched: &mut Vec<u32>, number:
 }
 
 #[inline]
-pub(super) fn block_on_output(connection: &mut Connection) {
+pub(super) fn block_on_output(connection: &mut Connection, pool: &OutputPool) {
     let outstanding = connection.queue.as_ref().map_or(0, |queue| queue.len());
-    if connection.output_bytes() >= OUTPUT_HIGH_BYTES || outstanding >= REPLIES_OUTSTANDING_MAX {
+    if connection.output_bytes() >= pool.high_bytes() || outstanding >= REPLIES_OUTSTANDING_MAX {
         connection.blocked = Blocked::Replies;
     }
 }

@@ -144,7 +144,7 @@ impl Dispatch {
         let id = self.dumps.insert(Dump { kind, shard: 0, listing, asked: false, begun: false });
         let connection = self.connections.at(number);
         connection.queue.get_or_insert_default().push_dump(id);
-        block_on_output(connection);
+        block_on_output(connection, &self.pool);
         touch(connection, &mut self.touched, number);
     }
 

@@ -4,6 +4,9 @@
 pub(super) const OUTPUT_HIGH_BYTES: usize = 128 << 10;
 /// Waiting output below which a stopped connection goes on.
 pub(super) const OUTPUT_LOW_BYTES: usize = 32 << 10;
+/// Output of all connections of a shard that waits or is being sent, in bytes, above which each may have no more than
+/// [`OUTPUT_LOW_BYTES`] waiting: many that do not read together cost little more than some.
+pub(super) const OUTPUTS_BUDGET_BYTES: usize = 16 << 20;
 /// Replies that a connection may have outstanding or waiting behind such: with a value of
 /// [`INLINE_VALUE_MAX`](crate::command::INLINE_VALUE_MAX) each, 4 MiB.
 pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;
@@ -26,6 +29,8 @@ pub(super) const IDLE_LOOKS_PER_TICK: usize = 16 << 10;
 pub(super) const OUTPUT_POOL_BYTES: usize = 4 << 20;
 /// An output buffer larger than this is not kept.
 pub(super) const OUTPUT_BUFFER_KEPT_MAX: usize = 256 << 10;
+/// The store is told of memory outside of it when that has changed by so many bytes: four of its pages.
+pub(super) const OUTSIDE_STEP_BYTES: usize = 256 << 10;
 /// Pieces of long reports that are made or asked for in one turn, so that requests do not wait for `stats`.
 pub(super) const REPORT_PIECES_PER_TURN: usize = 4;
 /// Requests after which a long turn reads the clock again, to tell what they took from what the next ones wait.

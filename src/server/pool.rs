@@ -1,6 +1,8 @@
 //! Output buffers that wait for their next use, so that an idle connection owns none.
 
-use super::limits::{OUTPUT_BUFFER_KEPT_MAX, OUTPUT_POOL_BYTES};
+use super::limits::{
+    OUTPUT_BUFFER_KEPT_MAX, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_POOL_BYTES, OUTPUTS_BUDGET_BYTES,
+};
 
 /// Bytes of a new output buffer.
 const NEW_BUFFER_BYTES: usize = 2 << 10;
@@ -10,6 +12,10 @@ const NEW_BUFFER_BYTES: usize = 2 << 10;
 pub(super) struct OutputPool {
     buffers: Vec<Vec<u8>>,
     bytes: usize,
+    /// The fewest that were there since the last [`trim`](Self::trim).
+    least: usize,
+    /// Output that is being sent, and what has come in this turn, in bytes.
+    waiting_bytes: usize,
 }
 
 impl OutputPool {
@@ -17,6 +23,7 @@ impl OutputPool {
     pub(super) fn take(&mut self) -> Vec<u8> {
         match self.buffers.pop() {
             Some(buffer) => {
+                self.least = self.least.min(self.buffers.len());
                 self.bytes -= buffer.capacity();
                 buffer
             }
@@ -34,6 +41,36 @@ impl OutputPool {
         self.bytes += capacity;
         self.buffers.push(buffer);
     }
+
+    /// A turn begins, with so many bytes being sent.
+    pub(super) fn begin_turn(&mut self, sending_bytes: usize) {
+        self.waiting_bytes = sending_bytes;
+    }
+
+    /// Some connection has got so much more output.
+    #[inline]
+    pub(super) fn note(&mut self, bytes: usize) {
+        self.waiting_bytes += bytes;
+    }
+
+    /// The output that one connection may have waiting, in bytes: less, where all have much.
+    #[inline]
+    pub(super) fn high_bytes(&self) -> usize {
+        if self.waiting_bytes < OUTPUTS_BUDGET_BYTES { OUTPUT_HIGH_BYTES } else { OUTPUT_LOW_BYTES }
+    }
+
+    /// Frees the buffers that nobody took since the last time. To be called about once a second.
+    pub(super) fn trim(&mut self) {
+        // The one given last is taken first, so the first ones have rested longest.
+        let unused = self.least.min(self.buffers.len());
+        self.bytes -= self.buffers.drain(..unused).map(|buffer| buffer.capacity()).sum::<usize>();
+        self.least = self.buffers.len();
+    }
+
+    /// Bytes of the buffers that wait.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes + self.buffers.capacity() * size_of::<Vec<u8>>()
+    }
 }
 
 #[cfg(test)]
@@ -49,6 +86,31 @@ mod tests {
         assert!(pool.bytes <= OUTPUT_POOL_BYTES);
         pool.give(Vec::with_capacity(OUTPUT_BUFFER_KEPT_MAX + 1));
         assert!(pool.buffers.iter().all(|b| b.capacity() <= OUTPUT_BUFFER_KEPT_MAX));
+    }
+
+    #[test]
+    fn what_nobody_took_for_a_while_is_freed() {
+        let mut pool = OutputPool::default();
+        (0..10).for_each(|_| pool.give(Vec::with_capacity(1000)));
+        pool.trim();
+        assert_eq!((pool.buffers.len(), pool.bytes), (10, 10_000), "they have only just come");
+        let taken: Vec<_> = (0..3).map(|_| pool.take()).collect();
+        taken.into_iter().for_each(|buffer| pool.give(buffer));
+        pool.trim();
+        assert_eq!((pool.buffers.len(), pool.bytes), (3, 3000));
+        pool.trim();
+        assert_eq!((pool.buffers.len(), pool.bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_connection_may_have_less_where_all_have_much() {
+        let mut pool = OutputPool::default();
+        pool.begin_turn(OUTPUTS_BUDGET_BYTES - 10);
+        assert_eq!(pool.high_bytes(), OUTPUT_HIGH_BYTES);
+        pool.note(10);
+        assert_eq!(pool.high_bytes(), OUTPUT_LOW_BYTES);
+        pool.begin_turn(0);
+        assert_eq!(pool.high_bytes(), OUTPUT_HIGH_BYTES);
     }
 
     #[test]

@@ -158,6 +158,14 @@ impl Watch {
         }
     }
 
+    /// Bytes of lines that wait for own connections that watch, and of this turn's.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let own = self.watchers.iter().filter(|watcher| Arc::ptr_eq(&watcher.home, &self.home));
+        let buffers =
+            own.flat_map(|watcher| (0..watcher.buffers.len()).map(|shard| watcher.buffer(shard).lines.capacity()));
+        buffers.sum::<usize>() + self.lines.capacity()
+    }
+
     /// Whether anybody watches one of these streams.
     #[inline]
     pub(super) fn wants(&self, streams: Streams) -> bool {

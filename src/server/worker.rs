@@ -17,6 +17,7 @@ use super::conns::Listening;
 use super::control::Control;
 use super::dispatch::{Dispatch, touch};
 use super::input::Input;
+use super::ledger::ProcessMemory;
 use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
 use super::ring::{BufferId, Completion, Ring};
 use super::rules::Rules;
@@ -78,6 +79,8 @@ pub struct Shared {
     pub dumps: AtomicUsize,
     /// Connections that watch.
     pub watchers: Watchers,
+    /// What is known of the process's memory.
+    pub memory: ProcessMemory,
 }
 
 /// Sent to a connection over the limit, which is then closed.
@@ -153,6 +156,7 @@ impl Worker {
         let since = worker.dispatch.now.seconds;
         let listening = worker.listeners.iter().map(|listener| Listening::new(listener.as_fd(), since)).collect();
         worker.dispatch.listening = listening;
+        worker.account_at_tick();
         worker
     }
 
@@ -169,7 +173,7 @@ impl Worker {
             return Ok(false);
         }
         let (now, nanos) = self.clock.moment();
-        self.dispatch.begin_turn(now, nanos);
+        self.dispatch.begin_turn(now, nanos, self.ring.sending_bytes());
         self.dispatch.router.traffic_mut().turns += 1;
         self.dispatch.see_watchers();
         for completion in completions.drain(..) {
@@ -191,6 +195,7 @@ impl Worker {
         self.rearm();
         self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
         self.tell_watchers();
+        self.account();
         Ok(true)
     }
 
@@ -201,11 +206,21 @@ impl Worker {
         self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
         self.close_idle();
         self.tell_watchers();
+        self.trim();
+        self.account_at_tick();
         if self.stopping.is_none() {
             for index in std::mem::take(&mut self.resting_listeners) {
                 self.ring.accept(index, self.listeners[index as usize].as_fd());
             }
         }
+    }
+
+    /// Gives back the memory that was not needed since the last tick.
+    fn trim(&mut self) {
+        self.ring.trim();
+        self.dispatch.connections.trim();
+        self.dispatch.pool.trim();
+        self.dispatch.router.trim();
     }
 
     /// Tells the watchers, if there are any, what has happened.

@@ -126,6 +126,8 @@ pub struct ShardStats {
     pub get_expired: u64,
     /// Expired items that had never been read.
     pub expired_unfetched: u64,
+    /// Bytes held by expired items that are still there.
+    pub expired_bytes: u64,
     /// Pages in the free pool.
     pub free_pages: u64,
     /// Bytes announced by LARGE values that are being received.
@@ -155,7 +157,7 @@ impl ShardStats {
         self.upkeep.merge(&other.upkeep);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
-            reclaimed get_expired expired_unfetched free_pages uploads_bytes pins);
+            reclaimed get_expired expired_unfetched expired_bytes free_pages uploads_bytes pins);
     }
 }
 

@@ -295,7 +295,7 @@ impl Shard {
     pub fn carry_out(&mut self, order: Order, now: Now) -> Outcome {
         match order {
             Order::FlushAll(delay) => self.flush_all(delay, now),
-            Order::StatsReset => self.reset_stats(),
+            Order::StatsReset => self.reset_stats(now),
             Order::Change(change) => {
                 if let Err(refusal) = self.change(change, now) {
                     return Outcome::Refused(refusal);
@@ -323,6 +323,7 @@ impl Shard {
             evicted_unfetched: store.evicted_unfetched,
             reclaimed: store.reclaimed,
             expired_unfetched: store.expired_unfetched,
+            expired_bytes: store.expired_bytes,
             free_pages: store.free_pages,
             get_expired: store.expired,
             uploads_bytes: store.uploads_bytes,
@@ -337,11 +338,12 @@ impl Shard {
     }
 
     /// Sets the counters to zero, as `stats reset` does.
-    pub fn reset_stats(&mut self) {
+    pub fn reset_stats(&mut self, now: Now) {
         self.counters = Counters::default();
         self.traffic.reset();
         self.store.reset_stats();
         self.store.reset_commands();
+        self.store.reset_miss_ratio_curve(now.seconds);
         self.prefixes.reset();
     }
 }

@@ -8,6 +8,7 @@ mod counters;
 mod execute;
 mod hasher;
 mod latency;
+mod ledger;
 mod listing;
 mod observe;
 mod order;
@@ -21,13 +22,17 @@ pub use counters::{Counters, ShardStats, Traffic};
 pub use execute::{OWNER_HASH_BITS, PREFETCH_GROUP, Shard};
 pub use hasher::KeyHasher;
 pub use latency::{Latencies, Part};
+pub use ledger::{MemoryLedger, MemoryPart, OutsideMemory};
 pub use listing::Listing;
 pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Observations, StoreStatus, Streams};
 pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
 
-pub use crate::storage::{ClassCommands, ClassSet, ClassStats, Reason, Removal, SizeHistogram, Walk, WalkedItem};
+pub use crate::storage::{
+    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, MissRatioCurve, Reason, Removal,
+    SizeHistogram, StoreMemory, Walk, WalkedItem,
+};
 
 #[cfg(test)]
 mod tests;

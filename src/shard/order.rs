@@ -3,10 +3,11 @@
 use super::change::{Change, Refusal};
 use super::counters::ShardStats;
 use super::latency::Latencies;
+use super::ledger::MemoryLedger;
 use super::prefixes::Prefixes;
 use super::report::{ClassListing, ClassReport, ListedItem};
 use crate::clock::Exptime;
-use crate::storage::{SizeHistogram, Walk};
+use crate::storage::{MissRatioCurve, SizeHistogram, Walk};
 
 /// Something that every shard carries out or reports on. Small, since it crosses cores by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +39,12 @@ pub enum Subject {
     Items(ClassListing),
     /// How long requests take.
     Latency,
+    /// What hit ratio is to be expected with another memory limit.
+    MissRatioCurve,
     /// The connections, from this number on.
     Connections(u32),
+    /// Where the memory goes.
+    Memory,
 }
 
 /// What came of an [`Order`].
@@ -69,8 +74,12 @@ pub enum Report {
     Items(Vec<ListedItem>, Option<Subject>),
     /// How long requests take.
     Latency(Box<Latencies>),
+    /// What hit ratio is to be expected with another memory limit.
+    MissRatioCurve(Box<MissRatioCurve>),
     /// Some connections.
     Connections(Vec<ConnectionReport>, Option<Subject>),
+    /// Where the memory goes.
+    Memory(Box<MemoryLedger>),
 }
 
 /// A connection, or a listening socket.
@@ -93,7 +102,12 @@ impl Report {
     pub fn next(&self) -> Option<Subject> {
         match self {
             Report::Connections(_, next) | Report::Sizes(_, next) | Report::Items(_, next) => *next,
-            Report::General(_) | Report::Classes(_) | Report::Prefixes(_) | Report::Latency(_) => None,
+            Report::General(_)
+            | Report::Classes(_)
+            | Report::Prefixes(_)
+            | Report::Latency(_)
+            | Report::MissRatioCurve(_)
+            | Report::Memory(_) => None,
         }
     }
 

@@ -94,7 +94,9 @@ impl Shard {
             Subject::Sizes(walk) => self.sizes(walk, now),
             Subject::Items(listing) => self.listed(listing, now),
             Subject::Latency => Report::Latency(Box::default()),
+            Subject::MissRatioCurve => Report::MissRatioCurve(Box::new(self.store.miss_ratio_curve(now.seconds))),
             Subject::Connections(_) => Report::Connections(Vec::new(), None),
+            Subject::Memory => Report::Memory(Box::new(self.memory())),
         }
     }
 

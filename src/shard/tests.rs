@@ -332,7 +332,7 @@ fn touches_are_no_gets() {
     world.ask("k", md(CasCheck::Equals(1 << 50)));
     world.ask("k", md(CasCheck::Any));
     assert_eq!((world.counters().delete_hits, world.counters().delete_misses), (1, 1));
-    world.shard.reset_stats();
+    world.shard.reset_stats(world.now);
     assert_eq!(world.counters(), Counters::default());
 }
 
@@ -413,7 +413,7 @@ fn prefixes_are_counted_while_it_is_on() {
     assert_eq!(counts.len(), 2);
     assert_eq!(counts[&b"a"[..]], PrefixCounts { get: 2, hit: 1, set: 1, del: 1 });
     assert_eq!(counts[&b"b"[..]], PrefixCounts { get: 0, hit: 0, set: 1, del: 0 });
-    world.shard.reset_stats();
+    world.shard.reset_stats(world.now);
     assert!(world.shard.prefixes().counts.is_empty());
 }
 

@@ -206,8 +206,8 @@ impl Header {
         self.0 & LIVE != 0 && self.key_len() == 0
     }
 
-    #[cfg(any(test, debug_assertions))]
-    pub(super) const fn is_free(self) -> bool {
+    /// Whether it is a chunk that nobody has taken.
+    pub(super) const fn is_vacant(self) -> bool {
         self.0 & (LIVE | LARGE) == 0
     }
 

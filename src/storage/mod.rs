@@ -7,6 +7,7 @@
 //! - `slab/` keeps memory: extents, 64 KiB pages, chunks of a class.
 //! - `item` is the layout of bytes in a chunk, `large/` that of values which need several.
 //! - `eviction/` names who leaves.
+//! - `mrc/` simulates other sizes of the cache on a sample of the keys.
 //! - `store/` is the verbs, in memcached's meaning, and the only place that holds all of these together.
 
 mod error;
@@ -15,6 +16,7 @@ mod hash_table;
 mod item;
 mod large;
 mod location;
+mod mrc;
 mod reservation;
 mod slab;
 mod store;
@@ -25,11 +27,12 @@ pub use self::{
     hash_table::UNUSED_HASH_BITS,
     item::{INLINE_VALUE_MAX, KEY_LEN_MAX},
     large::VALUE_LEN_MAX,
+    mrc::{CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, MissRatioCurve},
     store::{
         Arithmetic, ArithmeticArgs, CRAWL_PACE_ITEMS_MAX, ClassCommands, ClassSet, ClassStats, CrawlStart, CrawlStats,
         DeleteArgs, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES, ItemDetails, ItemValue, ItemView, LargeRef, LimitError,
         Look, NewCas, PINS_MAX, PREFETCH_GROUP, REMOVALS_BYTES_MAX, Reason, Reassigned, Removal, SetArgs, SetMode,
-        SetOutcome, SizeHistogram, Source, Store, StoreConfig, StoreStats, Walk, WalkedItem,
+        SetOutcome, SizeHistogram, Source, Store, StoreConfig, StoreMemory, StoreStats, Walk, WalkedItem,
     },
 };
 

@@ -9,14 +9,16 @@
 //! Only the committed part is reachable, as an ordinary slice, so that users need no `unsafe`. New memory reads
 //! as zeroes. Growing never moves or copies what is there.
 //!
-//! `unsafe`: the memory comes from `mmap`, which the type system cannot see.
+//! `unsafe`: the memory comes from `mmap` (see `kernel`), which the type system cannot see.
 #![allow(unsafe_code)]
+
+mod kernel;
 
 use std::{
     io,
     marker::PhantomData,
     ops::{Deref, DerefMut},
-    ptr::{self, NonNull},
+    ptr::NonNull,
     slice,
 };
 
@@ -59,18 +61,10 @@ impl<T: Plain> Reservation<T> {
         debug_assert!(extent_bytes.is_multiple_of(4096) && extent_bytes.is_multiple_of(size_of::<T>()));
         let capacity_bytes = capacity_bytes.next_multiple_of(extent_bytes);
         let mapping_bytes = capacity_bytes + HUGE_PAGE_BYTES;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
-        let mapping = unsafe { libc::mmap(ptr::null_mut(), mapping_bytes, libc::PROT_NONE, flags, -1, 0) };
-        if mapping == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let lead_bytes = mapping.addr().next_multiple_of(HUGE_PAGE_BYTES) - mapping.addr();
+        let mapping = kernel::reserve(mapping_bytes)?;
+        let lead_bytes = mapping.addr().get().next_multiple_of(HUGE_PAGE_BYTES) - mapping.addr().get();
         // SAFETY: the mapping is one huge page longer than the capacity, so the aligned start lies inside it.
         let base = unsafe { mapping.byte_add(lead_bytes) }.cast::<T>();
-        let (Some(base), Some(mapping)) = (NonNull::new(base), NonNull::new(mapping)) else {
-            return Err(io::Error::from(io::ErrorKind::OutOfMemory));
-        };
         Ok(Reservation {
             base,
             mapping,
@@ -105,12 +99,7 @@ impl<T: Plain> Reservation<T> {
         }
         let start = self.address(self.committed_bytes);
         // SAFETY: the range lies inside our mapping (checked above) and is not reachable through the slice yet.
-        if unsafe { libc::mprotect(start, self.extent_bytes, libc::PROT_READ | libc::PROT_WRITE) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let advice = if self.huge_pages { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE };
-        // SAFETY: as above. The advice changes no contents; a kernel without huge pages refuses it, harmlessly.
-        unsafe { libc::madvise(start, self.extent_bytes, advice) };
+        unsafe { kernel::commit(start, self.extent_bytes, self.huge_pages) }?;
         self.committed_bytes += self.extent_bytes;
         Ok(())
     }
@@ -119,7 +108,7 @@ impl<T: Plain> Reservation<T> {
     pub(super) fn populate_last_extent(&mut self) {
         if let Some(offset) = self.committed_bytes.checked_sub(self.extent_bytes) {
             // SAFETY: the range is committed and ours; populating keeps its contents.
-            unsafe { libc::madvise(self.address(offset), self.extent_bytes, libc::MADV_POPULATE_WRITE) };
+            unsafe { kernel::populate(self.address(offset), self.extent_bytes) };
         }
     }
 
@@ -132,15 +121,12 @@ impl<T: Plain> Reservation<T> {
             return;
         }
         let start_address = self.address(start_bytes);
-        // Locked memory (memcached's `-k`) is given back on request only, by Linux 5.18 and newer.
-        let is_given_back = [libc::MADV_DONTNEED, libc::MADV_DONTNEED_LOCKED].into_iter().any(|advice| {
-            // SAFETY: the range is committed (asserted) and exclusively borrowed; zeroes are valid values of `T`.
-            unsafe { libc::madvise(start_address, len_bytes, advice) == 0 }
-        });
+        // SAFETY: the range is committed (asserted) and exclusively borrowed; zeroes are valid values of `T`.
+        let is_given_back = unsafe { kernel::give_back(start_address, len_bytes) };
         if !is_given_back {
             // The contract on the contents still holds.
             // SAFETY: as above.
-            unsafe { ptr::write_bytes(self.base.as_ptr().add(start), 0, len) };
+            unsafe { self.base.add(start).write_bytes(0, len) };
         }
     }
 
@@ -161,14 +147,14 @@ impl<T: Plain> Reservation<T> {
     /// Starts loading the cache line of element `index`. Only a hint: any index is allowed.
     #[inline(always)]
     pub(super) fn prefetch(&self, index: usize) {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
         {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
             let address = self.base.as_ptr().wrapping_add(index).cast::<i8>();
             // SAFETY: a prefetch never faults, whatever the address.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
         let _ = index;
     }
 
@@ -200,7 +186,7 @@ impl<T: Plain> DerefMut for Reservation<T> {
 impl<T: Plain> Drop for Reservation<T> {
     fn drop(&mut self) {
         // SAFETY: exactly the mapping made in `new`; no borrow of it can outlive `self`.
-        unsafe { libc::munmap(self.mapping.as_ptr(), self.mapping_bytes) };
+        unsafe { kernel::release(self.mapping, self.mapping_bytes) };
     }
 }
 
@@ -226,6 +212,7 @@ mod tests {
     }
 
     /// Pages of the range that are in memory.
+    #[cfg(not(miri))]
     fn resident(r: &Reservation<u8>) -> usize {
         let mut pages = vec![0u8; r.len() / 4096];
         // SAFETY: the slice is mapped, and `pages` has a byte for each of its pages.
@@ -234,6 +221,7 @@ mod tests {
         pages.iter().filter(|&&page| page & 1 != 0).count()
     }
 
+    #[cfg(not(miri))]
     #[test]
     fn locked_memory_is_given_back_too() {
         let mut r = Reservation::<u8>::new(EXTENT_BYTES, EXTENT_BYTES, false).unwrap();

@@ -17,7 +17,7 @@ mod server;
 pub use case::{Case, Suite, case, run_suite};
 pub use connection::{Address, Connection, REPLY_WAIT};
 pub use packet::{Answer, HEADER_LEN, Packet, Want, packet, refusal, want};
-pub use process::{Process, resident_bytes};
+pub use process::{Process, resident_bytes, resident_bytes_max};
 pub use server::{Server, Shape, cpus, each_server, each_started, external, free_port, fresh_path};
 
 use std::time::{Duration, Instant};

@@ -96,7 +96,16 @@ impl Drop for Process {
 
 /// Resident memory of a process in bytes (`VmRSS`); `None` if it is gone or not ours to see.
 pub fn resident_bytes(id: u32) -> Option<u64> {
+    status_bytes(id, "VmRSS:")
+}
+
+/// The most that it ever was (`VmHWM`).
+pub fn resident_bytes_max(id: u32) -> Option<u64> {
+    status_bytes(id, "VmHWM:")
+}
+
+fn status_bytes(id: u32, name: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }

@@ -13,6 +13,9 @@ use super::{Address, Connection, POLL_INTERVAL, Process, poll_for};
 /// How long a server may take until it answers `version`.
 const READY_WAIT: Duration = Duration::from_secs(20);
 
+/// What resident memory may exceed a limit by, beside 3 percent of it.
+const RESIDENT_SLACK_BYTES: u64 = 32 << 20;
+
 /// How often a start is tried again when somebody took the port in between.
 const START_TRIES: usize = 5;
 
@@ -107,6 +110,8 @@ pub enum Server {
         address: Address,
         /// Its TCP port, in every shape.
         port: u16,
+        /// What it was told to respect in all, in MiB (`-m`), where the tests hold it to that.
+        limit_mib: Option<u64>,
     },
     /// Named by `RINGCACHED_TEST_ADDR`.
     External(External),
@@ -162,7 +167,7 @@ impl Server {
 
     /// Runs another cache server that `command` says, on loopback and `port`, until it is ready.
     pub fn run(command: &mut Command, port: u16) -> Result<Server, String> {
-        Self::wait(command, Address::Tcp(format!("127.0.0.1:{port}")), port)
+        Self::wait(command, Address::Tcp(format!("127.0.0.1:{port}")), port, None)
     }
 
     /// Runs a proxy that answers no `version`: ready when it accepts.
@@ -173,7 +178,7 @@ impl Server {
         if ready.is_none() || process.ended().is_some() {
             return Err(format!("it does not accept; it said: {}", process.said()));
         }
-        Ok(Server::Own { process, address, port })
+        Ok(Server::Own { process, address, port, limit_mib: None })
     }
 
     fn try_start(shape: Shape, extra: &[&str]) -> Result<Server, String> {
@@ -192,13 +197,15 @@ impl Server {
         } else {
             Address::Tcp(format!("127.0.0.1:{port}"))
         };
-        Self::wait(&mut command, address, port)
+        let limit = command.get_args().skip_while(|argument| *argument != "-m").nth(1);
+        let limit_mib = limit.and_then(|mib| mib.to_str()?.parse().ok()).filter(|_| other_program().is_none());
+        Self::wait(&mut command, address, port, limit_mib)
     }
 
-    fn wait(command: &mut Command, address: Address, port: u16) -> Result<Server, String> {
+    fn wait(command: &mut Command, address: Address, port: u16, limit_mib: Option<u64>) -> Result<Server, String> {
         let mut process = Process::start(command).map_err(|e| e.to_string())?;
         match wait_ready(&mut process, &address) {
-            Ok(()) => Ok(Server::Own { process, address, port }),
+            Ok(()) => Ok(Server::Own { process, address, port, limit_mib }),
             Err(why) => Err(format!("{why}; it said: {}", process.said())),
         }
     }
@@ -247,6 +254,15 @@ impl Server {
         super::resident_bytes(id)
     }
 
+    /// Says how far its resident memory ever was over its limit, if that is more than it may be: 3 percent and 32 MiB.
+    pub fn memory_over_limit(&self) -> Option<String> {
+        let Server::Own { process, limit_mib: Some(limit_mib), .. } = self else { return None };
+        let most_bytes = super::resident_bytes_max(process.id())?;
+        let limit_bytes = limit_mib << 20;
+        let over = most_bytes > limit_bytes + limit_bytes * 3 / 100 + RESIDENT_SLACK_BYTES;
+        over.then(|| format!("it was told to stay within {limit_bytes} bytes and took {most_bytes}"))
+    }
+
     /// One field of the general statistics.
     pub fn stat(&self, name: &str) -> Option<String> {
         let mut connection = self.connect();
@@ -276,11 +292,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Every test is a test of that.
+        let over = self.memory_over_limit();
         if let Server::Own { process, address: Address::Unix(path), .. } = self {
             process.signal("TERM");
             process.wait(Duration::from_secs(5));
             // The server's duty, checked by the shutdown tests; here only the litter counts.
             let _ = std::fs::remove_file(path);
+        }
+        match over {
+            Some(over) if !std::thread::panicking() => panic!("memory: {over}"),
+            _ => {}
         }
     }
 }

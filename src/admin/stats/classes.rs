@@ -22,6 +22,7 @@ pub(in crate::admin) fn items(reports: &[(usize, Report)], now: Seconds) -> Stat
         add("outofmemory", stats.out_of_memory);
         add("reclaimed", stats.reclaimed);
         add("expired_unfetched", stats.expired_unfetched);
+        add("expired_bytes", stats.expired_bytes);
         add("evicted_unfetched", stats.evicted_unfetched);
         add("crawler_reclaimed", stats.crawler_reclaimed);
         add("crawler_items_checked", stats.crawler_items_checked);

@@ -77,6 +77,7 @@ pub(in crate::admin) fn general(sum: &ShardStats, shards: usize, config: &Config
     lines.push("total_items", sum.total_items);
     lines.push("total_malloced", sum.memory_bytes);
     lines.push("expired_unfetched", sum.expired_unfetched);
+    lines.push("expired_bytes", sum.expired_bytes);
     lines.push("evicted_unfetched", sum.evicted_unfetched);
     lines.push("evictions", sum.evictions);
     lines.push("reclaimed", sum.reclaimed);

@@ -8,6 +8,8 @@ mod conns;
 mod general;
 mod latency;
 mod listings;
+mod memory;
+mod mrc;
 mod settings;
 mod shards;
 
@@ -16,5 +18,7 @@ pub(super) use conns::conns;
 pub(super) use general::{Process, general};
 pub(super) use latency::latency;
 pub(super) use listings::{CACHEDUMP_BYTES_MAX, cachedump, prefixes, sizes, sizes_status};
+pub(super) use memory::memory;
+pub(super) use mrc::mrc;
 pub(super) use settings::{Current, settings};
 pub(super) use shards::shards;

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::tests::{SHARDS, World};
-use super::*;
 use crate::protocol::memcache::errors;
+use crate::server::limits::OUTPUT_HIGH_BYTES;
 use crate::server::limits::{DUMPS_MAX, WATCHERS_MAX};
 
 /// Bytes that a slow reader takes at a time.

@@ -27,6 +27,8 @@ pub use buffers::BufferId;
 use buffers::BufferRing;
 pub use eventfd::eventfd;
 
+use super::table::Table;
+
 /// Submission entries; a full queue submits early.
 const SUBMISSION_ENTRIES: u32 = 2048;
 /// Completion entries: every buffer, accept and send of a busy turn fits, the kernel keeps what does not.
@@ -84,8 +86,10 @@ pub struct Ring {
     uring: IoUring,
     buffers: BufferRing,
     /// The bytes of each connection's send in flight, by connection.
-    sending: Vec<Option<Vec<u8>>>,
+    sending: Table<Vec<u8>>,
     sends_in_flight: usize,
+    /// Bytes of their buffers.
+    sending_bytes: usize,
 }
 
 impl Ring {
@@ -106,7 +110,7 @@ impl Ring {
         uring.submitter().register_eventfd(event.as_raw_fd())?;
         uring.completion().disable_eventfd();
         let buffers = BufferRing::new(&uring)?;
-        Ok(Ring { uring, buffers, sending: Vec::new(), sends_in_flight: 0 })
+        Ok(Ring { uring, buffers, sending: Table::default(), sends_in_flight: 0, sending_bytes: 0 })
     }
 
     /// Arms a multishot accept on `listener`, which must stay open while it is armed.
@@ -155,11 +159,8 @@ impl Ring {
         let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
         let len = u32::try_from(bytes.len()).expect("an output buffer is far below 4 GiB");
         let entry = opcode::Send::new(types::Fd(socket.as_raw_fd()), bytes.as_ptr(), len).flags(flags).build();
-        let slot = connection as usize;
-        if slot >= self.sending.len() {
-            self.sending.resize_with(slot + 1, || None);
-        }
-        assert!(self.sending[slot].replace(bytes).is_none(), "one send per connection");
+        self.sending_bytes += bytes.capacity();
+        assert!(self.sending.insert(connection, bytes).is_none(), "one send per connection");
         self.sends_in_flight += 1;
         self.push(entry.user_data(user_data(KIND_SEND, connection)));
     }
@@ -179,7 +180,7 @@ impl Ring {
 
     /// Takes at most `max` posted completions, in the order in which they were posted.
     pub fn reap(&mut self, max: usize, out: &mut Vec<Completion>) {
-        let Ring { uring, sending, sends_in_flight, buffers, .. } = self;
+        let Ring { uring, sending, sends_in_flight, sending_bytes, buffers } = self;
         for entry in uring.completion().take(max) {
             let (kind, index) = split(entry.user_data());
             let armed = cqueue::more(entry.flags());
@@ -188,11 +189,15 @@ impl Ring {
             match kind {
                 KIND_RECEIVE => {
                     let buffer = cqueue::buffer_select(entry.flags()).map(|id| buffers.take(id));
+                    if code == -libc::ENOBUFS {
+                        buffers.want_more();
+                    }
                     out.push(Completion::Received { connection: index, result, buffer });
                 }
                 KIND_SEND => {
-                    let bytes = sending[index as usize].take().expect("a send completes once");
+                    let bytes = sending.remove(index).expect("a send completes once");
                     *sends_in_flight -= 1;
+                    *sending_bytes -= bytes.capacity();
                     out.push(Completion::Sent { connection: index, result, bytes });
                 }
                 KIND_ACCEPT => {
@@ -231,9 +236,37 @@ impl Ring {
         self.buffers.give(id);
     }
 
-    /// Makes the recycled buffers known to the kernel.
+    /// Makes the recycled buffers known to the kernel, and more of them if there were too few.
     pub fn publish_buffers(&mut self) {
         self.buffers.publish();
+    }
+
+    /// Gives back memory that was not needed lately. To be called about once a second.
+    pub fn trim(&mut self) {
+        self.buffers.trim();
+        self.sending.trim();
+    }
+
+    /// Memory that receives use: provided buffers in service, in bytes.
+    pub fn receive_bytes(&self) -> usize {
+        self.buffers.memory_bytes()
+    }
+
+    /// Memory of the buffers being sent, in bytes.
+    pub fn sending_bytes(&self) -> usize {
+        self.sending_bytes
+    }
+
+    /// Memory of sends in flight, in bytes, and of the table of them.
+    pub fn send_bytes(&self) -> usize {
+        self.sending_bytes + self.sending.memory_bytes()
+    }
+
+    /// Memory of the queues shared with the kernel, in bytes.
+    pub fn queue_bytes(&self) -> usize {
+        let params = self.uring.params();
+        params.sq_entries() as usize * (size_of::<squeue::Entry>() + size_of::<u32>())
+            + params.cq_entries() as usize * size_of::<cqueue::Entry>()
     }
 
     /// Have completions signal the event from now on: the shard is about to sleep.
@@ -265,7 +298,7 @@ impl Drop for Ring {
     fn drop(&mut self) {
         // Closing the ring cancels its operations some time later. Until then the kernel may read a send's
         // bytes, so those are given up rather than freed; the buffer ring does the same for its memory.
-        for bytes in self.sending.drain(..).flatten() {
+        for bytes in self.sending.take_all() {
             std::mem::forget(bytes);
         }
     }
@@ -332,7 +365,7 @@ mod tests {
     fn buffers_survive_more_receives_than_there_are() {
         let (mut ring, _event) = ring();
         let (here, mut there) = UnixStream::pair().expect("pair");
-        for round in 0..3 * buffers::COUNT as usize {
+        for round in 0..3 * buffers::COUNT_MIN as usize {
             ring.receive(1, here.as_fd());
             there.write_all(&[round as u8]).expect("write");
             for c in wait(&mut ring, 1) {
@@ -367,14 +400,56 @@ mod tests {
                 }
             }
         }
-        assert_eq!(held.len(), buffers::COUNT as usize);
-        for id in held {
-            ring.recycle(id);
-        }
+        assert_eq!(held.len(), buffers::COUNT_MIN as usize);
+        let before_bytes = ring.receive_bytes();
+        // There are more from now on, though none came back.
         ring.publish_buffers();
+        assert_eq!(ring.receive_bytes(), before_bytes + buffers::COUNT_MIN as usize * buffers::SIZE);
         ring.receive(1, here.as_fd());
         let c = wait(&mut ring, 1).remove(0);
         assert!(matches!(c, Completion::Received { result: Ok(1), .. }));
+        held.into_iter().for_each(|id| ring.recycle(id));
+        ring.publish_buffers();
+    }
+
+    /// A burst's buffers stayed with the shard for good, and all of them were there from the start.
+    #[test]
+    fn buffers_grow_to_their_bound_and_shrink_when_few_are_needed() {
+        let (mut ring, _event) = ring();
+        let (here, mut there) = UnixStream::pair().expect("pair");
+        there.set_nonblocking(true).expect("nonblocking");
+        let mut held = Vec::new();
+        let mut echo = |ring: &mut Ring, held: Option<&mut Vec<BufferId>>| {
+            ring.receive(1, here.as_fd());
+            let _ = there.write(&[7]);
+            let Completion::Received { buffer, .. } = wait(ring, 1).remove(0) else { panic!("no receive") };
+            match (buffer, held) {
+                (Some(id), Some(held)) => held.push(id),
+                (Some(id), None) => {
+                    assert_eq!(ring.buffer(&id, 1), [7]);
+                    ring.recycle(id);
+                }
+                (None, _) => {}
+            }
+            ring.publish_buffers();
+        };
+        let least_bytes = ring.receive_bytes();
+        while held.len() < buffers::COUNT as usize {
+            echo(&mut ring, Some(&mut held));
+        }
+        let most_bytes = ring.receive_bytes();
+        assert!(most_bytes >= buffers::COUNT as usize * buffers::SIZE);
+        held.drain(..).for_each(|id| ring.recycle(id));
+        ring.publish_buffers();
+        for _ in 0..100 {
+            (0..buffers::COUNT).for_each(|_| echo(&mut ring, None));
+            ring.trim();
+        }
+        assert_eq!(ring.receive_bytes(), least_bytes);
+        while held.len() < buffers::COUNT as usize {
+            echo(&mut ring, Some(&mut held));
+        }
+        assert_eq!(ring.receive_bytes(), most_bytes);
     }
 
     #[test]

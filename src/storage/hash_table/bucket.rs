@@ -167,6 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 20 } else { 256 }))]
         #[test]
         fn simd_and_portable_agree(
             tags in prop::array::uniform10(0u16..4),

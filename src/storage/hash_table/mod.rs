@@ -158,6 +158,11 @@ impl HashTable {
         self.buckets.committed_bytes() + self.directory.len() * size_of::<u32>() + self.depths.len()
     }
 
+    /// Bytes of the heap that it holds, room to grow into included.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.directory.len() * size_of::<u32>() + self.depths.capacity()
+    }
+
     /// By how much memory grows when it grows.
     pub(super) fn extent_bytes(&self) -> usize {
         self.buckets.extent_bytes()

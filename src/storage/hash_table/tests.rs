@@ -3,10 +3,15 @@ use ahash::RandomState;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
+/// Interpreted, everything takes hundreds of times as long.
+const CASES: u32 = if cfg!(miri) { 2 } else { 32 };
+const STEPS_MAX: usize = if cfg!(miri) { 500 } else { 20_000 };
+
 fn hash(seed: u64, number: u32) -> u64 {
     RandomState::with_seeds(seed, 2, 3, 4).hash_one(number)
 }
 
+#[cfg(not(miri))]
 #[test]
 fn three_million_items_grow_the_table_in_small_steps() {
     const ITEMS: u32 = 3_000_000;
@@ -79,7 +84,7 @@ enum Step {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
     #[test]
     fn agrees_with_a_map(
         steps in prop::collection::vec(
@@ -88,7 +93,7 @@ proptest! {
                 2 => (0u32..30_000).prop_map(Step::Remove),
                 1 => (0u32..30_000).prop_map(Step::Replace),
             ],
-            0..20_000,
+            0..STEPS_MAX,
         ),
         // Few distinct hashes make crowded buckets.
         shift in prop_oneof![Just(0u32), Just(50u32)],

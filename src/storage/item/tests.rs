@@ -24,7 +24,7 @@ fn what_is_written_is_read_back() {
             let fields = Fields { cas: u64::MAX - 1, access: Seconds(9), flags: flags_in };
             write(&mut chunk, header, fields, key_in, value_in);
             let header = Header::read(&chunk);
-            assert!(header.is_live_item() && !header.is_free() && !header.is_large());
+            assert!(header.is_live_item() && !header.is_vacant() && !header.is_large());
             assert_eq!((key(header, &chunk), value(header, &chunk)), (key_in, value_in));
             assert_eq!((cas(header, &chunk), flags(header, &chunk)), (has_cas.then_some(u64::MAX - 1), flags_in));
             assert_eq!((header.deadline(), access(header, &chunk)), (deadline, Seconds(9)));
@@ -96,7 +96,7 @@ fn the_kinds_of_chunk_exclude_each_other() {
     let large = Header::large_item(Deadline::NEVER, 1, false);
     let kinds = [item, large, Header::TAIL, large.detached(), Header::RESERVED];
     for header in kinds.into_iter().chain([Header::free(0), Header::free(u16::MAX)]) {
-        let is = [header.is_live_item(), header.is_tail(), header.is_detached(), header.is_free()];
+        let is = [header.is_live_item(), header.is_tail(), header.is_detached(), header.is_vacant()];
         assert_eq!(is.into_iter().filter(|&b| b).count(), usize::from(header != Header::RESERVED), "{header:?}");
     }
     assert_eq!(Header::free(8191).next_free(), 8191);

@@ -23,6 +23,7 @@ use super::{
     location::{Location, PAGE_BYTES, PageId, UNIT_BYTES},
     reservation::Reservation,
 };
+use crate::clock::Deadline;
 use std::io;
 
 /// A class's pages.
@@ -48,8 +49,8 @@ pub(super) struct Slab {
     released_count: usize,
     large_count: usize,
     received_count: usize,
-    /// No item expires before this second; `u32::MAX` if none expires.
-    earliest_deadline: u32,
+    /// What [`Page::counted_to`] of a page is that comes to a class.
+    horizon: u32,
 }
 
 impl Slab {
@@ -84,7 +85,7 @@ impl Slab {
             released_count: 0,
             large_count: 0,
             received_count: 0,
-            earliest_deadline: u32::MAX,
+            horizon: 0,
         })
     }
 
@@ -146,6 +147,12 @@ impl Slab {
         self.memory.prefetch(location.byte() + 64);
     }
 
+    /// Starts loading the cache line so many bytes behind a chunk's start.
+    #[inline(always)]
+    pub(super) fn prefetch_behind(&self, location: Location, bytes: usize) {
+        self.memory.prefetch(location.byte() + bytes);
+    }
+
     pub(super) fn page_bytes(&self, page: PageId) -> &[u8] {
         &self.memory[page.byte()..][..PAGE_BYTES]
     }
@@ -201,30 +208,31 @@ impl Slab {
         }
     }
 
-    /// Remembers that an item in the page of `location` expires at `deadline`.
+    /// Remembers that something in the page of `location` expires at `deadline`. Returns whether it is to be counted
+    /// (see [`Page::counted_to`]).
     #[inline(always)]
-    pub(super) fn note_deadline(&mut self, location: Location, deadline_raw: u32) {
-        if deadline_raw != 0 {
-            let page = &mut self.pages[location.page().index()];
-            page.earliest_deadline = page.earliest_deadline.min(deadline_raw);
-            self.note_earliest_deadline(deadline_raw);
-        }
+    #[must_use]
+    pub(super) fn cover_deadline(&mut self, location: Location, deadline: Deadline) -> bool {
+        let page = &mut self.pages[location.page().index()];
+        page.earliest_deadline = page.earliest_deadline.min(deadline.raw());
+        deadline.raw() <= page.counted_to
     }
 
-    /// Remembers that an item expires at `deadline`, or none before it.
+    /// Whether an item with this deadline in the page of `location` is counted.
     #[inline(always)]
-    pub(super) fn note_earliest_deadline(&mut self, deadline_raw: u32) {
-        self.earliest_deadline = self.earliest_deadline.min(deadline_raw);
+    pub(super) fn counts_deadline(&self, location: Location, deadline: Deadline) -> bool {
+        deadline.raw() <= self.pages[location.page().index()].counted_to
     }
 
-    /// No item expires before this second; `u32::MAX` if none expires.
-    pub(super) fn earliest_deadline(&self) -> u32 {
-        self.earliest_deadline
+    /// A page has been looked through: what its earliest deadline is, and up to which second its items are counted.
+    pub(super) fn looked_through(&mut self, id: PageId, earliest_deadline: u32, counted_to: u32) {
+        let page = &mut self.pages[id.index()];
+        (page.earliest_deadline, page.counted_to) = (earliest_deadline, counted_to);
     }
 
-    /// The same, and from now on only what is noted later counts.
-    pub(super) fn take_earliest_deadline(&mut self) -> u32 {
-        std::mem::replace(&mut self.earliest_deadline, u32::MAX)
+    /// Pages that come to a class from now on count deadlines up to this second.
+    pub(super) fn set_horizon(&mut self, second: u32) {
+        self.horizon = second;
     }
 
     /// Keeps the page of `location` from being taken from its class.

@@ -36,6 +36,8 @@ pub(in crate::storage) struct Page {
     pub(super) fresh: u16,
     /// No item in the page expires before this second, as far as known; `u32::MAX` if none expires.
     pub(super) earliest_deadline: u32,
+    /// Up to this second the deadlines in the page have been told to whoever counts expired bytes.
+    pub(super) counted_to: u32,
     /// Index in the pool's list of pages.
     pub(super) position: u32,
     /// Neighbours in the pool's list of pages with a free chunk, or in that of free pages; `next` alone links
@@ -54,6 +56,7 @@ impl Page {
             free_head: NO_UNIT,
             fresh: 0,
             earliest_deadline: u32::MAX,
+            counted_to: 0,
             position: 0,
             next: NO_PAGE,
             previous: NO_PAGE,
@@ -71,6 +74,11 @@ impl Page {
     /// No item in the page expires before this second; `u32::MAX` if none expires.
     pub(in crate::storage) fn earliest_deadline(&self) -> u32 {
         self.earliest_deadline
+    }
+
+    /// Items in the page with a deadline up to this second are counted as held by what has expired or is about to.
+    pub(in crate::storage) fn counted_to(&self) -> u32 {
+        self.counted_to
     }
 
     /// Whether its contents may be evicted to reuse it.

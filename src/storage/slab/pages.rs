@@ -25,6 +25,12 @@ impl Slab {
         self.pages.len() * (size_of::<Page>() + size_of::<PageId>())
     }
 
+    /// Bytes of the heap that these hold, room to grow into included.
+    pub(in crate::storage) fn heap_bytes(&self) -> usize {
+        let lists = self.pools.iter().map(|pool| pool.pages.capacity() * size_of::<PageId>());
+        self.pages.capacity() * size_of::<Page>() + lists.sum::<usize>()
+    }
+
     pub(in crate::storage) fn pages(&self) -> &[Page] {
         &self.pages
     }
@@ -105,7 +111,7 @@ impl Slab {
         let pool = &mut self.pools[class.index()];
         let position = pool.pages.len() as u32;
         pool.pages.push(id);
-        self.pages[id.index()] = Page { position, ..Page::new(PageUse::Class(class)) };
+        self.pages[id.index()] = Page { position, counted_to: self.horizon, ..Page::new(PageUse::Class(class)) };
         self.list(id, class);
         true
     }
@@ -233,14 +239,14 @@ impl Slab {
         for (position, &id) in pool.pages.iter().enumerate() {
             let page = self.page(id);
             assert_eq!((page.usage, page.position as usize), (PageUse::Class(class), position));
-            let used = self.chunks_in(id).filter(|&chunk| !self.header(chunk).is_free()).count();
+            let used = self.chunks_in(id).filter(|&chunk| !self.header(chunk).is_vacant()).count();
             assert_eq!(used, page.used as usize, "used chunks of {id:?}");
             // One that was moved to the class on request waits for its first chunk.
             assert!(used > 0 || page.fresh == 0, "an empty page is kept by {class:?}");
             assert_eq!(page.is_listed, used < pool.chunks_per_page as usize, "listing of {id:?}");
             let next = |&unit: &u16| {
                 let header = self.header(id.location(unit));
-                assert!(header.is_free());
+                assert!(header.is_vacant());
                 Some(header.next_free()).filter(|&unit| unit != NO_UNIT)
             };
             let free = std::iter::successors(Some(page.free_head).filter(|&unit| unit != NO_UNIT), next).count();

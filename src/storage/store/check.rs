@@ -1,9 +1,10 @@
 //! Walks everything and compares it with everything else. For tests.
 
 use super::Store;
+use crate::clock::Deadline;
 use crate::storage::{
     item::{self, Header},
-    location::{Location, PageId},
+    location::{Location, PAGE_BYTES, PageId},
     slab::PageUse,
 };
 use std::collections::{HashMap, HashSet};
@@ -25,6 +26,7 @@ impl Store {
         assert_eq!(self.protected, Location::NONE);
         self.check_chunks(&linked);
         self.check_pins();
+        self.check_deadlines(&linked);
         let slack = self.slab.extent_bytes().max(self.table.extent_bytes());
         let is_over = self.memory_bytes() > self.config.memory_limit_bytes + slack;
         assert!(!is_over || self.is_shrinking(), "memory limit");
@@ -44,11 +46,6 @@ impl Store {
                         in_small.entry(class).or_default().insert(chunk);
                     }
                     assert!(linked.contains(&chunk), "a live item is not in the hash table");
-                    let deadline = header.deadline().raw();
-                    let earliest = self.slab.page(chunk.page()).earliest_deadline();
-                    assert!(deadline == 0 || earliest <= deadline, "a deadline was not noted");
-                    let known = self.slab.earliest_deadline().min(self.crawl.earliest_before());
-                    assert!(deadline == 0 || known <= deadline, "a crawl has lost a deadline");
                     let key = item::key(header, bytes);
                     assert_eq!(self.find(self.hash(key), key), Some(chunk), "an item is not found by its key");
                     let is_inline_of_another =
@@ -63,6 +60,33 @@ impl Store {
         }
         assert_eq!(live, linked.len(), "the hash table names chunks that are no items");
         self.eviction.check_invariants(&in_small);
+    }
+
+    fn check_deadlines(&self, linked: &HashSet<Location>) {
+        let mut counted = Vec::new();
+        for &item in linked {
+            let header = self.slab.header(item);
+            let deadline = header.deadline();
+            if deadline == Deadline::NEVER {
+                continue;
+            }
+            let tails: Vec<_> = if header.is_large() { self.tails(item).collect() } else { Vec::new() };
+            for chunk in tails.iter().copied().chain([item]) {
+                let earliest = self.slab.page(chunk.page()).earliest_deadline();
+                assert!(earliest <= deadline.raw(), "a deadline was not noted");
+            }
+            if !self.slab.counts_deadline(item, deadline) {
+                continue;
+            }
+            for chunk in tails.into_iter().chain([item]) {
+                let class = self.slab.class_at(chunk);
+                counted.push((class.index(), deadline, self.slab.classes.chunk_bytes(class) as u64));
+            }
+            if header.is_large() {
+                counted.push((self.expired.large(), deadline, (self.whole_pages(item) * PAGE_BYTES) as u64));
+            }
+        }
+        self.expired.check(counted.into_iter());
     }
 
     fn check_large(&self, record: Location) {

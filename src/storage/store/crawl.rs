@@ -1,27 +1,44 @@
-//! Freeing what has expired before anybody asks for it or its room: memcached's `lru_crawler`, as a walk.
+//! Going through all pages for what has expired before anybody asks for it or its room: memcached's `lru_crawler`.
 //!
-//! A crawl looks at an item only where its page may hold an expired one: pages know their earliest deadline. On its
-//! own the store begins one when something may have expired and the last has ended an interval ago; the interval is
-//! halved after a crawl that was worth its while, and doubled after another.
+//! A pass goes through the pages in the order of their addresses and looks through those in which something expires
+//! by the horizon (see `expired`); the others it passes over by their metadata. The store begins one by itself every
+//! [`INTERVAL_SECONDS_MIN`] seconds, less often where looking through everything takes longer than half a percent of
+//! that, and at once where a sixteenth of memory has expired: then looking is cheap for what it frees. Switched off, these passes go on and count what has expired, but remove nothing.
+//!
+//! A step of a pass is bounded in looks, of which a removal counts as [`LOOKS_PER_REMOVAL`]; a page is looked through
+//! in one go.
 
-use super::{Store, removals::Reason};
-use crate::{
-    clock::{Deadline, Seconds},
-    storage::{hash_table::Cursor, location::Location},
-};
+use super::{Store, expired::HORIZON_SECONDS, removals::Reason, sweep::Swept};
+use crate::{clock::Seconds, storage::location::PageId};
 
-/// Items looked at in one step of [`Store::maintain`], if nothing else is set.
+/// The pace of a step of [`Store::maintain`], if nothing else is set: at most 128 removals, or 4096 looks, which is
+/// some 20 µs.
 const PACE_ITEMS_DEFAULT: u32 = 256;
 
-/// The most that may be set: a step of about 1 ms.
+/// The highest pace that may be set: a step of up to 1 ms.
 pub const CRAWL_PACE_ITEMS_MAX: u32 = 8192;
 
-/// Bounds of the interval between the crawls that the store begins on its own.
-const INTERVAL_SECONDS_MIN: u32 = 60;
-const INTERVAL_SECONDS_MAX: u32 = 3600;
+/// Chunks looked at for each item of the pace.
+const LOOKS_PER_PACE_ITEM: usize = 16;
 
-/// A crawl was worth its while if it freed one in this many of the items it looked at.
-const WORTHWHILE_DIVISOR: u64 = 16;
+/// A removal takes as long as this many looks.
+const LOOKS_PER_REMOVAL: usize = 32;
+
+/// A step that comes to an expired item may remove this many, however small its budget.
+const FREED_PER_STEP_MIN: usize = super::PREFETCH_GROUP;
+
+/// Bounds of the time from the beginning of a pass to that of the next which the store begins by itself.
+const INTERVAL_SECONDS_MIN: u32 = 10;
+const INTERVAL_SECONDS_MAX: u32 = 20;
+
+/// Looks of a pass for each second until the next: at 4 ns each, half a percent of the time.
+const LOOKS_PER_SECOND: u64 = 1_250_000;
+
+/// The next pass begins at once if expired items hold one byte in this many.
+const MUCH_DIVISOR: u64 = 16;
+
+// Every page is passed again before its count ends, with some seconds to spare for the pass itself.
+const _: () = assert!(INTERVAL_SECONDS_MAX + 10 < HORIZON_SECONDS);
 
 /// Slab classes by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +87,7 @@ pub struct CrawlStats {
     pub is_enabled: bool,
     /// Whether a crawl is going on.
     pub is_running: bool,
-    /// Items looked at per step.
+    /// The pace of a step: it looks at up to 16 times as many chunks, or removes up to half as many items.
     pub pace_items: u32,
     /// Items after which a crawl ends; 0 for all.
     pub to_crawl_items: u32,
@@ -84,17 +101,29 @@ pub struct CrawlStats {
     pub last_seconds: u32,
 }
 
+/// Why a pass goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// It was asked for.
+    Requested,
+    /// The store began it by itself.
+    Own,
+    /// So it did, and crawling is switched off.
+    CountOnly,
+}
+
 /// A crawl that is going on.
 #[derive(Clone, Copy, Debug)]
 struct Pass {
-    cursor: Cursor,
+    purpose: Purpose,
     classes: ClassSet,
+    /// The next page.
+    page: u32,
     started: Seconds,
-    is_requested: bool,
+    /// Items looked at.
     checked: u64,
-    reclaimed: u64,
-    /// If it sees every item: what the slab knew as the earliest deadline of all, and the earliest seen since.
-    earliest: Option<(u32, u32)>,
+    /// Chunks looked at.
+    looks: u64,
 }
 
 /// Everything about crawling that a store keeps.
@@ -104,10 +133,11 @@ pub(super) struct Crawl {
     pace_items: u32,
     to_crawl_items: u32,
     pass: Option<Pass>,
-    /// Where the next crawl begins, if the last ended for its number of items.
-    resume: Cursor,
-    ended: Seconds,
-    interval_seconds: u32,
+    /// The page where the next crawl begins, if the last ended for its number of items.
+    resume: u32,
+    /// When the store begins the next by itself.
+    next_start: Seconds,
+    last_start: Seconds,
     starts: u64,
     last_seconds: u32,
 }
@@ -119,18 +149,12 @@ impl Crawl {
             pace_items: PACE_ITEMS_DEFAULT,
             to_crawl_items: 0,
             pass: None,
-            resume: Cursor::default(),
-            ended: Seconds(0),
-            interval_seconds: INTERVAL_SECONDS_MIN,
+            resume: 0,
+            next_start: Seconds(0),
+            last_start: Seconds(0),
             starts: 0,
             last_seconds: 0,
         }
-    }
-
-    /// What was known as the earliest deadline when the crawl that is going on began.
-    #[cfg(any(test, debug_assertions))]
-    pub(super) fn earliest_before(&self) -> u32 {
-        self.pass.and_then(|pass| pass.earliest).map_or(u32::MAX, |(before, _)| before)
     }
 
     pub(super) fn reset_counts(&mut self) {
@@ -142,13 +166,12 @@ impl Store {
     /// Switches crawling on or off; off ends one that is going on. On from the start.
     pub fn set_crawl_enabled(&mut self, on: bool) {
         self.crawl.is_enabled = on;
-        if !on {
-            self.abandon_pass();
-        }
+        // One that goes on for another purpose begins anew.
+        self.crawl.pass = None;
     }
 
-    /// Sets how many items a step of [`Store::maintain`] looks at. False, and nothing changes, unless it is 1 to
-    /// [`CRAWL_PACE_ITEMS_MAX`].
+    /// Sets the pace of a step of [`Store::maintain`]; see [`CrawlStats::pace_items`]. False, and nothing changes,
+    /// unless it is 1 to [`CRAWL_PACE_ITEMS_MAX`].
     pub fn set_crawl_pace(&mut self, items: u32) -> bool {
         let fits = (1..=CRAWL_PACE_ITEMS_MAX).contains(&items);
         if fits {
@@ -157,7 +180,7 @@ impl Store {
         fits
     }
 
-    /// Sets after how many items a crawl ends; the next then goes on from there. 0 for all.
+    /// Sets after how many items a crawl ends, up to a page of them more; the next then goes on from there. 0 for all.
     pub fn set_crawl_limit(&mut self, items: u32) {
         self.crawl.to_crawl_items = items;
     }
@@ -167,7 +190,7 @@ impl Store {
         let crawl = &self.crawl;
         CrawlStats {
             is_enabled: crawl.is_enabled,
-            is_running: crawl.pass.is_some(),
+            is_running: crawl.pass.is_some_and(|pass| pass.purpose != Purpose::CountOnly),
             pace_items: crawl.pace_items,
             to_crawl_items: crawl.to_crawl_items,
             starts: crawl.starts,
@@ -188,120 +211,98 @@ impl Store {
         if !self.crawl.is_enabled {
             return CrawlStart::Disabled;
         }
-        if self.crawl.pass.is_some_and(|pass| pass.is_requested) {
+        if self.crawl.pass.is_some_and(|pass| pass.purpose == Purpose::Requested) {
             return CrawlStart::Busy;
         }
-        self.begin_pass(classes, true, now);
+        self.begin_pass(classes, Purpose::Requested, now);
         CrawlStart::Started
     }
 
-    fn begin_pass(&mut self, classes: ClassSet, is_requested: bool, now: Seconds) {
-        self.abandon_pass();
-        let cursor = std::mem::take(&mut self.crawl.resume);
-        let sees_all = classes.is_all() && self.crawl.to_crawl_items == 0 && cursor == Cursor::default();
-        // Whatever is written from here on is noted by the slab, whatever was before is seen by the pass.
-        let earliest = sees_all.then(|| (self.slab.take_earliest_deadline(), u32::MAX));
-        self.crawl.pass =
-            Some(Pass { cursor, classes, started: now, is_requested, checked: 0, reclaimed: 0, earliest });
-        self.crawl.starts += 1;
+    fn begin_pass(&mut self, classes: ClassSet, purpose: Purpose, now: Seconds) {
+        let page = std::mem::take(&mut self.crawl.resume);
+        self.crawl.pass = Some(Pass { purpose, classes, page, started: now, checked: 0, looks: 0 });
+        self.crawl.last_start = now;
+        self.crawl.starts += u64::from(purpose != Purpose::CountOnly);
     }
 
-    fn abandon_pass(&mut self) {
-        if let Some(Pass { earliest: Some((before, _)), .. }) = self.crawl.pass.take() {
-            self.slab.note_earliest_deadline(before);
-        }
-    }
-
-    /// Begins a crawl if one is due. True if one is going on then.
+    /// Begins a pass if one is due. True if one is going on then.
     pub(super) fn crawl_is_running(&mut self, now: Seconds) -> bool {
         let crawl = &self.crawl;
-        let is_due = crawl.pass.is_none()
-            && crawl.is_enabled
-            && Deadline::from_raw(self.slab.earliest_deadline()).is_past(now)
-            && now.0.saturating_sub(crawl.ended.0) >= crawl.interval_seconds;
-        if is_due {
-            self.begin_pass(ClassSet::ALL, false, now);
+        if crawl.pass.is_some() {
+            return true;
         }
-        self.crawl.pass.is_some()
+        let has_much = crawl.is_enabled
+            && now > crawl.last_start
+            && self.expired.total() * MUCH_DIVISOR >= self.slab.committed_bytes() as u64
+            && self.expired.total() > 0;
+        if now < crawl.next_start && !has_much {
+            return false;
+        }
+        let purpose = if crawl.is_enabled { Purpose::Own } else { Purpose::CountOnly };
+        self.begin_pass(ClassSet::ALL, purpose, now);
+        true
     }
 
-    /// The next step of a crawl that is going on, of as many items as is set.
+    /// The next step of a crawl that is going on, at the pace that is set.
     pub(super) fn crawl_at_pace(&mut self, now: Seconds) -> bool {
-        self.crawl_step(self.crawl.pace_items as usize, now)
+        self.crawl_step(self.crawl.pace_items as usize * LOOKS_PER_PACE_ITEM, now)
     }
 
-    /// Looks at the next items of a crawl that is going on and frees the expired ones. Returns whether it goes on.
-    /// `budget` counts as that of [`Store::walk`] does.
+    /// Looks through the next pages of a crawl that is going on and frees the expired items. Returns whether it goes
+    /// on. `budget` counts chunks looked at and pages passed over, and a removal as 32 of these; up to a page of
+    /// chunks, and 32 removals, may be more than that.
     pub fn crawl_step(&mut self, budget: usize, now: Seconds) -> bool {
         let Some(mut pass) = self.crawl.pass.take() else { return false };
+        self.pass_time(now);
         let limit = match self.crawl.to_crawl_items {
             0 => u64::MAX,
             limit => u64::from(limit),
         };
         let mut budget = budget.max(1);
-        let mut more = true;
-        while more && budget > 0 && pass.checked < limit {
-            more = self.gather_to_crawl(&mut pass, &mut budget, now);
-            let gathered = std::mem::take(&mut self.gathered);
-            for &location in &gathered {
-                self.crawl_item(location, &mut pass, now);
+        while budget > 0 && pass.checked < limit && (pass.page as usize) < self.slab.pages().len() {
+            let freed_max = match pass.purpose {
+                Purpose::CountOnly => 0,
+                _ => (budget / LOOKS_PER_REMOVAL).max(FREED_PER_STEP_MIN),
+            };
+            let swept = self.crawl_page(&pass, freed_max, now);
+            budget = budget.saturating_sub(1 + swept.chunks + swept.freed * LOOKS_PER_REMOVAL);
+            pass.looks += swept.chunks as u64;
+            // A page that is come back to is counted as a whole when it is left.
+            let leaves = !swept.has_more || pass.purpose == Purpose::CountOnly;
+            let checked = if leaves { swept.items } else { swept.freed };
+            pass.checked += checked as u64;
+            pass.page += u32::from(leaves);
+            if let Some(class) = swept.class {
+                self.counters.events(class).crawler_items_checked += checked as u64;
             }
-            self.gathered = gathered;
         }
-        if more && pass.checked < limit {
-            self.crawl.pass = Some(pass);
-            return true;
+        if (pass.page as usize) < self.slab.pages().len() {
+            if pass.checked < limit {
+                self.crawl.pass = Some(pass);
+                return true;
+            }
+            self.crawl.resume = pass.page;
         }
-        if more {
-            self.crawl.resume = pass.cursor;
+        self.crawl.last_seconds = now.0.saturating_sub(pass.started.0);
+        if pass.purpose != Purpose::Requested {
+            let interval = pass.looks.div_ceil(LOOKS_PER_SECOND).min(u64::from(INTERVAL_SECONDS_MAX)) as u32;
+            self.crawl.next_start = Seconds(pass.started.0.saturating_add(interval.max(INTERVAL_SECONDS_MIN)));
         }
-        self.end_pass(pass, now);
         false
     }
 
-    fn end_pass(&mut self, pass: Pass, now: Seconds) {
-        if let Some((_, seen)) = pass.earliest {
-            self.slab.note_earliest_deadline(seen);
+    /// Looks through the next page of a pass, unless it is not of its classes or nothing in it expires soon.
+    fn crawl_page(&mut self, pass: &Pass, freed_max: usize, now: Seconds) -> Swept {
+        let id = PageId(pass.page);
+        let page = self.slab.page(id);
+        let (Some(class), earliest) = (page.class(), page.earliest_deadline()) else { return Swept::default() };
+        if !pass.classes.contains(class.number()) {
+            return Swept::default();
         }
-        let crawl = &mut self.crawl;
-        crawl.last_seconds = now.0.saturating_sub(pass.started.0);
-        crawl.ended = now;
-        let was_worthwhile = pass.reclaimed * WORTHWHILE_DIVISOR >= pass.checked.max(1);
-        let interval = if was_worthwhile { crawl.interval_seconds / 2 } else { crawl.interval_seconds * 2 };
-        crawl.interval_seconds = interval.clamp(INTERVAL_SECONDS_MIN, INTERVAL_SECONDS_MAX);
-    }
-
-    /// Collects the next items that may have expired, and counts those that cannot have.
-    fn gather_to_crawl(&mut self, pass: &mut Pass, budget: &mut usize, now: Seconds) -> bool {
-        let Pass { cursor, classes, checked, earliest, .. } = pass;
-        self.gather(cursor, budget, |slab, counters, location| {
-            let class = slab.class_at(location);
-            if !classes.contains(class.number()) {
-                return false;
-            }
-            *checked += 1;
-            counters.events(class).crawler_items_checked += 1;
-            let of_page = slab.page(location.page()).earliest_deadline();
-            if of_page > now.0 {
-                note(earliest, of_page);
-            }
-            of_page <= now.0
-        })
-    }
-
-    fn crawl_item(&mut self, location: Location, pass: &mut Pass, now: Seconds) {
-        let deadline = self.slab.header(location).deadline();
-        if deadline.is_past(now) {
-            pass.reclaimed += u64::from(self.remove(location, Reason::Crawled, now));
-        } else if deadline != Deadline::NEVER {
-            note(&mut pass.earliest, deadline.raw());
+        if earliest > self.expired.horizon() {
+            self.slab.looked_through(id, earliest, self.expired.horizon());
+            return Swept::default();
         }
-    }
-}
-
-/// Lowers the earliest deadline seen, if that is being looked for.
-fn note(earliest: &mut Option<(u32, u32)>, deadline_raw: u32) {
-    if let Some((_, seen)) = earliest {
-        *seen = deadline_raw.min(*seen);
+        self.sweep_page(id, class, freed_max, Reason::Crawled, now)
     }
 }

@@ -21,7 +21,7 @@ impl Store {
         // By now every LARGE item that is kept is detached.
         self.slab.clear(|slab, record| slab.header(record).is_detached());
         self.eviction.reset();
-        self.slab.take_earliest_deadline();
+        self.expired.clear();
         self.counters.all_items_removed();
         self.forget_samples();
     }

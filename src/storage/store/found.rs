@@ -65,8 +65,9 @@ impl Store {
     /// Finds an item and marks it as read.
     #[inline(always)]
     pub fn find_to_read(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<Found> {
+        self.count_read();
         let Some((location, header)) = self.find_live(hash, key, now) else {
-            self.sample(hash, Access::Miss, now);
+            self.count_miss(hash, now);
             return None;
         };
         self.sample(hash, Access::Hit(location), now);
@@ -94,8 +95,9 @@ impl Store {
         deadline: Deadline,
         now: Seconds,
     ) -> Result<Option<Found>, StoreError> {
+        self.count_read();
         let Some((location, header)) = self.find_live(hash, key, now) else {
-            self.sample(hash, Access::Miss, now);
+            self.count_miss(hash, now);
             return Ok(None);
         };
         let found = self.found(location, header);

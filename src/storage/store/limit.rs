@@ -3,6 +3,9 @@
 //! Up it goes at once, within the addresses that were reserved at the start. Down it goes page by page, in
 //! [`Store::maintain`]: pages are emptied from the end of the address range towards its start, whoever has them, so that
 //! whole extents become empty. The kernel would fill a half empty huge page up again.
+//!
+//! The limit is for all of a shard's memory. What there is outside of its store is told to the store
+//! ([`Store::set_outside_bytes`]), which has the rest.
 
 use super::{ITEM_SHARE_DIVISOR, LIMIT_BYTES_MIN, Store};
 use crate::{
@@ -17,7 +20,7 @@ use crate::{
 use std::ops::RangeInclusive;
 
 /// Addresses are reserved for at least this limit: inaccessible, they cost nothing.
-const RESERVE_BYTES_MIN: usize = 4 << 30;
+const RESERVE_BYTES_MIN: usize = if cfg!(miri) { LIMIT_BYTES_MIN } else { 4 << 30 };
 
 /// Pages looked at in one step of shrinking, of which at most one is emptied.
 const PAGES_LOOKED_AT_MAX: usize = 512;
@@ -27,6 +30,16 @@ const REST_SECONDS: u32 = 1;
 
 /// Beyond index and metadata a store keeps at least so many pages.
 const PAGES_MIN: usize = 16;
+
+/// Items and index keep at least this share of the limit, whatever there is outside.
+const OUTSIDE_SHARE_DIVISOR: usize = 2;
+
+/// The limit as it was asked for, and what it covers outside of the store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    pub(super) asked_bytes: usize,
+    pub(super) outside_bytes: usize,
+}
 
 /// A memory limit that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,11 +103,29 @@ impl Store {
         if bytes < *bounds.start() {
             return Err(LimitError::TooSmall { bytes, min_bytes: *bounds.start() });
         }
-        self.config.memory_limit_bytes = bytes;
+        self.limit.asked_bytes = bytes;
         self.table.make_room_for(bytes);
         self.eviction.set_limit(bytes);
-        self.shrinking = (self.memory_bytes() > bytes).then(|| self.shrinking_anew());
+        self.apply_limit();
+        self.resize_curve();
         Ok(())
+    }
+
+    /// Says how much memory that the limit covers there is outside of the store: connections, buffers, the process
+    /// itself. The store has what is left of the limit, but at least half of it, and never less than the lower end of
+    /// [`Store::memory_limit_bounds`]: beyond that, the whole exceeds the limit. It gets smaller as after
+    /// [`Store::set_memory_limit`].
+    pub fn set_outside_bytes(&mut self, bytes: usize) {
+        self.limit.outside_bytes = bytes;
+        self.apply_limit();
+    }
+
+    fn apply_limit(&mut self) {
+        let Limit { asked_bytes, outside_bytes } = self.limit;
+        let least_bytes = (asked_bytes / OUTSIDE_SHARE_DIVISOR).max(*self.memory_limit_bounds().start());
+        let bytes = asked_bytes.saturating_sub(outside_bytes).max(least_bytes.min(asked_bytes));
+        self.config.memory_limit_bytes = bytes;
+        self.shrinking = (self.memory_bytes() > bytes).then(|| self.shrinking.unwrap_or(self.shrinking_anew()));
     }
 
     fn shrinking_anew(&self) -> Shrinking {

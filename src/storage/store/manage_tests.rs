@@ -4,21 +4,21 @@ use super::tests::{NOW, args, config, pattern, put, store};
 use super::*;
 use crate::storage::StoreError;
 
-fn put_expiring(store: &mut Store, key: &[u8], value: &[u8], deadline: u32) {
+pub(super) fn put_expiring(store: &mut Store, key: &[u8], value: &[u8], deadline: u32) {
     let args = SetArgs { deadline: Deadline::from_raw(deadline), ..args(SetMode::Set, value) };
     store.set(store.hash(key), key, args, NOW).unwrap();
 }
 
-fn class_of(store: &Store, item_bytes: usize) -> u32 {
+pub(super) fn class_of(store: &Store, item_bytes: usize) -> u32 {
     store.slab.classes.class_of(item_bytes).unwrap().number()
 }
 
-fn class(store: &Store, number: u32) -> ClassStats {
+pub(super) fn class(store: &Store, number: u32) -> ClassStats {
     store.class_stats().find(|class| class.class == number).unwrap()
 }
 
 /// Crawls to the end, one step after the other.
-fn crawl(store: &mut Store, classes: ClassSet, now: Seconds) {
+pub(super) fn crawl(store: &mut Store, classes: ClassSet, now: Seconds) {
     assert_eq!(store.crawl_begin(classes, now), CrawlStart::Started);
     while store.crawl_step(100, now) {}
     store.check_invariants();
@@ -42,7 +42,8 @@ fn a_crawl_frees_what_has_expired_and_nothing_else() {
     let (stats, crawled) = (store.stats(), store.crawl_stats());
     assert_eq!((stats.items, stats.crawler_reclaimed, stats.reclaimed, stats.expired), (5_000, 5_001, 0, 0));
     assert_eq!((stats.expired_unfetched, stats.large_pages), (5_000, 0));
-    assert_eq!((crawled.starts, crawled.items_checked, crawled.reclaimed), (1, 10_001, 5_001));
+    assert_eq!((crawled.starts, crawled.reclaimed), (1, 5_001));
+    assert!((5_001..=10_001).contains(&crawled.items_checked), "{}", crawled.items_checked);
     assert!(crawled.is_enabled && !crawled.is_running);
     assert_eq!(store.class_stats().map(|class| class.crawler_reclaimed).sum::<u64>(), 5_001);
 }
@@ -86,44 +87,6 @@ fn limited_crawls_go_on_from_each_other_until_all_is_seen() {
         assert!(left >= crawls.min(5) * 1_000 && left < crawls * 1_000 + 400, "{left} after {crawls}");
     }
     assert_eq!(store.stats().items, 0);
-}
-
-#[test]
-fn maintenance_crawls_when_something_may_have_expired_and_an_interval_is_over() {
-    let mut store = store(16 << 20);
-    let maintain = |store: &mut Store, now| {
-        let mut rounds = 0;
-        while store.maintain(Seconds(now)) {
-            rounds += 1;
-            assert!(rounds < 10_000);
-        }
-        store.check_invariants();
-        (store.crawl_stats().starts, store.stats().items)
-    };
-    for number in 0..2_000u32 {
-        put(&mut store, &number.to_le_bytes(), &[0; 40]).unwrap();
-    }
-    assert_eq!(maintain(&mut store, 5_000), (0, 2_000), "nothing can have expired");
-    for number in 0..2_000u32 {
-        put_expiring(&mut store, &number.to_be_bytes(), &[0; 40], 6_000 + number % 2 * 10_000);
-    }
-    let items = store.stats().items;
-    assert_eq!(maintain(&mut store, 5_999), (0, items), "nothing has expired");
-    let expired = items - 2_000 - 1_000 + 8;
-    let after_first = maintain(&mut store, 6_000);
-    assert_eq!(after_first.0, 1);
-    assert!(items - after_first.1 >= 992 && expired > 0);
-    assert_eq!(maintain(&mut store, 9_000).0, 1, "what is left expires later");
-    put_expiring(&mut store, b"one", b"v", 9_001);
-    assert_eq!(maintain(&mut store, 9_001), (2, after_first.1), "the one");
-    // A crawl for one item was not worth it, so the interval has been doubled.
-    put_expiring(&mut store, b"one", b"v", 9_050);
-    assert_eq!(maintain(&mut store, 9_001 + 119).0, 2);
-    assert_eq!(maintain(&mut store, 9_001 + 120), (3, after_first.1));
-    assert_eq!(maintain(&mut store, 16_000).0, 4, "touched by no crawl before, remembered all the same");
-    store.set_crawl_enabled(false);
-    put_expiring(&mut store, b"two", b"v", 9_050);
-    assert_eq!(maintain(&mut store, 90_000).0, 4);
 }
 
 #[test]

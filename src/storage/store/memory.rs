@@ -1,5 +1,5 @@
-//! Finding memory: free chunks, then free pages, then more extents, then eviction. The limit covers extents, index
-//! and metadata; where the index had to grow past it, items make room page by page.
+//! Finding memory: free chunks, then free pages, then more extents, then what has expired, then eviction. The limit
+//! covers extents, index and metadata; where the index had to grow past it, items make room page by page.
 
 use super::{Store, removals::Reason, write::Old};
 use crate::{
@@ -33,6 +33,7 @@ impl Store {
     /// room for a lowered limit, faults in memory before it is needed, crawls. True if more waits, and it is worth
     /// calling again at once.
     pub fn maintain(&mut self, now: Seconds) -> bool {
+        self.pass_time(now);
         if self.shrink(now) || self.pay_back_index_memory(now) {
             return true;
         }
@@ -54,10 +55,7 @@ impl Store {
     /// Everything that counts against the limit.
     #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slab.committed_bytes()
-            + self.slab.metadata_bytes()
-            + self.table.memory_bytes()
-            + self.eviction.memory_bytes()
+        self.slab.committed_bytes() + self.slab.metadata_bytes() + self.table.memory_bytes() + self.policy_bytes()
     }
 
     fn may_commit_extent(&self) -> bool {
@@ -78,7 +76,9 @@ impl Store {
             return self.shrink(now);
         }
         let terms = self.terms(now);
-        let freed = self.slab.free_pages() > 0 || (self.config.evictions && self.empty_a_page(&[], terms));
+        let freed = self.slab.free_pages() > 0
+            || self.reclaim_page(None, now)
+            || (self.config.evictions && self.empty_a_page(&[], terms));
         freed && self.slab.release_page() && self.memory_bytes() > self.config.memory_limit_bytes
     }
 
@@ -125,7 +125,8 @@ impl Store {
             if !freed {
                 self.counters.events(class).direct_reclaims += 1;
                 let may_take = self.config.evictions && (self.automove || self.slab.pool(class).pages.is_empty());
-                freed = self.evict_in_class(class, terms)
+                freed = self.reclaim_for(class, now)
+                    || self.evict_in_class(class, terms)
                     || (may_take && self.empty_a_page(&[PoolId::Class(class)], terms));
             }
             if !freed {
@@ -151,7 +152,8 @@ impl Store {
             }
             let may_take = self.config.evictions && (self.automove || self.slab.large_pages() == 0);
             let has_share = self.slab.large_pages() * LARGE_SHARE_DIVISOR >= self.slab.pages().len();
-            let freed = (has_share && self.evict_large(terms))
+            let freed = self.reclaim_page(None, now)
+                || (has_share && self.evict_large(terms))
                 || (may_take && self.empty_a_page(&[PoolId::Large], terms))
                 || self.evict_large(terms);
             if !freed {
@@ -251,7 +253,16 @@ impl Store {
         if !header.is_live_item() {
             return false;
         }
-        let hash = (self.rehash)(&self.hasher, item::key(header, chunk));
+        self.remove_hashed((self.rehash)(&self.hasher, item::key(header, chunk)), location, reason, now)
+    }
+
+    /// The same for an item whose hash is known.
+    pub(super) fn remove_hashed(&mut self, hash: u64, location: Location, reason: Reason, now: Seconds) -> bool {
+        let chunk = self.slab.chunk(location);
+        let header = Header::read(chunk);
+        if !header.is_live_item() {
+            return false;
+        }
         let (class, accessed) = (self.slab.class_at(location), item::access(header, chunk));
         if self.removals.is_on {
             self.note_removal(location, reason);
@@ -287,6 +298,7 @@ impl Store {
     #[inline(always)]
     pub(super) fn drop_item(&mut self, location: Location) {
         let header = self.slab.header(location);
+        self.deadline_removed(location, header);
         let (class, bytes) = (self.slab.class_at(location), self.item_bytes(location, header));
         if header.is_large() {
             self.counters.large_item_removed(class, bytes);

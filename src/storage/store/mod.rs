@@ -1,10 +1,12 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory` allocation and eviction, `uploads` and `pins`
-//! LARGE values, `commands` what is counted by class, `flush`, `check`. For operators: `walk` lists, `crawl` frees what
-//! has expired, `limit` moves the memory limit and `reassign` pages, `removals` tells who left, `counters`, `stats` and
-//! `sizes` count. `sampled` looks at some keys more closely.
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
+//! allocation and eviction, `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
+//! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
+//! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
+//! where memory goes, `removals` tells who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more
+//! closely, `curve` for the miss-ratio curve.
 
 mod args;
 mod arithmetic;
@@ -14,17 +16,22 @@ mod combine;
 mod commands;
 mod counters;
 mod crawl;
+mod curve;
 mod delete;
+mod expired;
 mod flush;
 mod found;
+mod ledger;
 mod limit;
 mod memory;
 mod pins;
 mod reassign;
+mod reclaim;
 mod removals;
 mod sampled;
 mod sizes;
 mod stats;
+mod sweep;
 mod uploads;
 mod view;
 mod walk;
@@ -39,6 +46,7 @@ pub use self::{
     commands::ClassCommands,
     crawl::{CRAWL_PACE_ITEMS_MAX, ClassSet, CrawlStart, CrawlStats},
     found::{Found, ItemDetails, Look},
+    ledger::StoreMemory,
     limit::LimitError,
     pins::PINS_MAX,
     reassign::Reassigned,
@@ -50,7 +58,16 @@ pub use self::{
     write::ITEM_OVERHEAD_BYTES,
 };
 
-use self::{counters::Counters, crawl::Crawl, limit::Shrinking, pins::Pins, removals::Removals, sampled::Access};
+use self::{
+    counters::Counters,
+    crawl::Crawl,
+    expired::Expired,
+    limit::{Limit, Shrinking},
+    pins::Pins,
+    reclaim::Reclaim,
+    removals::Removals,
+    sampled::Access,
+};
 use super::{
     error::{StorageError, StoreError},
     eviction::Eviction,
@@ -58,6 +75,7 @@ use super::{
     item::{self, Header},
     large::Upload,
     location::{ADDRESSABLE_BYTES, Location, PAGE_BYTES},
+    mrc::Curve,
     reservation::HUGE_PAGE_BYTES,
     slab::Slab,
 };
@@ -96,12 +114,20 @@ pub struct Store {
     /// By class.
     commands: Vec<ClassCommands>,
     crawl: Crawl,
+    expired: Expired,
+    reclaim: Reclaim,
     removals: Removals,
     /// Keys whose mixed hash is below this are in some sampler's sample; see `sampled`.
     sample_ceiling: u64,
+    /// Reads, and those that missed, for the curve: aged as it is.
+    reads: u64,
+    read_misses: u64,
+    curve: Curve,
     /// Whether a class may take pages from others when it has some of its own.
     automove: bool,
     shrinking: Option<Shrinking>,
+    /// What `config.memory_limit_bytes` follows from.
+    limit: Limit,
     /// The highest memory limit that addresses were reserved for.
     limit_bytes_max: usize,
     uploads: HashMap<u64, Upload, RandomState>,
@@ -109,7 +135,7 @@ pub struct Store {
     pins: Pins,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
-    /// Where the items are that a walk reads next. At most one group and one piece.
+    /// Where the items are that a walk reads next, or a sweep removes. At most `crawl::FREED_PER_STEP_MAX`.
     gathered: Vec<Location>,
 }
 
@@ -153,6 +179,7 @@ impl Store {
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
+        let curve = Curve::new(config.eviction, limit_bytes, sampled::ceiling_of_one_in(Curve::SAMPLES_ONE_IN));
         let mut store = Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
@@ -166,10 +193,16 @@ impl Store {
             counters: Counters::new(classes),
             commands: vec![ClassCommands::default(); classes],
             crawl: Crawl::new(),
+            expired: Expired::new(classes),
+            reclaim: Reclaim::new(classes),
             removals: Removals::default(),
-            sample_ceiling: 0,
+            sample_ceiling: curve.ceiling(),
+            reads: 0,
+            read_misses: 0,
+            curve,
             automove: true,
             shrinking: None,
+            limit: Limit { asked_bytes: limit_bytes, outside_bytes: 0 },
             limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
@@ -290,6 +323,8 @@ impl Store {
 
 #[cfg(test)]
 mod cas_tests;
+#[cfg(test)]
+mod expiry_tests;
 #[cfg(test)]
 mod manage_tests;
 #[cfg(test)]

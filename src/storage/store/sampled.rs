@@ -58,7 +58,10 @@ impl Store {
     #[cold]
     #[inline(never)]
     fn note_sampled(&mut self, hash: u64, access: Access, now: Seconds) {
-        let _ = now;
+        let mixed = mix(hash);
+        if mixed < self.curve.ceiling() {
+            self.note_for_curve(mixed, access, now);
+        }
         let class_at = |location| self.slab.class_at(location);
         let sampled = match access {
             Access::Hit(location) => Sampled::Hit(class_at(location)),
@@ -66,18 +69,19 @@ impl Store {
             Access::Write(location) => Sampled::Write(class_at(location)),
             Access::Removal(location) => Sampled::Removal(class_at(location)),
         };
-        if self.eviction.note_sampled(mix(hash), sampled, &self.slab, self.table.len()) {
+        if self.eviction.note_sampled(mixed, sampled, &self.slab, self.table.len()) {
             self.renew_sample_ceiling();
         }
     }
 
     /// To be called when a sampler's ceiling has changed: the highest is the store's.
     pub(super) fn renew_sample_ceiling(&mut self) {
-        self.sample_ceiling = self.eviction.sample_ceiling();
+        self.sample_ceiling = self.eviction.sample_ceiling().max(self.curve.ceiling());
     }
 
     /// Everything was removed at once.
     pub(super) fn forget_samples(&mut self) {
+        self.curve.clear();
         self.renew_sample_ceiling();
     }
 }

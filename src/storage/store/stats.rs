@@ -21,7 +21,8 @@ pub struct StoreStats {
     pub memory_bytes: u64,
     /// The part of it that is the index.
     pub index_bytes: u64,
-    /// The limit that `memory_bytes` respects, or is on its way to after [`Store::set_memory_limit`].
+    /// The limit that `memory_bytes` and what is outside respect together, or are on their way to after
+    /// [`Store::set_memory_limit`].
     pub limit_bytes: u64,
     /// 64 KiB pages committed.
     pub pages: u64,
@@ -43,6 +44,9 @@ pub struct StoreStats {
     pub expired: u64,
     /// Items that expired, and were removed in one of these ways, without having been read.
     pub expired_unfetched: u64,
+    /// Memory in bytes that is held by items that have expired and are still there; exact to the second while crawls
+    /// keep their pace, see `store/expired.rs`.
+    pub expired_bytes: u64,
     /// Times that a write had to remove an item to find room.
     pub direct_reclaims: u64,
     /// Pages taken from one pool for another.
@@ -70,6 +74,9 @@ pub struct ClassStats {
     pub items: u64,
     /// Header, key and value of these items; of LARGE ones the value lies mostly in other pages.
     pub bytes: u64,
+    /// Bytes of the used chunks that are held by items that have expired and are still there. Whole pages of LARGE
+    /// values are in [`StoreStats::expired_bytes`] alone.
+    pub expired_bytes: u64,
     /// Unexpired items removed to make room.
     pub evictions: u64,
     /// Those among them that would have expired at some time.
@@ -108,9 +115,9 @@ impl ClassStats {
         macro_rules! add {
             ($($field:ident)+) => { $( self.$field += other.$field; )+ };
         }
-        add!(total_pages used_chunks free_chunks requested_bytes items bytes evictions evicted_nonzero evicted_unfetched
-            expired_unfetched reclaimed crawler_reclaimed crawler_items_checked direct_reclaims out_of_memory
-            s3_fifo_stores);
+        add!(total_pages used_chunks free_chunks requested_bytes items bytes expired_bytes evictions evicted_nonzero
+            evicted_unfetched expired_unfetched reclaimed crawler_reclaimed crawler_items_checked direct_reclaims
+            out_of_memory s3_fifo_stores);
     }
 
     /// Whether the class holds anything, or did since the start or the last reset of the figures.
@@ -145,7 +152,7 @@ impl Store {
             total_items: counters.total_items,
             memory_bytes: self.memory_bytes() as u64,
             index_bytes: self.table.memory_bytes() as u64,
-            limit_bytes: self.config.memory_limit_bytes as u64,
+            limit_bytes: self.limit.asked_bytes as u64,
             pages: (self.slab.pages().len() - self.slab.released_pages()) as u64,
             free_pages: self.slab.free_pages() as u64,
             large_pages: self.slab.large_pages() as u64,
@@ -156,6 +163,7 @@ impl Store {
             crawler_reclaimed: counters.sum(|class| class.events.crawler_reclaimed),
             expired: counters.expired,
             expired_unfetched: counters.sum(|class| class.events.expired_unfetched),
+            expired_bytes: self.expired.total(),
             direct_reclaims: counters.sum(|class| class.events.direct_reclaims),
             pages_moved: counters.pages_moved,
         }
@@ -179,6 +187,7 @@ impl Store {
                 requested_bytes: counters.bytes - counters.large_bytes + large_chunks * chunk_bytes,
                 items: counters.items,
                 bytes: counters.bytes,
+                expired_bytes: self.expired.held(class.index()),
                 evictions: events.evictions,
                 evicted_nonzero: events.evicted_nonzero,
                 evicted_unfetched: events.evicted_unfetched,

@@ -270,7 +270,6 @@ impl Store {
         let cas = self.cas_for(new.new_cas);
         let fields = Fields { cas, access: now, flags: new.flags };
         item::write(self.slab.chunk_mut(location), header, fields, new.key, &[]);
-        self.slab.note_deadline(location, new.deadline.raw());
         self.record_mut(location).write(upload.shape, &upload.tails, list_page);
         if list_page == PageId::NONE {
             self.record_mut(location).write_pages(&upload.pages);
@@ -286,6 +285,7 @@ impl Store {
             self.slab.unpin_page(tail);
         }
         self.eviction.admit_to_main(self.slab.class_at(location), new.hash);
+        self.deadline_added(location, header);
         self.counters.total_items += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
         self.link_successor(new.hash, old, location, now)?;

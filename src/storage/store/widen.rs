@@ -27,8 +27,11 @@ impl Store {
             return Ok(location);
         }
         let location = self.widen(hash, location, Room::ACCESS, now)?;
-        self.slab.set_header(location, self.slab.header(location).with_deadline(deadline));
-        self.slab.note_deadline(location, deadline.raw());
+        let header = self.slab.header(location);
+        self.deadline_removed(location, header);
+        let header = header.with_deadline(deadline);
+        self.slab.set_header(location, header);
+        self.deadline_added(location, header);
         Ok(location)
     }
 
@@ -65,7 +68,7 @@ impl Store {
             chunk[..len].copy_from_slice(&item);
             // In its new class it is not new.
             let widened = item::widen(header.out_of_small(), chunk, room);
-            self.slab.note_deadline(location, widened.deadline().raw());
+            self.deadline_added(location, widened);
             self.counters.item_added(class, wide_len as u64);
         }
         self.scratch = item;

@@ -207,6 +207,7 @@ impl Store {
             // An inline item always lies in the class of its length: no need to look at the page's metadata.
             if !old_header.is_large() && self.slab.classes.class_of(old_header.item_len()) == Some(class) {
                 self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
+                self.deadline_removed(location, old_header);
                 let cas = self.write_inline(location, header.with_standing_of(old_header), new, value, now);
                 self.sample(new.hash, Access::Write(location), now);
                 return Ok((cas, class));
@@ -241,7 +242,7 @@ impl Store {
         let cas = if header.has_cas() { self.cas_for(new.new_cas) } else { 0 };
         let fields = Fields { cas, access: now, flags: new.flags };
         item::write(self.slab.chunk_mut(location), header, fields, new.key, value);
-        self.slab.note_deadline(location, new.deadline.raw());
+        self.deadline_added(location, header);
         self.counters.total_items += 1;
         cas
     }
@@ -274,7 +275,10 @@ impl Store {
         }
         if self.config.evictions {
             let neighbours = self.table.neighbours(hash);
-            let coldest = neighbours.into_iter().min_by_key(|&neighbour| self.slab.header(neighbour).frequency());
+            let coldest = neighbours.into_iter().min_by_key(|&neighbour| {
+                let header = self.slab.header(neighbour);
+                (!header.deadline().is_past(now), header.frequency())
+            });
             if let Some(neighbour) = coldest
                 && self.evict(neighbour, now)
                 && self.table.insert(hash, location, false).is_ok()
