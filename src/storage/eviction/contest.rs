@@ -12,7 +12,7 @@ pub(super) use super::simulation::{ENTRIES_MAX, FINGERPRINT_BITS};
 
 /// The lead that a policy needs in order to come into use: so many points, and one more for so many entries.
 const LEAD_MIN: f32 = 64.0;
-const ENTRIES_PER_LEAD: usize = 16;
+const ENTRIES_PER_LEAD: usize = 48;
 
 /// What a miss of both speaks for the policy in use, in points.
 const MISS_POINTS: f32 = 0.004;
@@ -141,29 +141,30 @@ mod tests {
         (key.wrapping_mul(0x9e37_79b1) ^ key >> 5) >> (u32::BITS - FINGERPRINT_BITS)
     }
 
-    /// Each key is read again once, after half of the cache was replaced: too late for a small queue.
+    /// Each key is read again once, after a quarter of the cache was replaced: too late for a small queue.
     fn read_late(contest: &mut Contest, keys: std::ops::Range<u32>) {
         for key in keys {
             read(contest, key);
-            read(contest, key.wrapping_sub(ENTRIES / 2));
+            read(contest, key.wrapping_sub(ENTRIES / 4));
         }
     }
 
-    /// A loop that does not fit.
-    fn read_in_a_loop(contest: &mut Contest, rounds: u32) {
-        for _ in 0..rounds {
-            (0..ENTRIES * 5 / 4).for_each(|key| read(contest, key));
+    /// As many keys as nearly fit, and between them others that are asked for only once.
+    fn read_between_strangers(contest: &mut Contest, strangers: std::ops::Range<u32>) {
+        for key in strangers {
+            read(contest, key);
+            read(contest, key.wrapping_mul(0x85eb_ca6b) % (ENTRIES * 8 / 10));
         }
     }
 
     #[test]
     fn the_preference_follows_the_workload_there_and_back() {
         let mut contest = contest();
-        read_in_a_loop(&mut contest, 10);
+        read_between_strangers(&mut contest, 1 << 19..(1 << 19) + 20 * ENTRIES);
         assert!(contest.prefers_s3_fifo());
         read_late(&mut contest, 1 << 20..(1 << 20) + 10 * ENTRIES);
         assert!(!contest.prefers_s3_fifo());
-        read_in_a_loop(&mut contest, 10);
+        read_between_strangers(&mut contest, 1 << 21..(1 << 21) + 20 * ENTRIES);
         assert!(contest.prefers_s3_fifo());
     }
 

@@ -10,18 +10,18 @@
 use super::contest::{Contest, ENTRIES_MAX, FINGERPRINT_BITS, Sizes};
 use crate::storage::slab::{ClassId, Slab};
 
-/// Entries of a simulation over all keys: one for so much of the memory limit, within bounds. Both simulations take
-/// about 20 bytes per entry, those of the classes together as much again: at most 0.5 % of the limit, and 400 KiB.
-const LIMIT_BYTES_PER_ENTRY: usize = 10 << 10;
+/// Entries of all contests: one for so much of the memory limit, within bounds. The two simulations of a contest take
+/// some 22 bytes for each: less than 0.5 % of the limit, and than 1 MiB.
+const LIMIT_BYTES_PER_ENTRY: usize = 5 << 10;
 const SAMPLE_MIN: usize = 256;
-const SAMPLE_MAX: usize = 8192;
+const SAMPLE_MAX: usize = 32 << 10;
 
 const _: () = assert!(SAMPLE_MAX < ENTRIES_MAX);
 
 /// The sample begins with one key in two to the power of this, or with one in the number of times that the memory limit
 /// is so large.
 const FIRST_BITS_MIN: u32 = 3;
-const LIMIT_BYTES_PER_ONE_IN: usize = 4 << 20;
+const LIMIT_BYTES_PER_ONE_IN: usize = 3 << 20;
 
 /// A class has a contest of its own if one item in so many is its, it is not alone, and the sample has so many of them.
 const CLASS_SHARE_DIVISOR: usize = 16;
@@ -137,7 +137,7 @@ impl Duel {
                 }
             }
         }
-        while self.overall.len() > self.sample_max {
+        while self.entries() > self.sample_max {
             self.halve();
             changed = true;
         }
@@ -160,6 +160,11 @@ impl Duel {
 
     fn of_class(&mut self, class: ClassId) -> Option<&mut Contest> {
         self.of_classes.iter_mut().find(|(of, _)| *of == class).map(|(_, contest)| contest)
+    }
+
+    /// Entries of all contests.
+    fn entries(&self) -> usize {
+        self.overall.len() + self.of_classes.iter().map(|(_, contest)| contest.len()).sum::<usize>()
     }
 
     fn halve(&mut self) {

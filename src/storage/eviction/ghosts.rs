@@ -37,6 +37,9 @@ const ENTRIES_PER_ITEM_TENTHS: usize = 9;
 /// as often for whether it should shrink.
 const STEP_DIVISOR: usize = 4;
 
+/// Memory taken at the first eviction, at most, but for a larger extent.
+const FIRST_BYTES_MAX: usize = 64 << 10;
+
 /// The table shrinks when it is larger than wanted by more than one part in this many.
 const SHRINK_SLACK_DIVISOR: usize = 4;
 
@@ -140,8 +143,10 @@ impl Ghosts {
         let wanted_bytes = self.capacity(items) * size_of::<u16>();
         let (taken_bytes, extent_bytes) = (self.buckets.committed_bytes(), self.buckets.extent_bytes());
         if taken_bytes < wanted_bytes && taken_bytes + extent_bytes <= self.bytes_max {
+            // At first as much as costs no time, since what the table grows by later is forgotten in the rest.
+            let first_bytes = wanted_bytes.min(FIRST_BYTES_MAX);
             // Refused, the table stays as it is: it only knows less.
-            let _ = self.buckets.commit_extent();
+            while self.buckets.commit_extent().is_ok() && taken_bytes == 0 && self.memory_bytes() < first_bytes {}
         } else if taken_bytes > wanted_bytes + wanted_bytes / SHRINK_SLACK_DIVISOR + extent_bytes {
             self.buckets.release_last_extent();
         }

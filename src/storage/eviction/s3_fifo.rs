@@ -1,8 +1,9 @@
 //! S3-FIFO's small queue of one class (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
 //!
 //! 1. A new item enters the small queue, which has room for a tenth of the class's chunks; its header says so.
-//! 2. At the other end an item that was read meanwhile is let go into the main queue, one that was not leaves the store
-//!    and becomes a ghost.
+//! 2. At the other end an item that was read meanwhile goes on into the main queue, one that was not leaves the store
+//!    and becomes a ghost. Other than in the paper an item takes its frequency along: new in the main queue it may lie
+//!    right before the hand, and it has been read.
 //! 3. A new item whose ghost is known goes to the main queue at once.
 //! 4. If the small queue is not full, the next to leave comes from the main queue: that is CLOCK (see `clock`) over all
 //!    chunks, which passes over those in the small queue.
@@ -199,7 +200,7 @@ impl SmallQueue {
             if is_expired(header, terms) && item != terms.protected || !stays {
                 return Some(item);
             }
-            slab.set_header(item, header.out_of_small().with_frequency(0));
+            slab.set_header(item, header.out_of_small());
         }
         None
     }
