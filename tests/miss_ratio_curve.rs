@@ -85,7 +85,7 @@ fn recorded() -> Option<Trace> {
         let next = numbers.len() as u32;
         (*numbers.entry(columns[1].to_owned()).or_insert(next), columns[3].parse().expect("a length"))
     });
-    Some(Trace { name: "cache2k orm-busy", limit_bytes: 16 * MIB, reads: reads.collect() })
+    Some(Trace { name: "cache2k orm-busy", limit_bytes: 32 * MIB, reads: reads.collect() })
 }
 
 #[test]

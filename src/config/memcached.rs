@@ -71,7 +71,7 @@ const NO_PROXY: &str = "this is not a proxy; put mcrouter or nutcracker in front
 const NO_SEGMENTS: &str =
     "eviction is S3-FIFO or CLOCK within a slab class: there are no hot, warm and cold segments to size; leave it away";
 const FIXED_CLASSES: &str = "the slab classes are fixed, finer than memcached's; leave it away";
-const OWN_MOVES: &str = "a page moves when a class needs one, by no ratio or window; leave it away";
+const OWN_MOVES: &str = "pages move by what they are worth to each class, by no ratio or window; leave it away";
 
 /// memcached's flags, by letter.
 pub const FLAGS: &[Row] = &[
@@ -193,7 +193,7 @@ pub const FLAGS: &[Row] = &[
 ];
 
 /// The long names of flags that memcached does not have.
-pub const OURS: &[&str] = &["cores", "eviction", "steering", "config", "print-config"];
+pub const OURS: &[&str] = &["eviction", "compress", "compress-min", "cores", "steering", "config", "print-config"];
 
 /// memcached's extended options, `-o name[=value]`, by name.
 pub const EXTENDED: &[Row] = &[

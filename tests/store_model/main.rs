@@ -4,40 +4,31 @@
 //! With ample memory both agree on everything. With little, the store may have forgotten an item at any time,
 //! but what it still has is right. With little and evictions off it may refuse, but must not forget.
 
-use ahash::RandomState;
 use proptest::prelude::*;
-use ringcached::{
-    clock::{Deadline, Seconds},
-    storage::{
-        Arithmetic, ArithmeticArgs, ClassSet, DeleteArgs, DeleteOutcome, ItemValue, NewCas, Reassigned, SetArgs,
-        SetMode, SetOutcome, Source, Store, StoreConfig, StoreError, Walk,
-    },
+use ringcached::storage::{EvictionPolicy, SetArgs, SetMode, Source};
+
+mod model;
+mod strategies;
+
+use model::{
+    KEYS, OPS_PER_CHECK, decode, key,
+    ops::Op,
+    world::{Memory, World},
 };
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-mod ops;
-mod world;
-
-use ops::*;
-use world::*;
-
-const KEYS: u8 = 24;
-const ITEM_SIZE_MAX: usize = 1 << 20;
-const UPLOAD: u64 = 77;
-/// Keys of different lengths.
-fn key(number: u8) -> Vec<u8> {
-    format!("key:{number}:{}", "x".repeat(usize::from(number) * 10 % 240)).into_bytes()
-}
+use strategies::{compression, op, policy};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn with_ample_memory_the_store_is_a_map(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        let mut world = World::new(Memory::Ample);
+    fn with_ample_memory_the_store_is_a_map(
+        policy in policy(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        let mut world = World::new(Memory::Ample, policy);
         for (step, (number, op)) in ops.iter().enumerate() {
             world.apply(&key(*number), op);
-            if step % 64 == 0 {
+            if step % OPS_PER_CHECK == 0 {
                 world.check();
             }
         }
@@ -46,42 +37,98 @@ proptest! {
     }
 
     #[test]
-    fn with_little_memory_what_is_present_is_right(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        crowd(Memory::Little, &ops);
+    fn with_little_memory_what_is_present_is_right(
+        policy in policy(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        crowd(World::new(Memory::Little, policy), &ops);
     }
 
     #[test]
-    fn with_evictions_off_nothing_is_forgotten(ops in prop::collection::vec((0..KEYS, op()), 1..400)) {
-        crowd(Memory::LittleWithoutEvictions, &ops);
+    fn with_evictions_off_nothing_is_forgotten(
+        policy in policy(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        crowd(World::new(Memory::LittleWithoutEvictions, policy), &ops);
+    }
+
+    #[test]
+    fn with_compression_the_store_is_the_same_map(
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        let mut world = World::compressing(Memory::Ample, EvictionPolicy::Duel, compression);
+        for (step, (number, op)) in ops.iter().enumerate() {
+            world.apply(&key(*number), op);
+            if step % OPS_PER_CHECK == 0 {
+                world.check();
+            }
+        }
+        prop_assert_eq!(world.store.stats().evictions, 0);
+        world.finish();
+    }
+
+    #[test]
+    fn with_compression_and_little_memory_what_is_present_is_right(
+        policy in policy(),
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        crowd(World::compressing(Memory::Little, policy, compression), &ops);
+    }
+
+    #[test]
+    fn with_compression_and_evictions_off_nothing_is_forgotten(
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        crowd(World::compressing(Memory::LittleWithoutEvictions, EvictionPolicy::Clock, compression), &ops);
     }
 }
 
 /// Applies the operations while other keys of many sizes keep memory full.
-fn crowd(memory: Memory, ops: &[(u8, Op)]) {
-    let mut world = World::new(memory);
-    let filler = vec![0x55; 3_000];
+fn crowd(mut world: World, ops: &[(u8, Op)]) {
     for (step, (number, op)) in ops.iter().enumerate() {
-        for other in 0..30u32 {
-            let other = (step as u32 * 30 + other).to_le_bytes();
-            let (hash, now) = (world.store.hash(&other), world.now());
-            let len = usize::from(other[0]) * 11 + step % 50;
-            let deadline = world.deadline(u32::from(other[0]) % 4 * 10);
-            let args = SetArgs { deadline, ..SetArgs::new(SetMode::Set, Source::Inline(&filler[..len])) };
-            let stored = world.store.set(hash, &other, args, now);
-            assert!(stored.is_ok() || world.may_refuse(stored));
-        }
+        world.crowd(step);
         world.apply(&key(*number), op);
-        if step % 64 == 0 {
+        if step % OPS_PER_CHECK == 0 {
             world.check();
         }
     }
     world.finish();
 }
 
+/// What the fuzz target `store` does, with random bytes instead of chosen ones: `RINGCACHED_FUZZ_RUNS` of them.
+#[test]
+fn bytes_are_operations_that_leave_the_store_right() {
+    let runs = std::env::var("RINGCACHED_FUZZ_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(8);
+    let seed: u64 = std::env::var("RINGCACHED_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2026);
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    for run in 0..runs {
+        println!("seed {seed}, run {run}");
+        let bytes: Vec<u8> = (0..4096).map(|_| next()).collect();
+        decode::run(&bytes);
+    }
+}
+
+#[test]
+fn the_seeds_of_the_fuzz_target_leave_the_store_right() {
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/store");
+    for seed in std::fs::read_dir(seeds).expect("the seeds") {
+        let path = seed.expect("a seed").path();
+        println!("{}", path.display());
+        decode::run(&std::fs::read(path).expect("a seed"));
+    }
+}
+
 #[test]
 fn canaries_that_are_read_survive_a_flood() {
     const CANARIES: u32 = 1000;
-    let mut world = World::new(Memory::Little);
+    let mut world = World::new(Memory::Little, EvictionPolicy::Duel);
     let now = world.now();
     let args = |value| SetArgs::new(SetMode::Set, Source::Inline(value));
     let canary = |number: u32| format!("canary{number}").into_bytes();

@@ -1,24 +1,24 @@
 //! Who leaves when memory is short. Policy only: it names victims and donors and ages frequencies; unlinking and
-//! freeing is `store/memory.rs`.
+//! freeing is `store/memory.rs`, emptying pages `store/emptying.rs`.
 //!
 //! - `policy` says what there is to choose from, and what each costs.
 //! - `clock` is 2-bit CLOCK over a class's chunks, `s3_fifo` the small queue that makes S3-FIFO of it.
 //! - `ghosts` remembers who left.
-//! - `donor` names who gives a page to a class that has none.
+//! - `mover` says which page goes from which pool to which, and when.
 
 mod clock;
 mod contest;
-mod donor;
 mod duel;
 mod ghosts;
+mod mover;
 mod policy;
 mod s3_fifo;
 mod simulation;
 
 pub use self::policy::EvictionPolicy;
 pub(super) use self::{
-    donor::{LARGE_SHARE_DIVISOR, PoolId, donor},
     duel::Sampled,
+    mover::{LARGE_SHARE_DIVISOR, Move, Mover, PoolId, PoolState},
 };
 
 use self::{
@@ -74,7 +74,7 @@ struct Queues {
 
 /// See the module's documentation.
 pub(super) struct Eviction {
-    /// By class.
+    /// By class; the last is the LARGE values', of which only the ghosts are counted here.
     queues: Vec<Queues>,
     blocks: Blocks,
     ghosts: Ghosts,
@@ -93,7 +93,10 @@ impl Eviction {
         // Where nobody is evicted, the small queues would only cost memory.
         let uses_small = config.evictions && config.eviction != EvictionPolicy::Clock;
         Ok(Eviction {
-            queues: (0..classes).map(|_| Queues { uses_small, ..Queues::default() }).collect(),
+            queues: (0..classes)
+                .map(|_| Queues { uses_small, ..Queues::default() })
+                .chain([Queues::default()])
+                .collect(),
             blocks: Blocks::new(limit_bytes / SMALL_LIMIT_DIVISOR),
             ghosts: Ghosts::new(limit_bytes, limit_bytes_max, config.huge_pages)?,
             duel: (config.evictions && config.eviction == EvictionPolicy::Duel).then(|| Duel::new(limit_bytes)),
@@ -130,9 +133,20 @@ impl Eviction {
             + self.duel.as_ref().map_or(0, Duel::memory_bytes)
     }
 
+    /// The part of it that is of the process's heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.memory_bytes() - self.ghosts.memory_bytes()
+    }
+
     /// Index of the page under a class's hand: its items have waited longest for their next look.
     pub(super) fn hand_page(&self, class: ClassId) -> u32 {
         self.queues[class.index()].hand.page
+    }
+
+    /// What stands for the LARGE values where a class is asked for.
+    pub(super) fn large_pool(&self) -> ClassId {
+        // Fewer than 255 classes, so the cast keeps the value.
+        ClassId((self.queues.len() - 1) as u8)
     }
 
     /// How often items of the class left and came back.
@@ -145,6 +159,11 @@ impl Eviction {
         for Queues { ghosts, .. } in &mut self.queues {
             *ghosts = GhostCounts { hits: ghosts.hits * factor, inserts: ghosts.inserts * factor };
         }
+    }
+
+    /// Forgets what was counted of the class, so that only what comes from now on tells what a page is worth to it.
+    pub(super) fn forget_ghost_counts(&mut self, class: ClassId) {
+        self.queues[class.index()].ghosts = GhostCounts::default();
     }
 
     /// Whether the class has a small queue now: S3-FIFO; else CLOCK.
@@ -180,11 +199,16 @@ impl Eviction {
     /// main queue: it has had its time.
     #[inline(always)]
     pub(super) fn note_evicted(&mut self, class: ClassId, header: item::Header, hash: u64, items: usize) {
-        let queues = &mut self.queues[class.index()];
-        if header.is_in_small() || !queues.uses_small {
-            queues.ghosts.inserts += 1.0;
-            self.ghosts.insert(class, hash, items);
+        if header.is_in_small() || !self.queues[class.index()].uses_small {
+            self.note_driven_out(class, hash, items);
         }
+    }
+
+    /// An unexpired item was removed because its page was needed, whichever queue it was in: it becomes a ghost.
+    #[inline(always)]
+    pub(super) fn note_driven_out(&mut self, class: ClassId, hash: u64, items: usize) {
+        self.queues[class.index()].ghosts.inserts += 1.0;
+        self.ghosts.insert(class, hash, items);
     }
 
     /// Keys whose mixed hash is below this are those whose accesses [`note_sampled`](Self::note_sampled) wants to know.

@@ -15,7 +15,7 @@
 //!
 //! The `b` base bits are common to no two initial segments; a segment's further splits are decided by bits that
 //! are also tag bits, so a split moves tags and reads no key. The directory is made at its full size, 1/2048 of
-//! the memory limit: it never doubles, and at most [`TAG_BITS_CONSUMED_MAX`] of a tag's 16 bits can become
+//! the memory limit: it grows only with that, in steps, and at most [`TAG_BITS_CONSUMED_MAX`] of a tag's 16 bits can become
 //! common to a segment. Beyond that a segment does not split; [`Full`] names its bucket and the owner evicts
 //! there. Only hashes that collide on purpose get so far.
 //!
@@ -63,6 +63,16 @@ const HUGE_PAGES_LIMIT_BYTES_MIN: usize = 128 << 20;
 
 const SMALL_EXTENT_BYTES: usize = 64 << 10;
 
+/// Entries of a larger directory that are written in one step of making it.
+const DIRECTORY_STEP_ENTRIES: usize = 16 << 10;
+
+/// A directory that will take the place of the present one.
+struct Growing {
+    /// As much of it as has been made.
+    directory: Vec<u32>,
+    bits: u32,
+}
+
 /// An insertion found no slot: both buckets of the hash are full and their segment cannot be split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
@@ -74,6 +84,8 @@ pub(super) struct HashTable {
     directory_bits: u32,
     /// What `directory_bits` may become: segments have addresses for that.
     directory_bits_max: u32,
+    /// A larger directory that is being made.
+    growing: Option<Growing>,
     base_bits: u32,
     buckets: Reservation<Bucket>,
     /// Number of leading hash bits common to a segment's items, by segment.
@@ -105,6 +117,7 @@ impl HashTable {
             directory: vec![0; 1 << directory_bits].into_boxed_slice(),
             directory_bits,
             directory_bits_max,
+            growing: None,
             base_bits,
             buckets,
             // At its full size, so that it is never copied.
@@ -132,20 +145,44 @@ impl HashTable {
     pub(super) fn clear(&mut self) {
         self.buckets.reset(size_of::<Segment>() << self.base_bits);
         self.assign_initial_segments();
+        if let Some(growing) = &mut self.growing {
+            growing.directory.clear();
+        }
         self.generation = self.generation.wrapping_add(1).max(1);
     }
 
-    /// Makes the directory large enough for another memory limit, as far as addresses have been reserved; about 1 ms
-    /// for 10 GiB. It never becomes smaller.
+    /// Begins to make the directory large enough for another memory limit, as far as addresses have been reserved. It
+    /// never becomes smaller.
     pub(super) fn make_room_for(&mut self, memory_limit_bytes: usize) {
         let wanted = (base_bits(memory_limit_bytes) + TAG_BITS_CONSUMED_MAX).min(self.directory_bits_max);
-        if wanted <= self.directory_bits {
-            return;
+        let planned = self.growing.as_ref().map_or(self.directory_bits, |growing| growing.bits);
+        if wanted > planned {
+            self.growing = Some(Growing { directory: Vec::with_capacity(1 << wanted), bits: wanted });
         }
-        let copies = 1 << (wanted - self.directory_bits);
-        let entries = self.directory.iter().flat_map(|&entry| std::iter::repeat_n(entry, copies));
-        self.directory = entries.collect();
-        self.directory_bits = wanted;
+    }
+
+    /// A step of making the directory larger, some 20 µs, if that was begun. True if more waits.
+    #[inline]
+    pub(super) fn grow_directory(&mut self) -> bool {
+        self.growing.is_some() && self.grow_directory_some()
+    }
+
+    #[cold]
+    fn grow_directory_some(&mut self) -> bool {
+        let Some(growing) = &mut self.growing else { return false };
+        let copies_bits = growing.bits - self.directory_bits;
+        let copied = growing.directory.len() >> copies_bits;
+        let end = self.directory.len().min(copied + (DIRECTORY_STEP_ENTRIES >> copies_bits).max(1));
+        for &entry in &self.directory[copied..end] {
+            growing.directory.extend(std::iter::repeat_n(entry, 1 << copies_bits));
+        }
+        if end < self.directory.len() {
+            return true;
+        }
+        self.directory_bits = growing.bits;
+        self.directory = std::mem::take(&mut growing.directory).into_boxed_slice();
+        self.growing = None;
+        false
     }
 
     /// Number of items.
@@ -155,12 +192,14 @@ impl HashTable {
 
     /// Committed memory, directory included.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.buckets.committed_bytes() + self.directory.len() * size_of::<u32>() + self.depths.len()
+        let growing = self.growing.as_ref().map_or(0, |growing| growing.directory.len());
+        self.buckets.committed_bytes() + (self.directory.len() + growing) * size_of::<u32>() + self.depths.len()
     }
 
     /// Bytes of the heap that it holds, room to grow into included.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.directory.len() * size_of::<u32>() + self.depths.capacity()
+        let growing = self.growing.as_ref().map_or(0, |growing| growing.directory.capacity());
+        (self.directory.len() + growing) * size_of::<u32>() + self.depths.capacity()
     }
 
     /// By how much memory grows when it grows.
@@ -313,7 +352,11 @@ impl HashTable {
         let low_start = self.segment_start(hash);
         let depth = u32::from(self.depths[low_start / BUCKETS]);
         if depth == self.directory_bits {
-            return Err(Full);
+            if self.growing.is_none() {
+                return Err(Full);
+            }
+            // What is needed now cannot wait for the steps.
+            while self.grow_directory() {}
         }
         if self.spare_segments() == 0 && !(may_commit && self.buckets.commit_extent().is_ok()) {
             return Err(Full);
@@ -331,6 +374,12 @@ impl HashTable {
         let entries = 1 << (self.directory_bits - depth);
         let first = (hash >> (64 - self.directory_bits)) as usize & !(entries - 1);
         self.directory[first + entries / 2..first + entries].fill(high_number as u32);
+        if let Some(growing) = &mut self.growing {
+            let copies_bits = growing.bits - self.directory_bits;
+            let made = growing.directory.len();
+            let (start, end) = ((first + entries / 2) << copies_bits, (first + entries) << copies_bits);
+            growing.directory[start.min(made)..end.min(made)].fill(high_number as u32);
+        }
         Ok(())
     }
 

@@ -134,3 +134,48 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_directory_grows_in_steps_while_segments_split() {
+    let mut table = HashTable::new(64 << 20, false).unwrap();
+    let (mut count, mut steps) = (0u32, 0);
+    let put = |table: &mut HashTable, count: &mut u32, times: u32| {
+        for _ in 0..times {
+            table.insert(hash(1, *count), Location(*count), true).unwrap();
+            *count += 1;
+        }
+    };
+    put(&mut table, &mut count, 60_000);
+    let old_bits = table.directory_bits;
+    table.make_room_for(1 << 30);
+    assert_eq!(table.directory_bits, old_bits, "nothing has been done yet");
+    while table.grow_directory() {
+        put(&mut table, &mut count, 5_000);
+        steps += 1;
+    }
+    assert_eq!((table.directory_bits, steps), (old_bits + GROWTH_BITS_MAX, 7));
+    table.make_room_for(2 << 20);
+    assert!(!table.grow_directory(), "it never becomes smaller");
+    put(&mut table, &mut count, 200_000);
+    for number in 0..count {
+        assert_eq!(table.find(hash(1, number), |location| location.0 == number), Some(Location(number)));
+    }
+    table.check_invariants();
+
+    // So small that its segments soon are as deep as the directory: splits cannot wait for the steps.
+    let mut hurried = HashTable::new(2 << 20, false).unwrap();
+    let old_bits = hurried.directory_bits;
+    hurried.make_room_for(32 << 20);
+    let mut count = 0;
+    put(&mut hurried, &mut count, 300_000);
+    assert_eq!(hurried.directory_bits, old_bits + GROWTH_BITS_MAX);
+    hurried.check_invariants();
+    let mut flushed = HashTable::new(2 << 20, false).unwrap();
+    flushed.make_room_for(32 << 20);
+    flushed.grow_directory();
+    flushed.clear();
+    while flushed.grow_directory() {}
+    let mut count = 0;
+    put(&mut flushed, &mut count, 100_000);
+    flushed.check_invariants();
+}

@@ -74,6 +74,10 @@ impl Record<&mut [u8]> {
         write_numbers(&mut self.0[PAGES_OFFSET..], pages);
     }
 
+    pub(in crate::storage) fn set_tail(&mut self, index: usize, tail: Location) {
+        set_number_at(&mut self.0[TAILS_OFFSET..], index, tail.0);
+    }
+
     pub(in crate::storage) fn set_pins(&mut self, pins: u32) {
         set_number_at(&mut self.0[PINS_OFFSET..], 0, pins);
     }

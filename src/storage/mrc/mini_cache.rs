@@ -270,30 +270,35 @@ impl MiniCache {
                     (band, most) = (candidate, excess);
                 }
             }
-            self.evict_from(band, now);
+            while !self.evict_from(band, now) {}
         }
     }
 
-    /// One step of eviction: the next item of the band leaves, or has lost one of its lives.
-    fn evict_from(&mut self, band: usize, now: Seconds) {
+    /// One step of eviction. True if an item has left, or the band has none; else one has lost one of its lives.
+    fn evict_from(&mut self, band: usize, now: Seconds) -> bool {
         let (small, main) = (&self.small[band], &self.main[band]);
         let is_small_over = small.bytes * SMALL_SHARE_DIVISOR > small.bytes + main.bytes;
         let first = if is_small_over { small.oldest() } else { main.oldest() };
-        let Some(at) = first.or(small.oldest()).or(main.oldest()) else { return };
+        let Some(at) = first.or(small.oldest()).or(main.oldest()) else { return true };
         let entry = *self.entries.get(at);
-        if entry.deadline.is_past(now) {
-            return self.forget(at);
-        }
         match (entry.place, entry.frequency) {
-            (Place::Small, READS_TO_STAY..) => self.pass_on(at, 0),
+            _ if entry.deadline.is_past(now) => self.forget(at),
+            (Place::Small, READS_TO_STAY..) => {
+                self.pass_on(at, 0);
+                return false;
+            }
             (Place::Small, _) => {
                 self.unlink(at);
                 self.push(at, Place::Ghost);
                 self.bound_ghosts();
             }
             (_, 0) => self.forget(at),
-            (_, frequency) => self.pass_on(at, frequency - 1),
+            (_, frequency) => {
+                self.pass_on(at, frequency - 1);
+                return false;
+            }
         }
+        true
     }
 
     /// To the main queue's end.
@@ -351,7 +356,7 @@ impl MiniCache {
         let limit = self.name(self.ceiling);
         let mut leaving = Vec::new();
         for queue in self.small.iter().chain(&self.main).chain([&self.ghosts]) {
-            self.entries.from_name_on(queue, limit, &mut leaving);
+            self.entries.collect_from(queue, limit, &mut leaving);
         }
         leaving.into_iter().for_each(|at| self.forget(at));
     }

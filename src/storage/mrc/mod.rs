@@ -41,7 +41,7 @@ const BYTES_MAX: usize = 1 << 20;
 const LIMIT_DIVISOR: usize = 100;
 
 /// The smallest cache begins with a sample of one key in so many; larger ones, in proportion, with fewer.
-const SMALLEST_SAMPLES_ONE_IN: u64 = 16;
+const SMALLEST_SAMPLES_ONE_IN: u64 = 32;
 
 /// However much of the store's memory is unused, caches are simulated with at least one part in so many of theirs.
 const USED_DIVISOR_MAX: u64 = 2;
@@ -95,6 +95,8 @@ impl MissRatioCurve {
 pub(super) struct Curve {
     /// For each policy that the store may use, one cache for each size.
     caches: Vec<[MiniCache; CURVE_PERCENTS.len()]>,
+    /// Theirs, or ones that they had lately and that were higher: in one place, since most are only looked at.
+    ceilings: Vec<[u64; CURVE_PERCENTS.len()]>,
     /// Keys whose mixed hash is below it are in the sample of the smallest cache, and only they are in any.
     ceiling: u64,
     shares: Shares,
@@ -103,6 +105,8 @@ pub(super) struct Curve {
     accesses: u32,
     since: Seconds,
     aged_at: Seconds,
+    /// What the caches take; the same from the start, and asked for every turn.
+    memory_bytes: usize,
 }
 
 impl Curve {
@@ -119,10 +123,26 @@ impl Curve {
             let ceiling = (ceiling as f64 * f64::from(CURVE_PERCENTS[0]) / f64::from(percent)) as u64;
             MiniCache::new(rule, full_bytes(limit_bytes as u64, percent), ceiling, entries_max.min(ENTRIES_MAX))
         };
-        let caches = rules.iter().map(|&rule| CURVE_PERCENTS.map(|percent| cache(rule, percent))).collect();
+        let caches: Vec<[MiniCache; _]> =
+            rules.iter().map(|&rule| CURVE_PERCENTS.map(|percent| cache(rule, percent))).collect();
         let (since, aged_at) = (Seconds(0), Seconds(0));
         let limit_bytes = limit_bytes as u64;
-        Curve { caches, ceiling, shares: [1.0; BANDS], limit_bytes, unused_bytes: 0, accesses: 0, since, aged_at }
+        let memory = |cache: &MiniCache| cache.memory_bytes() + size_of::<MiniCache>();
+        let memory_bytes = caches.iter().flatten().map(memory).sum();
+        let mut curve = Curve {
+            caches,
+            ceilings: Vec::with_capacity(rules.len()),
+            ceiling,
+            memory_bytes,
+            shares: [1.0; BANDS],
+            limit_bytes,
+            unused_bytes: 0,
+            accesses: 0,
+            since,
+            aged_at,
+        };
+        curve.look_at_ceilings();
+        curve
     }
 
     /// The sample begins with one key in so many.
@@ -134,7 +154,7 @@ impl Curve {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.caches.iter().flatten().map(|cache| cache.memory_bytes() + size_of::<MiniCache>()).sum()
+        self.memory_bytes
     }
 
     /// To be asked before each sampled access: whether it is time for [`divide`](Self::divide).
@@ -149,8 +169,7 @@ impl Curve {
         self.shares = bytes.map(|bytes| 1.0 / bytes.max(1) as f32);
         self.unused_bytes = unused_bytes;
         self.set_capacities();
-        let caches = self.caches.iter().flatten();
-        self.ceiling = caches.map(MiniCache::ceiling).max().unwrap_or(0);
+        self.look_at_ceilings();
     }
 
     pub(super) fn read(&mut self, mixed: u64, cost: Option<Cost>, now: Seconds) {
@@ -168,7 +187,15 @@ impl Curve {
     }
 
     fn sampling(&mut self, mixed: u64) -> impl Iterator<Item = &mut MiniCache> {
-        self.caches.iter_mut().flatten().filter(move |cache| mixed < cache.ceiling())
+        let all = self.caches.iter_mut().flatten().zip(self.ceilings.iter().flatten());
+        let perhaps = all.filter(move |&(_, &ceiling)| mixed < ceiling);
+        perhaps.map(|(cache, _)| cache).filter(move |cache| mixed < cache.ceiling())
+    }
+
+    fn look_at_ceilings(&mut self) {
+        self.ceilings.clear();
+        self.ceilings.extend(self.caches.iter().map(|caches| caches.each_ref().map(MiniCache::ceiling)));
+        self.ceiling = self.ceilings.iter().flatten().copied().max().unwrap_or(0);
     }
 
     /// The store has another memory limit.
@@ -203,6 +230,7 @@ impl Curve {
             cache.age(factor);
             cache.sample_more();
         }
+        self.look_at_ceilings();
         Some(factor)
     }
 
@@ -242,3 +270,6 @@ fn expected_misses(sampled: Misses, misses: f64) -> f64 {
     let part = if sampled.store > 0.0 { sampled.both / sampled.store } else { 1.0 };
     misses * part + sampled.own
 }
+
+#[cfg(test)]
+mod tests;

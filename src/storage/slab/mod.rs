@@ -33,8 +33,17 @@ pub(super) struct Pool {
     partial: u32,
     pub(super) chunk_units: u16,
     pub(super) chunks_per_page: u16,
-    /// Taken chunks.
+    /// Taken chunks, those in pages that are being emptied included.
     pub(super) used_chunks: usize,
+    /// Pages that are being emptied, which are not in `pages`.
+    pub(super) leaving_pages: usize,
+}
+
+impl Pool {
+    /// Pages of the class, one that is being emptied included.
+    pub(super) fn total_pages(&self) -> usize {
+        self.pages.len() + self.leaving_pages
+    }
 }
 
 /// See the module's documentation.
@@ -70,6 +79,7 @@ impl Slab {
                     chunk_units: (chunk_bytes / UNIT_BYTES) as u16,
                     chunks_per_page: (PAGE_BYTES / chunk_bytes) as u16,
                     used_chunks: 0,
+                    leaving_pages: 0,
                 }
             })
             .collect();
@@ -99,7 +109,7 @@ impl Slab {
         self.pages[page.index()].fresh
     }
 
-    pub(super) fn class_ids(&self) -> impl Iterator<Item = ClassId> + use<> {
+    pub(super) fn class_ids(&self) -> impl Iterator<Item = ClassId> + Clone + use<> {
         (0..self.pools.len()).map(|class| ClassId(class as u8))
     }
 
@@ -138,6 +148,12 @@ impl Slab {
     #[inline(always)]
     pub(super) fn set_header(&mut self, location: Location, header: Header) {
         header.write(self.chunk_mut(location));
+    }
+
+    /// Copies what is in a chunk of a class to another one.
+    pub(super) fn copy_chunk(&mut self, from: Location, to: Location, class: ClassId) {
+        let len = self.pools[class.index()].chunk_units as usize * UNIT_BYTES;
+        self.memory.copy_within(from.byte()..from.byte() + len, to.byte());
     }
 
     /// Starts loading the two cache lines in which a small item lies.
@@ -198,7 +214,8 @@ impl Slab {
         let next = page.free_head;
         page.free_head = location.unit_in_page();
         page.used -= 1;
-        let (used, is_listed) = (page.used, page.is_listed);
+        // No new item is to come to a page that is being emptied.
+        let (used, is_listed) = (page.used, page.is_listed || page.is_leaving);
         self.pools[class.index()].used_chunks -= 1;
         self.set_header(location, Header::free(next));
         if used == 0 {

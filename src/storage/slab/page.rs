@@ -45,6 +45,8 @@ pub(in crate::storage) struct Page {
     pub(super) next: u32,
     pub(super) previous: u32,
     pub(super) is_listed: bool,
+    /// Being emptied: in its class still, in none of its lists.
+    pub(super) is_leaving: bool,
 }
 
 impl Page {
@@ -61,6 +63,7 @@ impl Page {
             next: NO_PAGE,
             previous: NO_PAGE,
             is_listed: false,
+            is_leaving: false,
         }
     }
 
@@ -84,5 +87,15 @@ impl Page {
     /// Whether its contents may be evicted to reuse it.
     pub(in crate::storage) fn is_movable(&self) -> bool {
         self.pinned == 0
+    }
+
+    /// Whether it is being emptied.
+    pub(in crate::storage) fn is_leaving(&self) -> bool {
+        self.is_leaving
+    }
+
+    /// Chunks that are not free.
+    pub(in crate::storage) fn used_chunks(&self) -> usize {
+        self.used as usize
     }
 }

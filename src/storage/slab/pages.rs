@@ -108,12 +108,54 @@ impl Slab {
     /// Gives a free page to a class. False if there is none.
     pub(in crate::storage) fn assign_page(&mut self, class: ClassId) -> bool {
         let Some(id) = self.pop_free() else { return false };
-        let pool = &mut self.pools[class.index()];
-        let position = pool.pages.len() as u32;
-        pool.pages.push(id);
-        self.pages[id.index()] = Page { position, counted_to: self.horizon, ..Page::new(PageUse::Class(class)) };
+        self.pages[id.index()] = Page { counted_to: self.horizon, ..Page::new(PageUse::Class(class)) };
+        self.join(id, class);
         self.list(id, class);
         true
+    }
+
+    /// Adds a page to its class's pages.
+    fn join(&mut self, id: PageId, class: ClassId) {
+        let pool = &mut self.pools[class.index()];
+        self.pages[id.index()].position = pool.pages.len() as u32;
+        pool.pages.push(id);
+    }
+
+    /// Takes a page out of its class's pages and of the list of those with a free chunk.
+    fn part(&mut self, id: PageId, class: ClassId) {
+        if self.pages[id.index()].is_listed {
+            self.unlist(id, class);
+        }
+        let position = self.pages[id.index()].position as usize;
+        let pool = &mut self.pools[class.index()];
+        pool.pages.swap_remove(position);
+        if let Some(moved) = pool.pages.get(position) {
+            self.pages[moved.index()].position = position as u32;
+        }
+    }
+
+    /// Begins to empty a page of a class: no new item comes to it, and it is free as soon as its last has left.
+    pub(in crate::storage) fn begin_to_leave(&mut self, id: PageId, class: ClassId) {
+        debug_assert!(self.pages[id.index()].usage == PageUse::Class(class) && !self.pages[id.index()].is_leaving);
+        self.part(id, class);
+        self.pages[id.index()].is_leaving = true;
+        self.pools[class.index()].leaving_pages += 1;
+        if self.pages[id.index()].used == 0 {
+            self.give_back(id, class);
+        }
+    }
+
+    /// Gives up emptying a page, which serves its class again.
+    pub(in crate::storage) fn stay(&mut self, id: PageId, class: ClassId) {
+        debug_assert!(self.pages[id.index()].is_leaving);
+        self.pages[id.index()].is_leaving = false;
+        let pool = &mut self.pools[class.index()];
+        pool.leaving_pages -= 1;
+        let is_full = self.pages[id.index()].used == pool.chunks_per_page;
+        self.join(id, class);
+        if !is_full {
+            self.list(id, class);
+        }
     }
 
     /// A free page for a LARGE value that is being received.
@@ -132,6 +174,12 @@ impl Slab {
         self.large_count += 1;
     }
 
+    /// The record of the stored LARGE value that a page is part of has moved.
+    pub(in crate::storage) fn set_record(&mut self, id: PageId, record: Location) {
+        debug_assert!(matches!(self.pages[id.index()].usage, PageUse::Large(_)));
+        self.pages[id.index()].usage = PageUse::Large(record);
+    }
+
     /// Takes back a page of a LARGE value.
     pub(in crate::storage) fn free_page(&mut self, id: PageId) {
         match self.pages[id.index()].usage {
@@ -144,14 +192,10 @@ impl Slab {
 
     /// Makes a page without used chunks free.
     pub(super) fn give_back(&mut self, id: PageId, class: ClassId) {
-        if self.pages[id.index()].is_listed {
-            self.unlist(id, class);
-        }
-        let position = self.pages[id.index()].position as usize;
-        let pool = &mut self.pools[class.index()];
-        pool.pages.swap_remove(position);
-        if let Some(moved) = pool.pages.get(position) {
-            self.pages[moved.index()].position = position as u32;
+        if self.pages[id.index()].is_leaving {
+            self.pools[class.index()].leaving_pages -= 1;
+        } else {
+            self.part(id, class);
         }
         self.push_free(id);
     }
@@ -196,17 +240,44 @@ impl Slab {
     /// Frees every page without pinned chunks at once, in time proportional to the number of pages. LARGE pages
     /// stay if `keeps` says so of their record; they and pages with pinned chunks are the caller's to go through.
     pub(in crate::storage) fn clear(&mut self, keeps: impl Fn(&Slab, Location) -> bool) {
+        for class in self.class_ids() {
+            self.keep_pinned_pages(class);
+        }
         for index in 0..self.pages.len() {
             let id = PageId(index as u32);
-            match self.pages[index].usage {
-                PageUse::Class(class) if self.pages[index].pinned == 0 => {
-                    self.pools[class.index()].used_chunks -= self.pages[index].used as usize;
-                    self.give_back(id, class);
+            let page = &self.pages[index];
+            match page.usage {
+                PageUse::Class(class) if page.pinned == 0 => {
+                    self.pools[class.index()].leaving_pages -= usize::from(page.is_leaving);
+                    self.push_free(id);
                 }
+                PageUse::Class(class) => self.pools[class.index()].used_chunks += page.used as usize,
                 PageUse::Large(record) if !keeps(self, record) => self.free_page(id),
                 _ => {}
             }
         }
+    }
+
+    /// Forgets all pages of a class but those with something pinned, which are few; used chunks are left to be counted.
+    fn keep_pinned_pages(&mut self, class: ClassId) {
+        let pool = &mut self.pools[class.index()];
+        let mut kept = std::mem::take(&mut pool.pages);
+        kept.retain(|id| self.pages[id.index()].pinned > 0);
+        (pool.partial, pool.used_chunks) = (NO_PAGE, 0);
+        for (position, id) in kept.iter().enumerate() {
+            self.pages[id.index()].position = position as u32;
+            if self.pages[id.index()].is_listed {
+                self.list(*id, class);
+            }
+        }
+        self.pools[class.index()].pages = kept;
+    }
+
+    /// The pages of classes, those that are being emptied included.
+    #[cfg(any(test, debug_assertions))]
+    pub(in crate::storage) fn class_pages(&self) -> impl Iterator<Item = (PageId, ClassId)> + '_ {
+        let pages = (0..).map(PageId).zip(&self.pages);
+        pages.filter_map(|(id, page)| page.class().map(|class| (id, class)))
     }
 
     /// Panics if counts and lists disagree with the pages and chunk headers.
@@ -253,6 +324,9 @@ impl Slab {
             assert_eq!(free + used, self.chunks_in(id).count(), "free chunks of {id:?}");
             used_in_class += used;
         }
+        let leaving = |page: &&Page| page.usage == PageUse::Class(class) && page.is_leaving;
+        assert_eq!(self.pages.iter().filter(leaving).count(), pool.leaving_pages, "leaving pages of {class:?}");
+        used_in_class += self.pages.iter().filter(leaving).map(|page| page.used as usize).sum::<usize>();
         assert_eq!(used_in_class, pool.used_chunks, "used chunks of {class:?}");
         let listed = pool.pages.iter().filter(|id| self.page(**id).is_listed).count();
         assert_eq!(self.listed_from(pool.partial).count(), listed, "list of partial pages");

@@ -39,6 +39,7 @@ impl Store {
     /// Counts a read that found this item.
     #[inline]
     pub fn count_get_hit(&mut self, found: Found) {
+        self.large_uses.0 += u64::from(found.header.is_large());
         let class = self.class_of_item(found.location, found.header);
         self.commands[class.index()].get_hits += 1;
     }

@@ -57,13 +57,13 @@ impl Store {
         let (mut bytes, mut unused_bytes) = ([0; BANDS], 0);
         for class in self.slab.class_ids() {
             let (pool, chunk_bytes) = (self.slab.pool(class), self.slab.classes.chunk_bytes(class));
-            bytes[band_of((chunk_bytes + INDEX_BYTES_PER_ITEM) as u32)] += (pool.pages.len() * PAGE_BYTES) as u64;
-            let free_chunks = pool.pages.len() * usize::from(pool.chunks_per_page) - pool.used_chunks;
+            bytes[band_of((chunk_bytes + INDEX_BYTES_PER_ITEM) as u32)] += (pool.total_pages() * PAGE_BYTES) as u64;
+            let free_chunks = pool.total_pages() * usize::from(pool.chunks_per_page) - pool.used_chunks;
             // More of it than a page has become free lately, and will be used again.
             unused_bytes += (free_chunks * chunk_bytes).min(PAGE_BYTES) as u64;
         }
         bytes[BANDS - 1] += (self.slab.large_pages() * PAGE_BYTES) as u64;
-        self.curve.divide(bytes, unused_bytes);
+        self.curve.divide(bytes, unused_bytes + self.limit.outside_bytes as u64);
         self.age_curve(now);
         self.renew_sample_ceiling();
     }
@@ -78,17 +78,12 @@ impl Store {
     /// What hit ratio is to be expected at other memory limits, as of now.
     pub fn miss_ratio_curve(&mut self, now: Seconds) -> MissRatioCurve {
         self.age_curve(now);
-        self.curve.report(self.config.memory_limit_bytes, self.reads, self.read_misses)
+        self.curve.report(self.limit.asked_bytes, self.reads, self.read_misses)
     }
 
     /// Counts for the curve anew. What the simulated caches hold stays, so that they need not be filled again.
     pub fn reset_miss_ratio_curve(&mut self, now: Seconds) {
         (self.reads, self.read_misses) = (0, 0);
         self.curve.reset(now);
-    }
-
-    /// The store has another memory limit.
-    pub(super) fn resize_curve(&mut self) {
-        self.curve.set_limit(self.config.memory_limit_bytes);
     }
 }

@@ -7,7 +7,7 @@
 //! The limit is for all of a shard's memory. What there is outside of its store is told to the store
 //! ([`Store::set_outside_bytes`]), which has the rest.
 
-use super::{ITEM_SHARE_DIVISOR, LIMIT_BYTES_MIN, Store};
+use super::{ITEM_SHARE_DIVISOR, LIMIT_BYTES_MIN, Store, emptying::Purpose};
 use crate::{
     clock::Seconds,
     storage::{
@@ -67,7 +67,7 @@ pub enum LimitError {
 pub(super) struct Shrinking {
     /// The page behind the next one to look at.
     next: usize,
-    /// Whether this round over the pages has given one back.
+    /// Whether this round over the pages has given one back, or emptied one.
     has_released: bool,
     rest_until: Seconds,
 }
@@ -106,8 +106,8 @@ impl Store {
         self.limit.asked_bytes = bytes;
         self.table.make_room_for(bytes);
         self.eviction.set_limit(bytes);
+        self.curve.set_limit(bytes);
         self.apply_limit();
-        self.resize_curve();
         Ok(())
     }
 
@@ -137,9 +137,14 @@ impl Store {
         self.shrinking.is_some()
     }
 
-    /// Gives back at most one page towards a lowered limit. True if more is owed and there are pages to look at.
+    /// Takes a step towards a lowered limit: empties some of a page, or gives one back. True if more is owed and there
+    /// are pages to look at.
     pub(super) fn shrink(&mut self, now: Seconds) -> bool {
         let Some(mut shrinking) = self.shrinking.take() else { return false };
+        if self.go_on_emptying(now) {
+            self.shrinking = Some(shrinking);
+            return true;
+        }
         let mut gave_back = false;
         for _ in 0..PAGES_LOOKED_AT_MAX {
             if gave_back || now < shrinking.rest_until {
@@ -161,13 +166,13 @@ impl Store {
         now >= shrinking.rest_until
     }
 
-    /// Empties a page, if that may be, and gives its memory back to the kernel.
+    /// Begins to empty a page, if that may be, or gives its memory back to the kernel. False if neither could be.
     fn give_back(&mut self, page: PageId, now: Seconds) -> bool {
         let usage = self.slab.page(page).usage;
         if self.config.evictions {
             match usage {
-                PageUse::Class(class) if self.slab.page(page).is_movable() => {
-                    self.evict_page(page, class, now);
+                PageUse::Class(class) => {
+                    return self.begin_to_empty(page, class, Purpose::Kernel);
                 }
                 PageUse::Large(record) if !is_pinned(&self.slab, record) => {
                     self.evict(record, now);

@@ -6,21 +6,15 @@ use crate::{
     clock::Seconds,
     storage::{
         StoreError,
-        eviction::{LARGE_SHARE_DIVISOR, PoolId, Terms, donor},
+        eviction::{LARGE_SHARE_DIVISOR, PoolId, Terms},
         item::{self, Header},
-        location::{Location, PageId},
+        location::{Location, PAGE_BYTES, PageId},
         slab::ClassId,
     },
 };
 
 /// Rounds of freeing something and trying again before an allocation fails.
 const ATTEMPTS_MAX: usize = 64;
-
-/// Pages of a pool that are tried when one is to be emptied; some may hold pinned values.
-const PAGES_TRIED_MAX: usize = 8;
-
-/// Donors that are tried when none of the first one's pages can be emptied.
-const DONORS_MAX: usize = 3;
 
 /// Fewer free pages than this, and [`Store::maintain`] gets the next extent ready.
 const FREE_PAGES_LOW: usize = 8;
@@ -34,7 +28,10 @@ impl Store {
     /// calling again at once.
     pub fn maintain(&mut self, now: Seconds) -> bool {
         self.pass_time(now);
-        if self.shrink(now) || self.pay_back_index_memory(now) {
+        if self.table.grow_directory() {
+            return true;
+        }
+        if self.shrink(now) || self.pay_back_index_memory(now) || self.go_on_emptying(now) {
             return true;
         }
         if self.table.spare_segments() < SPARE_SEGMENTS_LOW
@@ -55,7 +52,11 @@ impl Store {
     /// Everything that counts against the limit.
     #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slab.committed_bytes() + self.slab.metadata_bytes() + self.table.memory_bytes() + self.policy_bytes()
+        self.slab.committed_bytes()
+            + self.slab.metadata_bytes()
+            + self.table.memory_bytes()
+            + self.policy_bytes()
+            + self.compression_memory_bytes()
     }
 
     fn may_commit_extent(&self) -> bool {
@@ -70,16 +71,16 @@ impl Store {
         self.memory_bytes() + slack <= self.config.memory_limit_bytes
     }
 
-    /// If the index has grown past the limit, gives one page back to the kernel. True if more is owed.
+    /// If the index has grown past the limit, takes a step towards giving a page back to the kernel. True if more is
+    /// owed.
     pub(super) fn pay_back_index_memory(&mut self, now: Seconds) -> bool {
         if self.shrinking.is_some() || self.memory_bytes() <= self.config.memory_limit_bytes {
             return self.shrink(now);
         }
-        let terms = self.terms(now);
-        let freed = self.slab.free_pages() > 0
-            || self.reclaim_page(None, now)
-            || (self.config.evictions && self.empty_a_page(&[], terms));
-        freed && self.slab.release_page() && self.memory_bytes() > self.config.memory_limit_bytes
+        let paid = self.slab.release_page()
+            || (self.reclaim_page(None, now) && self.slab.release_page())
+            || (self.config.evictions && self.step_to_pay_back(now));
+        paid && self.memory_bytes() > self.config.memory_limit_bytes
     }
 
     pub(super) fn terms(&self, now: Seconds) -> Terms {
@@ -119,21 +120,22 @@ impl Store {
 
     fn allocate_slowly(&mut self, class: ClassId, now: Seconds) -> Result<Location, StoreError> {
         self.pay_back_index_memory(now);
+        self.step_of_moves(PoolId::Class(class), now);
         let terms = self.terms(now);
         for _ in 0..ATTEMPTS_MAX {
+            if let Some(location) = self.slab.allocate(class) {
+                return Ok(location);
+            }
             let mut freed = self.make_free_page() && self.slab.assign_page(class);
             if !freed {
                 self.counters.events(class).direct_reclaims += 1;
-                let may_take = self.config.evictions && (self.automove || self.slab.pool(class).pages.is_empty());
+                let may_take = self.config.evictions && (self.mover.is_on || self.slab.pool(class).pages.is_empty());
                 freed = self.reclaim_for(class, now)
                     || self.evict_in_class(class, terms)
-                    || (may_take && self.empty_a_page(&[PoolId::Class(class)], terms));
+                    || (may_take && self.take_a_page(&[PoolId::Class(class)], terms));
             }
             if !freed {
                 break;
-            }
-            if let Some(location) = self.slab.allocate(class) {
-                return Ok(location);
             }
         }
         self.counters.events(class).out_of_memory += 1;
@@ -143,6 +145,7 @@ impl Store {
     /// A page for a LARGE value that is being received.
     pub(super) fn allocate_page(&mut self, now: Seconds) -> Result<PageId, StoreError> {
         self.pay_back_index_memory(now);
+        self.step_of_moves(PoolId::Large, now);
         let terms = self.terms(now);
         for _ in 0..ATTEMPTS_MAX {
             if self.make_free_page()
@@ -150,12 +153,17 @@ impl Store {
             {
                 return Ok(page);
             }
-            let may_take = self.config.evictions && (self.automove || self.slab.large_pages() == 0);
+            let may_take = self.config.evictions && (self.mover.is_on || self.slab.large_pages() == 0);
             let has_share = self.slab.large_pages() * LARGE_SHARE_DIVISOR >= self.slab.pages().len();
-            let freed = self.reclaim_page(None, now)
-                || (has_share && self.evict_large(terms))
-                || (may_take && self.empty_a_page(&[PoolId::Large], terms))
-                || self.evict_large(terms);
+            let takes = may_take && (!has_share || self.large_credit > 0);
+            let freed = if self.reclaim_page(None, now) {
+                true
+            } else if takes && self.take_a_page(&[PoolId::Large], terms) {
+                self.large_credit -= usize::from(has_share);
+                true
+            } else {
+                self.evict_large(terms) || (may_take && self.take_a_page(&[PoolId::Large], terms))
+            };
             if !freed {
                 break;
             }
@@ -163,19 +171,25 @@ impl Store {
         Err(StoreError::OutOfMemory)
     }
 
+    /// Whether a page can be had without evicting.
+    pub(super) fn has_room_for_a_page(&self) -> bool {
+        let may_restore =
+            self.slab.released_pages() > 0 && self.memory_bytes() + PAGE_BYTES <= self.config.memory_limit_bytes;
+        self.slab.free_pages() > 0 || may_restore || self.may_commit_extent()
+    }
+
     /// Sees to it that there is a free page, without evicting.
     fn make_free_page(&mut self) -> bool {
         if self.slab.free_pages() > 0 {
             return true;
         }
-        let page_bytes = crate::storage::location::PAGE_BYTES;
         if self.slab.released_pages() > 0 {
-            return self.memory_bytes() + page_bytes <= self.config.memory_limit_bytes && self.slab.restore_page();
+            return self.memory_bytes() + PAGE_BYTES <= self.config.memory_limit_bytes && self.slab.restore_page();
         }
         self.may_commit_extent() && self.slab.commit_extent()
     }
 
-    fn evict_in_class(&mut self, class: ClassId, terms: Terms) -> bool {
+    pub(super) fn evict_in_class(&mut self, class: ClassId, terms: Terms) -> bool {
         let Some(item) = self.eviction.victim(class, &mut self.slab, terms) else {
             return false;
         };
@@ -192,52 +206,6 @@ impl Store {
             return false;
         };
         self.evict(item, terms.now)
-    }
-
-    /// Frees a page of the richest pool, not counting those in `except` unless no other has one to give.
-    fn empty_a_page(&mut self, except: &[PoolId], terms: Terms) -> bool {
-        let mut tried = Vec::with_capacity(except.len() + DONORS_MAX);
-        tried.extend_from_slice(except);
-        for _ in 0..DONORS_MAX {
-            let Some(pool) = donor(&self.slab, &tried) else { return false };
-            let emptied = match pool {
-                PoolId::Large => self.evict_large(terms) && self.slab.free_pages() > 0,
-                PoolId::Class(class) => self.empty_page_of(class, terms.now),
-            };
-            if emptied {
-                self.counters.pages_moved += 1;
-                return true;
-            }
-            tried.push(pool);
-        }
-        false
-    }
-
-    /// Evicts everything in one page of a class.
-    pub(super) fn empty_page_of(&mut self, class: ClassId, now: Seconds) -> bool {
-        let pages = &self.slab.pool(class).pages;
-        let start = self.eviction.hand_page(class) as usize % pages.len().max(1);
-        let candidates = pages[start..].iter().chain(&pages[..start]).take(PAGES_TRIED_MAX);
-        let Some(page) = candidates.copied().find(|&page| self.slab.page(page).is_movable()) else { return false };
-        self.evict_page(page, class, now)
-    }
-
-    /// Evicts everything in a page of a class that holds nothing pinned. True if the page is the class's no more.
-    pub(super) fn evict_page(&mut self, page: PageId, class: ClassId, now: Seconds) -> bool {
-        for chunk in self.slab.chunks_in(page) {
-            // The page is free as soon as its last item has left.
-            if self.slab.page(page).class() != Some(class) {
-                break;
-            }
-            let header = self.slab.header(chunk);
-            let item = match () {
-                () if header.is_live_item() => chunk,
-                () if header.is_tail() => Location(item::tail_owner(self.slab.chunk(chunk))),
-                () => continue,
-            };
-            self.evict(item, now);
-        }
-        self.slab.page(page).class() != Some(class)
     }
 
     /// Removes an item to make room. False if it is not in the hash table.
@@ -264,6 +232,7 @@ impl Store {
             return false;
         }
         let (class, accessed) = (self.slab.class_at(location), item::access(header, chunk));
+        let is_driven_out = self.slab.page(location.page()).is_leaving();
         if self.removals.is_on {
             self.note_removal(location, reason);
         }
@@ -272,7 +241,12 @@ impl Store {
             return false;
         }
         if reason == Reason::Evicted {
-            self.eviction.note_evicted(class, header, hash, self.table.len());
+            let pool = if header.is_large() { self.eviction.large_pool() } else { class };
+            if is_driven_out || header.is_large() {
+                self.eviction.note_driven_out(pool, hash, self.table.len());
+            } else {
+                self.eviction.note_evicted(pool, header, hash, self.table.len());
+            }
         }
         self.counters.removed(class, header, reason, now.0.saturating_sub(accessed.0));
         true
@@ -300,6 +274,9 @@ impl Store {
         let header = self.slab.header(location);
         self.deadline_removed(location, header);
         let (class, bytes) = (self.slab.class_at(location), self.item_bytes(location, header));
+        if header.is_compressed() {
+            self.compressed_removed(location, header);
+        }
         if header.is_large() {
             self.counters.large_item_removed(class, bytes);
             self.drop_large(location, header);

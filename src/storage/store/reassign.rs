@@ -1,12 +1,12 @@
 //! Moving pages between classes on request: memcached's `slabs reassign` and `slabs automove`.
 
-use super::Store;
+use super::{
+    Store,
+    emptying::{Hot, Purpose},
+};
 use crate::{
     clock::Seconds,
-    storage::{
-        eviction::{PoolId, donor},
-        slab::ClassId,
-    },
+    storage::{eviction::PoolId, slab::ClassId},
 };
 
 /// The class number that stands for the pages that nobody has.
@@ -37,12 +37,12 @@ impl Store {
     /// Switches on or off that a class which has pages takes more from others (memcached's `slab_automove`). Off, a
     /// class without a page still gets its first one, and free pages go to whom needs them. On from the start.
     pub fn set_automove(&mut self, on: bool) {
-        self.automove = on;
+        self.mover.is_on = on;
     }
 
     /// Whether a class which has pages takes more from others.
     pub fn automove(&self) -> bool {
-        self.automove
+        self.mover.is_on
     }
 
     /// Moves a page from one class to another now, evicting what is in it. The source is a class number, 0 for the
@@ -59,21 +59,16 @@ impl Store {
         if from == Some(to) {
             return Reassigned::SameClass;
         }
-        let has_freed = match from {
-            Some(End::FreePages) => self.slab.free_pages() > 0,
-            Some(End::Class(class)) => self.take_spare_page(PoolId::Class(class), now),
-            None => self.take_any_page(to, now),
+        let purpose = match to {
+            End::FreePages => Purpose::Free,
+            End::Class(class) => Purpose::Class(class),
         };
-        if !has_freed {
-            return Reassigned::NoSpare;
-        }
-        if let End::Class(class) = to {
-            // What was freed last is assigned first.
-            let assigned = self.slab.assign_page(class);
-            debug_assert!(assigned, "a page was freed");
-        }
-        self.counters.pages_moved += 1;
-        Reassigned::Moved
+        let has_moved = match from {
+            Some(End::FreePages) => self.give_free_page(purpose),
+            Some(End::Class(class)) => self.move_spare_page(PoolId::Class(class), purpose, now),
+            None => self.move_any_page(purpose, now),
+        };
+        if has_moved { Reassigned::Moved } else { Reassigned::NoSpare }
     }
 
     fn end(&self, number: u32) -> Option<End> {
@@ -85,22 +80,37 @@ impl Store {
         }
     }
 
-    fn take_any_page(&mut self, to: End, now: Seconds) -> bool {
-        let except: &[PoolId] = match to {
-            End::FreePages => &[],
-            End::Class(class) => &[PoolId::Class(class)],
+    /// True if there is a free page, which then is where it should be.
+    fn give_free_page(&mut self, purpose: Purpose) -> bool {
+        let is_given = match purpose {
+            Purpose::Class(class) => self.slab.assign_page(class),
+            Purpose::Free | Purpose::Kernel => self.slab.free_pages() > 0,
         };
-        donor(&self.slab, except).is_some_and(|pool| self.take_spare_page(pool, now))
+        self.counters.pages_moved += u64::from(is_given);
+        is_given
     }
 
-    /// Makes one of a pool's pages free, if it has more than one.
-    fn take_spare_page(&mut self, pool: PoolId, now: Seconds) -> bool {
+    fn move_any_page(&mut self, purpose: Purpose, now: Seconds) -> bool {
+        let except = match purpose {
+            Purpose::Class(class) => Some(PoolId::Class(class)),
+            Purpose::Free | Purpose::Kernel => None,
+        };
+        let giver = self.mover.donor(self.pools(), except.as_slice());
+        giver.is_some_and(|pool| self.move_spare_page(pool, purpose, now))
+    }
+
+    /// Moves one of a pool's pages, if it has more than one.
+    fn move_spare_page(&mut self, pool: PoolId, purpose: Purpose, now: Seconds) -> bool {
         if !self.config.evictions {
             return false;
         }
         match pool {
-            PoolId::Class(class) => self.slab.pool(class).pages.len() > 1 && self.empty_page_of(class, now),
-            PoolId::Large => self.evict_large(self.terms(now)) && self.slab.free_pages() > 0,
+            PoolId::Class(class) => {
+                // One at a time: what is under way comes first.
+                while self.go_on_emptying(now) {}
+                self.slab.pool(class).pages.len() > 1 && self.empty_page_of(class, purpose, Hot::Move, now)
+            }
+            PoolId::Large => self.evict_large(self.terms(now)) && self.give_free_page(purpose),
         }
     }
 }

@@ -140,6 +140,9 @@ impl Store {
     pub fn reset_stats(&mut self) {
         self.counters.reset();
         self.crawl.reset_counts();
+        if let Some(compressor) = &mut self.compression {
+            compressor.reset_stats();
+        }
     }
 
     /// The figures as of now.
@@ -173,7 +176,7 @@ impl Store {
     pub fn class_stats(&self) -> impl Iterator<Item = ClassStats> + '_ {
         let all = self.slab.class_ids().map(|class| {
             let (pool, counters) = (self.slab.pool(class), &self.counters.classes[class.index()]);
-            let (total_pages, chunks_per_page) = (pool.pages.len() as u64, u64::from(pool.chunks_per_page));
+            let (total_pages, chunks_per_page) = (pool.total_pages() as u64, u64::from(pool.chunks_per_page));
             let (used_chunks, chunk_bytes) = (pool.used_chunks as u64, self.slab.classes.chunk_bytes(class) as u64);
             let large_chunks = used_chunks - (counters.items - counters.large_items);
             let events = &counters.events;

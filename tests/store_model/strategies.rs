@@ -1,97 +1,17 @@
-//! What is done to the store: random operations, in terms of what is there when they come.
+//! Random operations.
 
+use super::model::ops::*;
 use proptest::prelude::*;
-use ringcached::storage::{NewCas, SetMode};
+use ringcached::storage::{Compression, EvictionPolicy, NewCas, SetMode};
 
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Cas {
-    None,
-    Right,
-    Higher,
-    Lower,
-    Zero,
+pub(super) fn policy() -> impl Strategy<Value = EvictionPolicy> {
+    use EvictionPolicy::{Clock, Duel, S3Fifo};
+    prop_oneof![Just(Duel), Just(S3Fifo), Just(Clock)]
 }
 
-#[derive(Clone, Debug)]
-pub(super) enum Value {
-    Number(u64),
-    Bytes { seed: u8, len: usize },
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Op {
-    Get,
-    Peek,
-    /// A read that is told the CAS number.
-    Observe,
-    Touch {
-        ttl: u32,
-    },
-    /// A meta read that creates what it does not find.
-    Vivify {
-        ttl: u32,
-        new_cas: NewCas,
-        binary_key: bool,
-    },
-    Win,
-    Set {
-        mode: SetMode,
-        value: Value,
-        flags: u32,
-        ttl: u32,
-        cas: Cas,
-        vivify: bool,
-        upload: bool,
-        meta: Meta,
-    },
-    Delete {
-        cas: Cas,
-        invalidate: bool,
-        clear_value: bool,
-        ttl: Option<u32>,
-        new_cas: Option<u64>,
-    },
-    Arithmetic {
-        delta: u64,
-        increment: bool,
-        cas: Cas,
-        ttl: Option<u32>,
-        initial: Option<(u64, u32)>,
-        meta: Meta,
-    },
-    RemoveAny,
-    AbandonUpload {
-        len: usize,
-    },
-    Pin,
-    Unpin,
-    Flush,
-    Maintain,
-    Walk {
-        budget: usize,
-    },
-    Crawl {
-        budget: usize,
-    },
-    Limit {
-        mib: usize,
-    },
-    Reassign {
-        from: Option<u32>,
-        to: u32,
-    },
-    TakeRemovals,
-    Advance {
-        seconds: u32,
-    },
-}
-
-/// What only meta asks of a write.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Meta {
-    pub(super) new_cas: NewCas,
-    pub(super) invalidate: bool,
-    pub(super) binary_key: bool,
+/// Ways to compress.
+pub(super) fn compression() -> impl Strategy<Value = Compression> {
+    prop_oneof![Just(Compression::Lz4), Just(Compression::Zstd), Just(Compression::ZstdDictionary)]
 }
 
 pub(super) fn len() -> impl Strategy<Value = usize> {
@@ -108,6 +28,8 @@ pub(super) fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         1 => prop_oneof![0u64..200, Just(u64::MAX), any::<u64>()].prop_map(Value::Number),
         3 => (any::<u8>(), len()).prop_map(|(seed, len)| Value::Bytes { seed, len }),
+        2 => (any::<u8>(), len()).prop_map(|(seed, len)| Value::Text { seed, len }),
+        1 => (0u64..200, len()).prop_map(|(number, len)| Value::Padded { number, len }),
     ]
 }
 
@@ -202,25 +124,4 @@ pub(super) fn management() -> impl Strategy<Value = Op> {
         1 => (prop::option::of(0u32..100), 0u32..100).prop_map(|(from, to)| Op::Reassign { from, to }),
         1 => Just(Op::TakeRemovals),
     ]
-}
-
-pub(super) fn bytes(value: &Value) -> Vec<u8> {
-    match value {
-        Value::Number(number) => number.to_string().into_bytes(),
-        Value::Bytes { seed, len } => (0..*len).map(|at| (at / 7 + at * 13) as u8 ^ seed).collect(),
-    }
-}
-
-/// The model's numbers: the first word, if it is one below 2^64. memcached lets C wrap negative ones around and
-/// refuses the result only from 2^63 on.
-pub(super) fn number(value: &[u8]) -> Option<u64> {
-    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
-    let word = value.split(is_blank).find(|word| !word.is_empty())?;
-    let number: i128 = std::str::from_utf8(word).ok()?.parse().ok()?;
-    let (wrapped, modulus) = (number.unsigned_abs(), 1u128 << 64);
-    match number {
-        0.. => u64::try_from(number).ok(),
-        _ if wrapped >= modulus => None,
-        _ => u64::try_from(modulus - wrapped).ok().filter(|number| *number < 1 << 63),
-    }
 }

@@ -1,46 +1,47 @@
 //! The store and the map side by side.
 
-use super::*;
+use super::{ops::*, *};
+use std::sync::OnceLock;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Item {
-    pub(super) value: Vec<u8>,
-    pub(super) flags: u32,
-    pub(super) deadline: u32,
+pub(crate) struct Item {
+    pub(crate) value: Vec<u8>,
+    pub(crate) flags: u32,
+    pub(crate) deadline: u32,
     /// None that anybody was told or gave.
-    pub(super) cas: Option<u64>,
+    pub(crate) cas: Option<u64>,
     /// Noted once a minute.
-    pub(super) accessed: u32,
-    pub(super) fetched: bool,
-    pub(super) won: bool,
-    pub(super) stale: bool,
-    pub(super) binary_key: bool,
+    pub(crate) accessed: u32,
+    pub(crate) fetched: bool,
+    pub(crate) won: bool,
+    pub(crate) stale: bool,
+    pub(crate) binary_key: bool,
 }
 
-pub(super) struct World {
-    pub(super) store: Store,
-    pub(super) model: BTreeMap<Vec<u8>, Item>,
-    pub(super) now: u32,
-    pub(super) last_cas: u64,
-    pub(super) pins: Vec<(u32, Vec<u8>)>,
-    pub(super) memory: Memory,
-    pub(super) walk: Walking,
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) model: BTreeMap<Vec<u8>, Item>,
+    pub(crate) now: u32,
+    pub(crate) last_cas: u64,
+    pub(crate) pins: Vec<(u32, Vec<u8>)>,
+    pub(crate) memory: Memory,
+    pub(crate) walk: Walking,
     /// Removals by the store's own count when they were last taken.
-    pub(super) removals: u64,
+    pub(crate) removals: u64,
 }
 
 /// A walk under way.
 #[derive(Default)]
-pub(super) struct Walking {
-    pub(super) walk: Walk,
+pub(crate) struct Walking {
+    pub(crate) walk: Walk,
     /// Keys that were there at its start and have been since.
-    pub(super) staying: BTreeSet<Vec<u8>>,
-    pub(super) seen: HashSet<Vec<u8>>,
+    pub(crate) staying: BTreeSet<Vec<u8>>,
+    pub(crate) seen: HashSet<Vec<u8>>,
 }
 
 /// What the store is given, and so what it may do.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Memory {
+pub(crate) enum Memory {
     Ample,
     /// It may forget.
     Little,
@@ -49,17 +50,24 @@ pub(super) enum Memory {
 }
 
 impl Memory {
-    pub(super) fn limit_bytes(self) -> usize {
+    pub(crate) fn limit_bytes(self) -> usize {
         if self == Memory::Ample { 64 << 20 } else { 8 << 20 }
     }
 }
 
 impl World {
-    pub(super) fn new(memory: Memory) -> Self {
+    pub(crate) fn new(memory: Memory, eviction: EvictionPolicy) -> Self {
+        World::compressing(memory, eviction, Compression::Off)
+    }
+
+    pub(crate) fn compressing(memory: Memory, eviction: EvictionPolicy, compression: Compression) -> Self {
         let config = StoreConfig {
             item_size_max_bytes: ITEM_SIZE_MAX,
             evictions: memory != Memory::LittleWithoutEvictions,
+            eviction,
             huge_pages: false,
+            compression,
+            compress_min_bytes: 1,
             ..StoreConfig::new(memory.limit_bytes())
         };
         let mut store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
@@ -68,11 +76,11 @@ impl World {
         World { store, model, now: 100, last_cas: 0, pins, memory, walk, removals: 0 }
     }
 
-    pub(super) fn now(&self) -> Seconds {
+    pub(crate) fn now(&self) -> Seconds {
         Seconds(self.now)
     }
 
-    pub(super) fn pinned(&self, pin: u32) -> Vec<u8> {
+    pub(crate) fn pinned(&mut self, pin: u32) -> Vec<u8> {
         let mut value = Vec::new();
         while (value.len() as u64) < self.store.pinned_len(pin) {
             let piece = self.store.pinned_read(pin, value.len() as u64);
@@ -83,7 +91,7 @@ impl World {
     }
 
     /// The store's idea of an item, read by `get` or `peek`.
-    pub(super) fn read(&mut self, key: &[u8], bump: bool) -> Option<Item> {
+    pub(crate) fn read(&mut self, key: &[u8], bump: bool) -> Option<Item> {
         let (hash, now) = (self.store.hash(key), self.now());
         let view = if bump { self.store.get(hash, key, now)? } else { self.store.peek(hash, key, now)? };
         let item = Item {
@@ -99,6 +107,7 @@ impl World {
         };
         let large = match view.value {
             ItemValue::Inline(value) => return Some(Item { value: value.to_vec(), ..item }),
+            ItemValue::Compressed(_) => panic!("reading decompresses"),
             ItemValue::Large(large) => large,
         };
         let pin = self.store.pin(large).unwrap();
@@ -108,7 +117,7 @@ impl World {
     }
 
     /// Expires in the model, and forgets there what the store was allowed to forget.
-    pub(super) fn synchronise(&mut self, key: &[u8]) {
+    pub(crate) fn synchronise(&mut self, key: &[u8]) {
         let now = self.now;
         self.model.retain(|_, item| item.deadline == 0 || item.deadline > now);
         let hash = self.store.hash(key);
@@ -119,7 +128,7 @@ impl World {
     }
 
     /// Goes on with a walk. Nothing is shown twice; what the model knows is shown right, and all that stayed is.
-    pub(super) fn walk(&mut self, budget: usize) {
+    pub(crate) fn walk(&mut self, budget: usize) {
         let (now, World { store, model, walk, memory, .. }) = (self.now(), self);
         if walk.walk == Walk::default() {
             walk.staying = model.keys().cloned().collect();
@@ -145,7 +154,7 @@ impl World {
         }
     }
 
-    pub(super) fn take_removals(&mut self) {
+    pub(crate) fn take_removals(&mut self) {
         let stats = self.store.stats();
         let removed = stats.evictions + stats.reclaimed + stats.crawler_reclaimed;
         let mut told = 0;
@@ -157,11 +166,11 @@ impl World {
         self.removals = removed;
     }
 
-    pub(super) fn deadline(&self, ttl: u32) -> Deadline {
+    pub(crate) fn deadline(&self, ttl: u32) -> Deadline {
         if ttl == 0 { Deadline::NEVER } else { Deadline::from_raw(self.now + ttl) }
     }
 
-    pub(super) fn cas_argument(&self, key: &[u8], cas: Cas) -> Option<u64> {
+    pub(crate) fn cas_argument(&self, key: &[u8], cas: Cas) -> Option<u64> {
         // One that was never told is as the next number to be told, and matches nothing.
         let current = self.model.get(key).map_or(1, |item| item.cas.unwrap_or(self.last_cas + 1));
         match cas {
@@ -173,7 +182,7 @@ impl World {
         }
     }
 
-    pub(super) fn upload(&mut self, value: &[u8]) {
+    pub(crate) fn upload(&mut self, value: &[u8]) {
         self.store.upload_begin(UPLOAD, value.len() as u64).unwrap();
         for part in value.chunks(9_999) {
             let written = self.store.upload_write(UPLOAD, part, self.now());
@@ -181,17 +190,17 @@ impl World {
         }
     }
 
-    pub(super) fn may_refuse<T>(&self, outcome: Result<T, StoreError>) -> bool {
+    pub(crate) fn may_refuse<T>(&self, outcome: Result<T, StoreError>) -> bool {
         self.memory == Memory::LittleWithoutEvictions && outcome.err() == Some(StoreError::OutOfMemory)
     }
 
     /// An item that was written just now.
-    pub(super) fn written(&self, value: Vec<u8>, flags: u32, deadline: u32, binary_key: bool) -> Item {
+    pub(crate) fn written(&self, value: Vec<u8>, flags: u32, deadline: u32, binary_key: bool) -> Item {
         let (accessed, cas) = (self.now, None);
         Item { value, flags, deadline, cas, accessed, fetched: false, won: false, stale: false, binary_key }
     }
 
-    pub(super) fn bump(&mut self, key: &[u8]) {
+    pub(crate) fn bump(&mut self, key: &[u8]) {
         let now = self.now;
         if let Some(item) = self.model.get_mut(key) {
             item.fetched = true;
@@ -203,7 +212,7 @@ impl World {
 
     /// The CAS number of what was written over `old`, when the store says that it is `cas`: what was given, or one that
     /// was never there, or none where nobody was told any.
-    pub(super) fn fresh_cas(&mut self, cas: u64, asked: NewCas, old: Option<&Item>, len: usize) -> Option<u64> {
+    pub(crate) fn fresh_cas(&mut self, cas: u64, asked: NewCas, old: Option<&Item>, len: usize) -> Option<u64> {
         let is_large = |len: usize| len > 16 << 10;
         let was_told = old.is_some_and(|old| old.cas.is_some() && !is_large(old.value.len()));
         match asked {
@@ -241,13 +250,36 @@ impl World {
         assert!(read.as_ref() == self.model.get(key), "an item changes when it is observed");
     }
 
-    pub(super) fn apply(&mut self, key: &[u8], op: &Op) {
+    pub(crate) fn apply(&mut self, key: &[u8], op: &Op) {
         self.synchronise(key);
         self.apply_in_step(key, op);
         self.walk.staying.retain(|key| self.model.contains_key(key));
     }
 
-    pub(super) fn apply_in_step(&mut self, key: &[u8], op: &Op) {
+    /// Brings another dictionary, as if it had been trained meanwhile.
+    fn end_training(&mut self) {
+        static DICTIONARIES: OnceLock<[Vec<u8>; 3]> = OnceLock::new();
+        let dictionaries = DICTIONARIES.get_or_init(|| {
+            std::array::from_fn(|number| {
+                let config = StoreConfig { huge_pages: false, compress_min_bytes: 1, ..StoreConfig::new(8 << 20) };
+                let config = StoreConfig { compression: Compression::ZstdDictionary, ..config };
+                let mut store = Store::new(config, RandomState::new()).unwrap();
+                let hash = store.hash(b"k");
+                let mut written = number;
+                loop {
+                    written += 3;
+                    let value = bytes(&Value::Text { seed: written as u8, len: 50 + written % 300 });
+                    store.set(hash, b"k", SetArgs::new(SetMode::Set, Source::Inline(&value)), Seconds(1)).unwrap();
+                    if let Some(samples) = store.take_training_samples() {
+                        return train(&samples).expect("a dictionary");
+                    }
+                }
+            })
+        });
+        self.store.end_training(Some(&dictionaries[self.now as usize % 3]));
+    }
+
+    pub(crate) fn apply_in_step(&mut self, key: &[u8], op: &Op) {
         let (hash, now) = (self.store.hash(key), self.now());
         match op {
             Op::Get | Op::Peek => {
@@ -370,6 +402,7 @@ impl World {
             }
             Op::Maintain => {
                 self.store.maintain(now);
+                self.end_training();
             }
             Op::Walk { budget } => self.walk(*budget),
             Op::Crawl { budget } => {
@@ -393,7 +426,7 @@ impl World {
         }
     }
 
-    pub(super) fn model_set(
+    pub(crate) fn model_set(
         &mut self,
         key: &[u8],
         args: &SetArgs<'_>,
@@ -450,7 +483,7 @@ impl World {
         }
     }
 
-    pub(super) fn model_delete(&mut self, key: &[u8], args: &DeleteArgs, outcome: Result<DeleteOutcome, StoreError>) {
+    pub(crate) fn model_delete(&mut self, key: &[u8], args: &DeleteArgs, outcome: Result<DeleteOutcome, StoreError>) {
         let item = self.model.get(key).cloned();
         let Some(item) = item else { return assert_eq!(outcome, Ok(DeleteOutcome::NotFound)) };
         if args.cas.is_some_and(|cas| Some(cas) != item.cas) {
@@ -487,7 +520,7 @@ impl World {
         assert!(read.as_ref() == self.model.get(key), "{read:?} is not what was to be kept");
     }
 
-    pub(super) fn model_arithmetic(&mut self, key: &[u8], args: &ArithmeticArgs, outcome: Arithmetic) {
+    pub(crate) fn model_arithmetic(&mut self, key: &[u8], args: &ArithmeticArgs, outcome: Arithmetic) {
         let is_refused = self.memory == Memory::LittleWithoutEvictions && outcome == Arithmetic::OutOfMemory;
         let (item, expected) = match self.model.get(key).cloned() {
             None => match args.initial {
@@ -546,7 +579,31 @@ impl World {
         assert_eq!(read.as_ref(), self.model.get(key));
     }
 
-    pub(super) fn finish(mut self) {
+    /// Writes other keys of many sizes, so that memory is and stays full.
+    pub(crate) fn crowd(&mut self, step: usize) {
+        // Half of it gets smaller when it is compressed.
+        const FILLER: [u8; 3_000] = {
+            let (mut filler, mut at) = ([0x55; 3_000], 0);
+            while at < filler.len() {
+                if at % 200 >= 100 {
+                    filler[at] = (at * at / 7 + at / 200 * 37) as u8;
+                }
+                at += 1;
+            }
+            filler
+        };
+        for other in 0..30u32 {
+            let other = (step as u32 * 30 + other).to_le_bytes();
+            let (hash, now) = (self.store.hash(&other), self.now());
+            let len = usize::from(other[0]) * 11 + step % 50;
+            let deadline = self.deadline(u32::from(other[0]) % 4 * 10);
+            let args = SetArgs { deadline, ..SetArgs::new(SetMode::Set, Source::Inline(&FILLER[..len])) };
+            let stored = self.store.set(hash, &other, args, now);
+            assert!(stored.is_ok() || self.may_refuse(stored));
+        }
+    }
+
+    pub(crate) fn finish(mut self) {
         self.check();
         for key in (0..KEYS).map(key) {
             self.synchronise(&key);
@@ -563,7 +620,7 @@ impl World {
         assert_eq!(stats.free_pages, stats.pages, "memory is lost");
     }
 
-    pub(super) fn check(&self) {
+    pub(crate) fn check(&self) {
         #[cfg(debug_assertions)]
         self.store.check_invariants();
         // One extent over the limit is allowed, and more on the way to a lower one.

@@ -1,0 +1,142 @@
+//! Values of almost 1 GiB, the largest there can be: received within the limit, sent by reference, and correct while
+//! they are overwritten and deleted under their readers.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Connection, Server, Shape, patterned, poll_for};
+
+/// Key, value and overhead fit in `-I 1024m`.
+const VALUE_LEN: usize = (1 << 30) - 1000;
+const LIMIT_MEGABYTES: u64 = 2200;
+/// What a process may take beside its limit: code, connections, the kernel's socket buffers.
+const OVER_LIMIT_BYTES: u64 = (LIMIT_MEGABYTES << 20) * 3 / 100 + (32 << 20);
+/// What is under way to the server that it has not counted, or has received and not placed yet.
+const UNDER_WAY_BYTES: u64 = 64 << 20;
+const WAIT: Duration = Duration::from_secs(60);
+/// Of no simple ratio to a page, so that a page in the wrong place is a wrong value.
+const BLOCK_LEN: usize = (1 << 20) + 977;
+
+/// The value's bytes are a block over and over.
+struct Value(Vec<u8>);
+
+impl Value {
+    fn new(tag: u64) -> Self {
+        Value(patterned(tag, BLOCK_LEN))
+    }
+
+    /// The bytes from `offset` to the end of their block.
+    fn at(&self, offset: usize) -> &[u8] {
+        let block = &self.0[offset % BLOCK_LEN..];
+        &block[..block.len().min(VALUE_LEN - offset)]
+    }
+
+    fn send(&self, connection: &mut Connection, from: usize, to: usize) {
+        let mut offset = from;
+        while offset < to {
+            let bytes = self.at(offset);
+            let bytes = &bytes[..bytes.len().min(to - offset)];
+            connection.send(bytes);
+            offset += bytes.len();
+        }
+    }
+
+    fn expect(&self, connection: &mut Connection, from: usize, to: usize) {
+        let mut offset = from;
+        while offset < to {
+            if connection.unread().is_empty() {
+                let received = connection.receive(WAIT).expect("more of the value");
+                assert!(received > 0, "the connection ended at byte {offset}");
+            }
+            let expected = self.at(offset);
+            let len = connection.unread().len().min(expected.len()).min(to - offset);
+            assert!(connection.unread()[..len] == expected[..len], "wrong bytes between {offset} and {}", offset + len);
+            connection.consume(len);
+            offset += len;
+        }
+    }
+}
+
+/// Sends a value in two halves; returns what the server took for the first one.
+fn store(server: &Server, connection: &mut Connection, value: &Value) {
+    connection.send(format!("set big 5 0 {VALUE_LEN}\r\n").as_bytes());
+    let before = server.resident_bytes();
+    value.send(connection, 0, VALUE_LEN / 2);
+    if let (Some(before), Some(now)) = (before, server.resident_bytes()) {
+        let taken = now.saturating_sub(before);
+        assert!(taken < VALUE_LEN as u64 / 2 + UNDER_WAY_BYTES, "half a value takes {taken} bytes");
+    }
+    value.send(connection, VALUE_LEN / 2, VALUE_LEN);
+    connection.talk(b"\r\n", b"STORED\r\n");
+    within_limit(server);
+}
+
+fn within_limit(server: &Server) {
+    if let Some(now) = server.resident_bytes() {
+        assert!(now < (LIMIT_MEGABYTES << 20) + OVER_LIMIT_BYTES, "{now} bytes resident");
+    }
+}
+
+/// Asks for the value and reads a part of it.
+fn begin_to_read(reader: &mut Connection, value: &Value, len: usize) {
+    reader.send(b"get big\r\n");
+    reader.expect(format!("VALUE big 5 {VALUE_LEN}\r\n").as_bytes());
+    value.expect(reader, 0, len);
+}
+
+fn read_on(reader: &mut Connection, value: &Value, from: usize) {
+    value.expect(reader, from, VALUE_LEN);
+    reader.expect(b"\r\nEND\r\n");
+}
+
+fn stat(connection: &mut Connection, name: &str) -> u64 {
+    connection.send(b"stats\r\n");
+    let mut found = None;
+    loop {
+        let line = String::from_utf8_lossy(&connection.line()).into_owned();
+        if line == "END\r\n" {
+            return found.unwrap_or_else(|| panic!("no {name}"));
+        }
+        if let Some(value) = line.strip_prefix(&format!("STAT {name} ")) {
+            found = value.trim_end().parse().ok();
+        }
+    }
+}
+
+#[test]
+fn a_gigabyte_is_overwritten_and_deleted_under_its_readers() {
+    if std::env::var_os("RINGCACHED_TEST_ADDR").is_some() {
+        println!("skipped: large values (starts a server of its own)");
+        return;
+    }
+    let megabytes = LIMIT_MEGABYTES.to_string();
+    let server = Server::start(Shape::OneShard, &["-m", &megabytes, "-I", "1024m"]);
+    let (first, second) = (Value::new(1), Value::new(2));
+    let mut writer = server.connect();
+    store(&server, &mut writer, &first);
+
+    let mut reader = server.connect();
+    begin_to_read(&mut reader, &first, 5 << 20);
+    // The first one is out of reach now, and stays whole for its reader.
+    store(&server, &mut writer, &second);
+    let mut late_reader = server.connect();
+    begin_to_read(&mut late_reader, &second, 70_000);
+    // There is no room for a third: small items still find some.
+    writer.talk(b"set small 0 0 5\r\nvalue\r\n", b"STORED\r\n");
+    read_on(&mut reader, &first, 5 << 20);
+
+    writer.talk(b"delete big\r\n", b"DELETED\r\n");
+    writer.talk(b"get big\r\n", b"END\r\n");
+    read_on(&mut late_reader, &second, 70_000);
+    within_limit(&server);
+    // Nobody holds either any more.
+    let freed = poll_for(WAIT, || (stat(&mut writer, "bytes") < 1000).then_some(()));
+    assert!(freed.is_some(), "the items take {} bytes", stat(&mut writer, "bytes"));
+    writer.send(format!("set big 0 0 {VALUE_LEN} noreply\r\n").as_bytes());
+    second.send(&mut writer, 0, VALUE_LEN / 8);
+    // Left in the middle, an upload leaves nothing.
+    writer.reset();
+    let mut control = server.connect();
+    control.talk(b"get big small\r\n", b"VALUE small 0 5\r\nvalue\r\nEND\r\n");
+}
