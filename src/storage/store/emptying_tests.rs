@@ -24,6 +24,7 @@ fn value_of(store: &mut Store, key: &[u8]) -> Vec<u8> {
     let hash = store.hash(key);
     match store.get(hash, key, NOW).unwrap().value {
         ItemValue::Inline(value) => value.to_vec(),
+        ItemValue::Compressed(_) => panic!("reading decompresses"),
         ItemValue::Large(large) => {
             let pin = store.pin(large).unwrap();
             let mut value = Vec::new();
