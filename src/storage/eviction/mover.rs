@@ -182,12 +182,12 @@ impl Mover {
         if !self.is_on {
             return (None, ageing);
         }
-        let from_idle = self.from_idle(pools.clone(), asking);
-        if from_idle.is_some() {
+        let idle = self.idle_move(pools.clone(), asking);
+        if idle.is_some() {
             // The next as soon as this one is used up: nobody loses by it.
             self.look_after = 1;
         }
-        let chosen = from_idle.or_else(|| self.from_least(pools, items));
+        let chosen = idle.or_else(|| self.least_move(pools, items));
         if chosen.is_some() {
             self.since_move = 0;
         }
@@ -195,7 +195,7 @@ impl Mover {
     }
 
     /// From a pool that nobody uses to the one that asks.
-    fn from_idle(&self, pools: impl Iterator<Item = PoolState> + Clone, asking: PoolId) -> Option<Move> {
+    fn idle_move(&self, pools: impl Iterator<Item = PoolState> + Clone, asking: PoolId) -> Option<Move> {
         let total = pages(pools.clone());
         let idle = pools.zip(&self.activity).filter(|(_, activity)| activity.idle >= IDLE_ALLOCATIONS);
         let givers = idle.filter(|(state, _)| can_give(state, total) && state.pool != asking);
@@ -204,7 +204,7 @@ impl Mover {
     }
 
     /// From where a page is worth least to where it is worth most.
-    fn from_least(&self, pools: impl Iterator<Item = PoolState> + Clone, items: u64) -> Option<Move> {
+    fn least_move(&self, pools: impl Iterator<Item = PoolState> + Clone, items: u64) -> Option<Move> {
         let takers = pools.clone().filter(|state| state.ghosts.hits >= TAKER_HITS_MIN);
         let to = takers.max_by(|left, right| left.gain().total_cmp(&right.gain()))?;
         let (from, loss) = self.least(pools, &[to.pool])?;

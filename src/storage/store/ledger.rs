@@ -47,7 +47,8 @@ impl Store {
 
     /// Bytes that the parts of [`Store::memory`] hold of the process's heap, room that was never touched included.
     pub fn heap_bytes(&self) -> usize {
-        self.slab.heap_bytes() + self.table.heap_bytes() + self.policy_bytes() + self.compression_memory_bytes()
+        let policy_bytes = self.policy_bytes() - self.eviction.memory_bytes() + self.eviction.heap_bytes();
+        self.slab.heap_bytes() + self.table.heap_bytes() + policy_bytes + self.compression_memory_bytes()
     }
 
     /// What is remembered to decide who leaves, and what other limits would mean.
