@@ -25,8 +25,9 @@ pub(super) const SHARE_DIVISOR: usize = 10;
 /// Reads in the small queue that let an item pass into the main one.
 pub(super) const READS_TO_STAY: u64 = 1;
 
-/// Locations in a block of the ring: 1 KiB.
-const BLOCK_LEN: usize = 256;
+/// Locations in a block of the ring: 128 bytes. Every class in use has one or two however few its items are, and with
+/// larger ones a small store's classes would take up the bound on all blocks with them.
+const BLOCK_LEN: usize = 32;
 
 type Block = [u32; BLOCK_LEN];
 
