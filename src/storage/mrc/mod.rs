@@ -105,6 +105,8 @@ pub(super) struct Curve {
     accesses: u32,
     since: Seconds,
     aged_at: Seconds,
+    /// What the caches take; the same from the start, and asked for every turn.
+    memory_bytes: usize,
 }
 
 impl Curve {
