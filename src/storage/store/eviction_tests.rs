@@ -192,6 +192,9 @@ fn the_policy_of_a_full_class_can_change() {
     assert_eq!(store.eviction.small_len(class), 0, "CLOCK alone has been at work");
 }
 
+/// That a set found no room had a story, too: the small queue named item after item of a page that was being emptied
+/// for another class, whose chunks nobody may take.
+///
 /// A class is looped over, which CLOCK is at a loss with, another is read again late, which a small queue is.
 #[test]
 fn each_class_gets_the_policy_that_is_better_for_it() {
