@@ -196,8 +196,10 @@ impl SmallQueue {
                 continue;
             }
             let header = slab.header(item);
-            let stays = item == terms.protected || header.frequency() >= READS_TO_STAY;
-            if is_expired(header, terms) && item != terms.protected || !stays {
+            // A chunk of a page that leaves the class is of no use to it; who empties the page sees to the item.
+            let is_leaving = slab.page(item.page()).is_leaving();
+            let stays = is_leaving || item == terms.protected || header.frequency() >= READS_TO_STAY;
+            if is_expired(header, terms) && item != terms.protected && !is_leaving || !stays {
                 return Some(item);
             }
             slab.set_header(item, header.out_of_small());
