@@ -20,6 +20,11 @@ complete -c ringcached -s L -l enable-largepages -d 'Refuse to start where the k
 false\t''"
 complete -c ringcached -s k -l lock-memory -d 'Keep memory from being swapped out; needs an unlimited RLIMIT_MEMLOCK [default: false]' -r -f -a "true\t''
 false\t''"
+complete -c ringcached -l compress -d 'Compress values: lz4, zstd, or zstd:dict, by a dictionary trained from what comes in [default: off]' -r -f -a "off\t'Not at all'
+lz4\t'By LZ4'
+zstd\t'By Zstandard'
+zstd:dict\t'By Zstandard, with a dictionary trained from the values that come in'"
+complete -c ringcached -l compress-min -d 'Shortest value that is compressed: bytes, or with a suffix [default: 1024 with lz4, 512 with zstd, 128 with zstd:dict]' -r
 complete -c ringcached -s A -l enable-shutdown -d 'Allow the shutdown command [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c ringcached -s W -l disable-watch -d 'Refuse the watch command [default: false]' -r -f -a "true\t''

@@ -26,18 +26,22 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 mod listeners;
 mod notify;
+mod trainer;
 
 use self::listeners::Listeners;
 use self::notify::{State, notify};
 use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::command::StatsAnswer;
-use crate::config::{Config, ConfigError, Eviction, Flags, Host, PidFile, check_host, drop_privileges, settle};
+use crate::config::{
+    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, PidFile, check_host, drop_privileges,
+    settle,
+};
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
 use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
-use crate::shard::{Change, Shard};
-use crate::storage::{EvictionPolicy, StoreConfig};
+use crate::shard::{Change, Shard, TrainerPort};
+use crate::storage::{COMPRESSED_LEN_MAX, Compression, EvictionPolicy, StoreConfig};
 
 /// glommio's preemption timer: longer than a process lives. If it fires before the executor has begun to run its
 /// tasks (the thread was kept off its core that long), glommio 0.9 goes to sleep with tasks that could run, until
@@ -47,6 +51,8 @@ const PREEMPT_TIMER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 const LICENSE: &str = include_str!("../LICENSE");
 /// Memory that each executor sets aside for file I/O of its own, in bytes; it only reads an event descriptor.
 const EXECUTOR_IO_MEMORY_BYTES: usize = 128 << 10;
+
+const _: () = assert!(COMPRESS_MIN_MAX_BYTES == COMPRESSED_LEN_MAX, "the flag reaches as far as the store compresses");
 
 /// Why the server did not start, or ended.
 #[derive(Debug, Error)]
@@ -186,6 +192,10 @@ fn serve(
         .map_err(system("making an event descriptor"))?;
     let (started, starts) = mpsc::channel();
     shared.memory.begin();
+    let mut trainers = match config.compress {
+        Compress::ZstdDict => trainer::start(config.shards.len()).map_err(system("starting the trainer's thread"))?,
+        _ => Vec::new(),
+    };
     let mut executors = Vec::new();
     for ((core, mesh), listeners) in config.shards.iter().zip(mesh(&bells)).zip(listeners) {
         let start = ShardStart {
@@ -197,6 +207,7 @@ fn serve(
             shared: shared.clone(),
             mesh,
             listeners,
+            trainer: trainers.pop(),
         };
         executors.push(spawn(start, started.clone(), failed.clone())?);
     }
@@ -235,6 +246,7 @@ struct ShardStart {
     shared: Arc<Shared>,
     mesh: Mesh<Ticket>,
     listeners: Vec<OwnedFd>,
+    trainer: Option<TrainerPort>,
 }
 
 fn spawn(
@@ -301,7 +313,7 @@ fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
 }
 
 fn worker(start: ShardStart) -> Result<Worker, String> {
-    let ShardStart { config, clock, control, hasher, shared, mesh, listeners, .. } = start;
+    let ShardStart { config, clock, control, hasher, shared, mesh, listeners, trainer, .. } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
     let store = StoreConfig {
         item_size_max_bytes: config.item_size_max_bytes,
@@ -312,12 +324,15 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
             Eviction::Clock => EvictionPolicy::Clock,
         },
         huge_pages: true,
+        compression: compression(config.compress),
+        compress_min_bytes: config.compress_min_bytes,
         first_cas: StoreConfig::first_cas_of(clock.started_unix_ms(), mesh.own()),
         cas_step: mesh.shards() as u64,
         ..StoreConfig::new(config.shard_memory_bytes() as usize)
     };
     let mut shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     set_up(&mut shard, &config, clock);
+    trainer.into_iter().for_each(|trainer| shard.train_at(trainer));
     if config.detail_from_start {
         shard.count_prefixes(Some(config.detail_delimiter));
     }
@@ -333,6 +348,15 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         watcher_buffer_bytes: config.watcher_logbuf_bytes,
     };
     Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules }))
+}
+
+fn compression(compress: Compress) -> Compression {
+    match compress {
+        Compress::Off => Compression::Off,
+        Compress::Lz4 => Compression::Lz4,
+        Compress::Zstd => Compression::Zstd,
+        Compress::ZstdDict => Compression::ZstdDictionary,
+    }
 }
 
 impl Control for AdminControl {

@@ -252,25 +252,30 @@ fn the_documented_names_are_those_that_are_told() {
     assert_eq!(documented.keys().map(String::as_str).collect::<Vec<_>>(), forms);
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut two_shards = false;
-    each_started("the documented names", &["-o", "idle_timeout=1000"], |shape, server| {
-        two_shards |= shape == support::Shape::TwoShards;
-        let mut connection = server.connect();
-        // More than fits: the age of a class is known once something had to go.
-        for n in 0..11_000 {
-            connection
-                .send(&[format!("set fill{n} 0 0 15000 noreply\r\n").as_bytes(), &[b'x'; 15_000], b"\r\n"].concat());
-        }
-        traffic(&mut connection);
-        let mut tell = |form: &str| {
-            let names = stats(&mut connection, &format!(" {form}"));
-            let patterns = names.keys().map(|name| pattern(form, name));
-            told.entry(form.to_owned()).or_default().extend(patterns);
-        };
-        forms.iter().for_each(|form| tell(form));
-        connection.talk(b"stats sizes_enable\r\n", b"STAT sizes_status enabled\r\n");
-        let sizes = stats(&mut connection, " sizes");
-        told.entry("sizes".to_owned()).or_default().extend(sizes.keys().map(|name| pattern("sizes", name)));
-    });
+    each_started(
+        "the documented names",
+        &["-o", "idle_timeout=1000", "--compress", "lz4", "--compress-min", "256k"],
+        |shape, server| {
+            two_shards |= shape == support::Shape::TwoShards;
+            let mut connection = server.connect();
+            // More than fits: the age of a class is known once something had to go.
+            for n in 0..11_000 {
+                connection.send(
+                    &[format!("set fill{n} 0 0 15000 noreply\r\n").as_bytes(), &[b'x'; 15_000], b"\r\n"].concat(),
+                );
+            }
+            traffic(&mut connection);
+            let mut tell = |form: &str| {
+                let names = stats(&mut connection, &format!(" {form}"));
+                let patterns = names.keys().map(|name| pattern(form, name));
+                told.entry(form.to_owned()).or_default().extend(patterns);
+            };
+            forms.iter().for_each(|form| tell(form));
+            connection.talk(b"stats sizes_enable\r\n", b"STAT sizes_status enabled\r\n");
+            let sizes = stats(&mut connection, " sizes");
+            told.entry("sizes".to_owned()).or_default().extend(sizes.keys().map(|name| pattern("sizes", name)));
+        },
+    );
     for (form, names) in documented {
         let told = told.remove(&form).unwrap_or_default();
         let unsaid: Vec<_> = told.difference(&names).collect();

@@ -1,6 +1,6 @@
 //! Every default, once. Help texts and validation read them here.
 
-use super::flags::{Eviction, Protocols, Steering};
+use super::flags::{Compress, Eviction, Protocols, Steering};
 
 /// TCP port, as memcached's.
 pub const PORT: u16 = 11211;
@@ -25,6 +25,8 @@ pub const PROTOCOLS: Protocols = Protocols::Auto;
 /// Commands of one connection that are executed in one turn. memcached's 20 bound a thread's time between two
 /// connections; a turn here answers each connection once, so a longer pipeline is cheaper for all.
 pub const REQUESTS_PER_TURN: usize = 1024;
+/// How values are compressed. Most clients compress what is worth it themselves.
+pub const COMPRESS: Compress = Compress::Off;
 /// What ends the prefix of a key in `stats detail`, as memcached's.
 pub const DETAIL_DELIMITER: u8 = b':';
 /// Seconds without a command after which a connection is closed; 0 is never.

@@ -144,6 +144,21 @@ pub struct Options {
     #[arg(help = "Keep memory from being swapped out; needs an unlimited RLIMIT_MEMLOCK [default: false]")]
     pub lock_memory: Option<bool>,
 
+    /// How values are compressed.
+    #[arg(long, value_enum, value_name = "HOW", help_heading = MEMORY)]
+    #[arg(help = format!(
+        "Compress values: lz4, zstd, or zstd:dict, by a dictionary trained from what comes in [default: {}]",
+        defaults::COMPRESS.name()))]
+    pub compress: Option<Compress>,
+
+    /// Shortest value that is compressed: bytes, or with a suffix.
+    #[arg(long, value_name = "SIZE", help_heading = MEMORY)]
+    #[arg(help = format!(
+        "Shortest value that is compressed: bytes, or with a suffix [default: {} with lz4, {} with zstd, {} with zstd:dict]",
+        Compress::Lz4.min_bytes(), Compress::Zstd.min_bytes(), Compress::ZstdDict.min_bytes()))]
+    #[serde(deserialize_with = "file::text_or_number")]
+    pub compress_min: Option<String>,
+
     /// Allow the shutdown command.
     #[arg(short = 'A', long, help_heading = COMMANDS, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_name = "BOOL", hide_possible_values = true)]
@@ -246,6 +261,43 @@ impl Protocols {
             Protocols::Auto => "auto",
             Protocols::Ascii => "ascii",
             Protocols::Binary => "binary",
+        }
+    }
+}
+
+/// How values are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compress {
+    /// Not at all.
+    Off,
+    /// By LZ4.
+    Lz4,
+    /// By Zstandard.
+    Zstd,
+    /// By Zstandard, with a dictionary trained from the values that come in.
+    #[value(name = "zstd:dict")]
+    #[serde(rename = "zstd:dict")]
+    ZstdDict,
+}
+
+impl Compress {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Compress::Off => "off",
+            Compress::Lz4 => "lz4",
+            Compress::Zstd => "zstd",
+            Compress::ZstdDict => "zstd:dict",
+        }
+    }
+
+    /// The shortest value in bytes for which it pays, as a rule.
+    pub const fn min_bytes(self) -> usize {
+        match self {
+            Compress::Off | Compress::Lz4 => 1024,
+            Compress::Zstd => 512,
+            Compress::ZstdDict => 128,
         }
     }
 }

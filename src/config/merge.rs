@@ -25,6 +25,8 @@ impl Options {
             listen_backlog: self.listen_backlog.or(below.listen_backlog),
             memory_limit: self.memory_limit.or(below.memory_limit),
             max_item_size: self.max_item_size.or(below.max_item_size),
+            compress: self.compress.or(below.compress),
+            compress_min: self.compress_min.or(below.compress_min),
             disable_evictions: self.disable_evictions.or(below.disable_evictions),
             eviction: self.eviction.or(below.eviction),
             disable_flush_all: self.disable_flush_all.or(below.disable_flush_all),

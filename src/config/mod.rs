@@ -36,7 +36,7 @@ mod validated;
 pub use checks::{FDS_PER_SHARD, FDS_PROCESS, KERNEL_MIN, MEMLOCK_MIN_BYTES, bind_error, check_host};
 pub use error::ConfigError;
 pub use extended::{CRAWLER_SLEEP_US_MAX, WATCHER_LOGBUF_MAX_BYTES};
-pub use flags::{Eviction, Flags, Options, Protocols, Steering, command};
+pub use flags::{Compress, Eviction, Flags, Options, Protocols, Steering, command};
 pub use host::{Host, Memory};
 pub use memcached::{EXTENDED, FLAGS, OURS, Row, Takes, Verdict, tables};
 pub use notice::Notice;
@@ -44,6 +44,6 @@ pub use pidfile::PidFile;
 pub use privileges::{User, drop_privileges};
 pub use process::settle;
 pub use validated::{
-    CONN_LIMIT_MAX, Config, ITEM_SIZE_MAX_BYTES, ITEM_SIZE_MIN_BYTES, REQUESTS_PER_TURN_MAX, SHARD_MEMORY_MAX_BYTES,
-    SHARD_MEMORY_MIN_BYTES,
+    COMPRESS_MIN_MAX_BYTES, CONN_LIMIT_MAX, Config, ITEM_SIZE_MAX_BYTES, ITEM_SIZE_MIN_BYTES, REQUESTS_PER_TURN_MAX,
+    SHARD_MEMORY_MAX_BYTES, SHARD_MEMORY_MIN_BYTES,
 };

@@ -32,6 +32,8 @@ pub enum Notice {
     },
     /// TCP is off, so an address without a port is not listened on.
     ListenUnused,
+    /// `--compress-min` was given, but nothing is compressed.
+    CompressMinUnused,
     /// Started as root, and staying so.
     RunsAsRoot,
     /// `-u` was given, but only root can become another user.
@@ -68,6 +70,9 @@ impl fmt::Display for Notice {
                 write!(f, "-p {port} has no effect: every address of --listen has a port of its own")
             }
             Notice::ListenUnused => write!(f, "--listen has no effect: -p 0 turns TCP off"),
+            Notice::CompressMinUnused => {
+                write!(f, "--compress-min has no effect: values are not compressed; choose how by --compress")
+            }
             Notice::RunsAsRoot => write!(f, "running as root: give -u NAME to become another user after start-up"),
             Notice::UserUnused { name } => {
                 write!(f, "-u {name} has no effect: only root can become another user")

@@ -1,7 +1,7 @@
 //! `--print-config`: the effective configuration as TOML that `--config` reads back to the same [`Config`].
 
 use super::extended::Extended;
-use super::flags::Options;
+use super::flags::{Compress, Options};
 use super::{Config, cores, size};
 use std::net::SocketAddr;
 
@@ -28,6 +28,9 @@ impl Config {
             // Whole KiB by its grammar, so always with a suffix: a bare number would count MiB.
             memory_limit: Some(size::format(self.memory_limit_bytes)),
             max_item_size: Some(size::format(self.item_size_max_bytes as u64)),
+            compress: Some(self.compress),
+            // Without compression it would be remarked on.
+            compress_min: (self.compress != Compress::Off).then(|| size::format(self.compress_min_bytes as u64)),
             disable_evictions: Some(!self.evictions),
             eviction: Some(self.eviction),
             disable_flush_all: Some(!self.flush_all_enabled),
@@ -95,6 +98,9 @@ mod tests {
             "-l ::1,10.0.0.1:6,127.0.0.1:0",
             "-m 8200k -I 1025 -t 1",
             "-m 3g -c 7 -b 8 -M -F --eviction s3fifo -U 0 -vvv --cores 6,0-1 --steering cpu -P /run/p -u root",
+            "--compress zstd:dict",
+            "--compress lz4 --compress-min 2k",
+            "--compress zstd --compress-min 700",
             "-A -W -X -D / -B ascii -R 20 -L -k -r -o idle_timeout=9,no_lru_crawler -o track_sizes,slab_automove=0",
         ] {
             let flags = Flags::try_from_args(format!("ringcached {args}").split_whitespace()).unwrap();

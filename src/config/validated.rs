@@ -1,7 +1,7 @@
 //! The frozen configuration: every field typed, in bounds, and agreeing with the others and with the machine.
 
 use super::extended::Extended;
-use super::flags::{Eviction, Flags, Options, Protocols, Steering};
+use super::flags::{Compress, Eviction, Flags, Options, Protocols, Steering};
 use super::size::{self, Unit, human};
 use super::{ConfigError, Host, Notice, User, address, cores, defaults, file, memory, privileges};
 use std::net::SocketAddr;
@@ -15,6 +15,8 @@ pub const REQUESTS_PER_TURN_MAX: usize = 1 << 20;
 pub const ITEM_SIZE_MIN_BYTES: usize = 1 << 10;
 /// The largest bound on an item's size, in bytes, as memcached's.
 pub const ITEM_SIZE_MAX_BYTES: usize = 1 << 30;
+/// The longest value in bytes for which `--compress-min` can say that it is compressed: longer ones never are.
+pub const COMPRESS_MIN_MAX_BYTES: usize = 256 << 10;
 /// The least memory that a shard works with, in bytes. A smaller limit starts fewer shards.
 pub const SHARD_MEMORY_MIN_BYTES: u64 = 8 << 20;
 /// The most memory that a shard can address, in bytes: locations are 32 bits wide and count 8-byte units.
@@ -42,6 +44,10 @@ pub struct Config {
     pub conn_limit: usize,
     /// Largest item in bytes: [`ITEM_SIZE_MIN_BYTES`] to [`ITEM_SIZE_MAX_BYTES`], at most half of a shard's memory.
     pub item_size_max_bytes: usize,
+    /// How values are compressed.
+    pub compress: Compress,
+    /// The shortest value in bytes that is: 1 to [`COMPRESS_MIN_MAX_BYTES`].
+    pub compress_min_bytes: usize,
     /// Connections that the kernel may hold before they are accepted, per listener; at least 1.
     pub listen_backlog: i32,
     /// Whether items are evicted when memory is full; if not, a store is answered with an error.
@@ -126,6 +132,8 @@ impl Config {
         let (memory_limit_bytes, count) = memory::plan(asked, shards.len(), host.memory.as_ref(), &mut notices)?;
         shards.truncate(count);
         let item_size_max_bytes = item_size(options.max_item_size.as_deref(), memory_limit_bytes / count as u64)?;
+        let compress = options.compress.unwrap_or(defaults::COMPRESS);
+        let compress_min_bytes = compress_min(options.compress_min.as_deref(), compress, &mut notices)?;
         let listen_backlog = options.listen_backlog.unwrap_or(defaults::LISTEN_BACKLOG);
         within("-b/--listen-backlog", listen_backlog, 1, i32::MAX)?;
         if let Some(somaxconn) = host.somaxconn.filter(|somaxconn| *somaxconn < listen_backlog) {
@@ -150,6 +158,8 @@ impl Config {
                     CONN_LIMIT_MAX,
                 )?,
                 item_size_max_bytes,
+                compress,
+                compress_min_bytes,
                 listen_backlog,
                 evictions: !options.disable_evictions.unwrap_or(false),
                 eviction: options.eviction.unwrap_or(defaults::EVICTION),
@@ -260,6 +270,22 @@ fn item_size(asked: Option<&str>, shard_memory_bytes: u64) -> Result<usize, Conf
     if bytes > shard_memory_bytes / 2 {
         let [given, per_shard, half] = [bytes, shard_memory_bytes, shard_memory_bytes / 2].map(human);
         return Err(ConfigError::ItemOverShard { given, per_shard, half });
+    }
+    // In bounds, so it fits.
+    Ok(bytes as usize)
+}
+
+fn compress_min(asked: Option<&str>, compress: Compress, notices: &mut Vec<Notice>) -> Result<usize, ConfigError> {
+    const OPTION: &str = "--compress-min";
+    let Some(text) = asked else { return Ok(compress.min_bytes()) };
+    let bytes = size::parse(OPTION, text, Unit::Bytes)?;
+    if !(1..=COMPRESS_MIN_MAX_BYTES as u64).contains(&bytes) {
+        let [value, min, max] = [bytes, 1, COMPRESS_MIN_MAX_BYTES as u64].map(human);
+        return Err(ConfigError::OutOfBounds { option: OPTION, value, min, max });
+    }
+    if compress == Compress::Off {
+        notices.push(Notice::CompressMinUnused);
+        return Ok(compress.min_bytes());
     }
     // In bounds, so it fits.
     Ok(bytes as usize)

@@ -37,6 +37,8 @@ fn defaults_are_memcacheds_on_loopback() {
         shards: vec![0, 1, 4, 5],
         conn_limit: 1024,
         item_size_max_bytes: 1 << 20,
+        compress: Compress::Off,
+        compress_min_bytes: 1024,
         listen_backlog: 1024,
         evictions: true,
         eviction: Eviction::Duel,
@@ -102,6 +104,26 @@ fn item_sizes_have_bounds() {
     let error = resolve("-I 5m -m 32").unwrap_err();
     assert!(matches!(error, ConfigError::ItemOverShard { .. }));
     assert!(error.to_string().contains("at most 4 MiB"), "{error}");
+}
+
+#[test]
+fn compression_has_a_least_length_for_each_way() {
+    for (args, compress, min_bytes) in [
+        ("--compress off", Compress::Off, 1024),
+        ("--compress lz4", Compress::Lz4, 1024),
+        ("--compress zstd", Compress::Zstd, 512),
+        ("--compress zstd:dict", Compress::ZstdDict, 128),
+        ("--compress zstd:dict --compress-min 1", Compress::ZstdDict, 1),
+        ("--compress-min 256k --compress lz4", Compress::Lz4, 256 << 10),
+    ] {
+        let (config, notices) = resolve(args).unwrap();
+        assert_eq!((config.compress, config.compress_min_bytes, notices), (compress, min_bytes, vec![]), "{args}");
+    }
+    assert_eq!(resolve("--compress-min 9").unwrap().1, [Notice::CompressMinUnused]);
+    for bad in ["0", "257k", "1g"] {
+        let error = resolve(&format!("--compress zstd --compress-min {bad}")).unwrap_err();
+        assert!(matches!(error, ConfigError::OutOfBounds { option: "--compress-min", .. }), "{bad}");
+    }
 }
 
 #[test]

@@ -361,11 +361,13 @@ fn capture_reply(shard: &mut Shard, request: &Request<'_>, now: Now, out: &mut V
             Value::Pinned { len, pin } if len > PIECE_MAX as u64 || out.len() >= WHOLE_LARGE_BYTES_MAX => {
                 (Reply::Hit(with_value(hit, Value::Pinned { len, pin })), Span::default())
             }
-            Value::Pinned { pin, .. } => {
+            Value::Pinned { len, pin } => {
                 let hit = with_value(hit, Value::Inline(&[]));
                 let span = capture_piece(shard, pin, 0, PIECE_MAX, out);
                 shard.unpin(pin);
-                (Reply::Hit(hit), span)
+                // Less than all of it where a compressed value turns out to be damaged.
+                let is_whole = u64::from(span.len) == len;
+                if is_whole { (Reply::Hit(hit), span) } else { (Reply::Miss, Span::default()) }
             }
         },
         other => (without_hit(other), Span::default()),
@@ -373,7 +375,7 @@ fn capture_reply(shard: &mut Shard, request: &Request<'_>, now: Now, out: &mut V
     Captured::Reply(reply, span)
 }
 
-fn capture_piece(shard: &Shard, pin: u32, offset: u64, max: usize, out: &mut Vec<u8>) -> Span {
+fn capture_piece(shard: &mut Shard, pin: u32, offset: u64, max: usize, out: &mut Vec<u8>) -> Span {
     let start = out.len();
     while out.len() - start < max {
         let done = out.len() - start;

@@ -169,6 +169,11 @@ impl<T: Copy> Router<T> {
         self.shard.maintain(now)
     }
 
+    /// Sees to the dictionaries of the own shard, about once a second.
+    pub fn exchange_dictionaries(&mut self) {
+        self.shard.exchange_dictionaries();
+    }
+
     /// Carries out an order on the own shard or its host.
     pub fn carry_out(&mut self, order: Order, host: &mut impl Host, now: Now) -> Outcome {
         // Every shard flushes, the one that was asked counts.
@@ -218,8 +223,8 @@ impl<T: Copy> Router<T> {
         self.shard.upload_abort(id);
     }
 
-    /// The contiguous bytes of a pinned local value from `offset` on; empty at its end.
-    pub fn pinned_read(&self, pin: u32, offset: u64) -> &[u8] {
+    /// The contiguous bytes of a pinned local value from `offset` on; empty at its end, and where it is damaged.
+    pub fn pinned_read(&mut self, pin: u32, offset: u64) -> &[u8] {
         self.shard.pinned_read(pin, offset)
     }
 

@@ -62,6 +62,10 @@ impl Dispatch {
                 {
                     stream.asked = false;
                     stream.written += piece.len() as u64;
+                    if piece.is_empty() {
+                        self.break_off(connection);
+                        return;
+                    }
                     output(found, &mut self.pool).extend_from_slice(piece);
                     touch(found, &mut self.touched, connection);
                 }
@@ -142,6 +146,10 @@ impl Dispatch {
                     let run = router.pinned_read(pin, written);
                     let room = high_bytes - connection.out.len();
                     let run = &run[..run.len().min(room)];
+                    if run.is_empty() {
+                        self.break_off(number);
+                        return;
+                    }
                     connection.out.extend_from_slice(run);
                     written += run.len() as u64;
                 }
@@ -182,6 +190,13 @@ impl Dispatch {
         {
             self.unblock(number);
         }
+    }
+
+    /// Ends a connection within a value that turned out to be damaged: its client knows by the length.
+    #[cold]
+    fn break_off(&mut self, number: u32) {
+        self.drop_queue(number);
+        self.close_after_replies(number);
     }
 
     /// Lets a connection's input go on.

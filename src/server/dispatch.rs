@@ -469,18 +469,23 @@ impl Dispatch {
         connection.need = None;
         self.pool.give(std::mem::take(&mut connection.out));
         let watched = connection.watcher.is_some();
-        let queue = connection.queue.take();
         if let Intake::Upload(upload) = std::mem::replace(&mut connection.intake, Intake::Commands) {
             self.abort_upload(&upload);
         }
+        self.drop_queue(number);
+        if watched {
+            self.unwatch(number);
+        }
+    }
+
+    /// Drops the replies that a connection waits for.
+    pub(super) fn drop_queue(&mut self, number: u32) {
+        let queue = self.connections.at(number).queue.take();
         for left in queue.into_iter().flat_map(|queue| queue.into_left()) {
             match left {
                 Left::Stream(stream) => self.owe(stream.owner, Errand::Unpin(stream.pin)),
                 Left::Dump(id) => self.dumps.remove(id, &self.shared),
             }
-        }
-        if watched {
-            self.unwatch(number);
         }
     }
 }

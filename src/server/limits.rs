@@ -6,7 +6,7 @@ pub(super) const OUTPUT_HIGH_BYTES: usize = 128 << 10;
 pub(super) const OUTPUT_LOW_BYTES: usize = 32 << 10;
 /// Output of all connections of a shard that waits or is being sent, in bytes, above which each may have no more than
 /// [`OUTPUT_LOW_BYTES`] waiting: many that do not read together cost little more than some.
-pub(super) const OUTPUTS_BUDGET_BYTES: usize = 16 << 20;
+pub(super) const OUTPUTS_BUDGET_BYTES: usize = 8 << 20;
 /// Replies that a connection may have outstanding or waiting behind such: with a value of
 /// [`INLINE_VALUE_MAX`](crate::command::INLINE_VALUE_MAX) each, 4 MiB.
 pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;

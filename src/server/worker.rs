@@ -204,6 +204,7 @@ impl Worker {
         self.dispatch.now = self.clock.now();
         self.dispatch.see_watchers();
         self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
+        self.dispatch.router.exchange_dictionaries();
         self.close_idle();
         self.tell_watchers();
         self.trim();

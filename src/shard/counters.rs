@@ -1,7 +1,7 @@
 //! What a shard counts. Plain numbers of one core; merging is addition.
 
 use super::report::Upkeep;
-use crate::storage::ClassCommands;
+use crate::storage::{ClassCommands, CompressionStats};
 
 /// Counts of executed requests, under memcached's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,6 +134,8 @@ pub struct ShardStats {
     pub uploads_bytes: u64,
     /// LARGE values held for replies on their way out.
     pub pins: u64,
+    /// What compression of values does.
+    pub compression: CompressionStats,
     /// What the store does by itself.
     pub upkeep: Upkeep,
 }
@@ -155,6 +157,7 @@ impl ShardStats {
             forwarded_out forwarded_in requests groups grouped_requests batches_out batches_in turns sleeps
             log_watchers log_worker_dropped log_worker_written log_watcher_skipped log_watcher_sent);
         self.upkeep.merge(&other.upkeep);
+        self.compression.merge(&other.compression);
         add_fields!(self, other,
             curr_items total_items bytes memory_bytes index_bytes limit_bytes evictions evicted_unfetched
             reclaimed get_expired expired_unfetched expired_bytes free_pages uploads_bytes pins);

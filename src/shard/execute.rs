@@ -8,6 +8,7 @@ use super::hasher::KeyHasher;
 use super::observe::Observer;
 use super::order::{Order, Outcome};
 use super::prefixes::PrefixCounter;
+use super::training::TrainerPort;
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{self, CasCheck, Hit, Op, Payload, Reply, Request, StoreMode, UploadId, Value};
 use crate::storage::{
@@ -35,6 +36,8 @@ pub struct Shard {
     flush_at: Option<Deadline>,
     /// As it was set last; the store knows it as the length of a step.
     pub(super) crawler_sleep_us: u32,
+    /// Trains dictionaries, where values are compressed by them.
+    pub(super) trainer: Option<TrainerPort>,
     pub(super) observer: Observer,
     pub(super) prefixes: PrefixCounter,
     /// Whether requests are to be executed with more than themselves in mind: a delayed flush, or somebody who
@@ -58,6 +61,7 @@ impl Shard {
             failed_uploads: HashMap::new(),
             flush_at: None,
             crawler_sleep_us: USUAL_SLEEP_US,
+            trainer: None,
             observer: Observer::default(),
             prefixes: PrefixCounter::default(),
             is_attentive: false,
@@ -148,11 +152,12 @@ impl Shard {
             },
             None => None,
         };
-        let view = self.store.found_view(found);
+        let Some(view) = self.store.read(found) else { return Reply::Miss };
         let value = match (view.value, pin) {
             (ItemValue::Inline(bytes), _) => Value::Inline(bytes),
             (ItemValue::Large(large), Some(pin)) => Value::Pinned { len: large.value_len(), pin },
             (ItemValue::Large(_), None) => unreachable!("a large item was pinned"),
+            (ItemValue::Compressed(_), _) => unreachable!("reading decompresses"),
         };
         Reply::Hit(Hit {
             flags: view.flags,
@@ -275,8 +280,8 @@ impl Shard {
         self.store.upload_abort(upload_number(id));
     }
 
-    /// The contiguous bytes of a pinned value from `offset` on; empty at its end.
-    pub fn pinned_read(&self, pin: u32, offset: u64) -> &[u8] {
+    /// The contiguous bytes of a pinned value from `offset` on; empty at its end, and where it is damaged.
+    pub fn pinned_read(&mut self, pin: u32, offset: u64) -> &[u8] {
         self.store.pinned_read(pin, offset)
     }
 
@@ -328,6 +333,7 @@ impl Shard {
             get_expired: store.expired,
             uploads_bytes: store.uploads_bytes,
             pins: self.store.pins_held() as u64,
+            compression: self.store.compression_stats(),
             upkeep: self.upkeep(),
         }
     }

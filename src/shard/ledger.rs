@@ -69,6 +69,7 @@ impl MemoryLedger {
             ("index", store.index_bytes),
             ("eviction", store.eviction_bytes),
             ("page_metadata", store.pages_bytes),
+            ("compression", store.compression_bytes),
         ];
         in_store.into_iter().chain(self.outside.parts()).map(|(name, bytes)| (name, bytes as u64))
     }

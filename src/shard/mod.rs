@@ -15,6 +15,7 @@ mod order;
 mod prefixes;
 mod rare;
 mod report;
+mod training;
 mod watched;
 
 pub use change::{Change, Refusal};
@@ -28,10 +29,11 @@ pub use observe::{Event, FetchStatus, OBSERVATIONS_BYTES_MAX, Observation, Obser
 pub use order::{ConnectionReport, Order, Outcome, Report, Subject};
 pub use prefixes::{PREFIXES_MAX, PrefixCounts, Prefixes};
 pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
+pub use training::{Trainer, TrainerPort};
 
 pub use crate::storage::{
-    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, MissRatioCurve, Reason, Removal,
-    SizeHistogram, StoreMemory, Walk, WalkedItem,
+    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, CompressionStats, MissRatioCurve,
+    Reason, Removal, SizeHistogram, StoreMemory, Walk, WalkedItem,
 };
 
 #[cfg(test)]

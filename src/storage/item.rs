@@ -30,7 +30,10 @@
 //! | 0 | 0 | 1 | reserved: taken, not yet written |
 //! | 0 | 0 | 0 | free; bits 0–15 link to the page's next free chunk |
 //!
-//! `in small` is S3-FIFO's: the item is in its class's small queue (see `eviction`). Bit 60 is kept for compression.
+//! Where COMPRESSED (bit 60) is set, value and value length, or those of the record, are of the compressed form; see
+//! `compression/`.
+//!
+//! `in small` is S3-FIFO's: the item is in its class's small queue (see `eviction`).
 
 use crate::clock::{Deadline, Seconds};
 
@@ -80,6 +83,7 @@ const HAS_FLAGS: u64 = 1 << HAS_FLAGS_BIT;
 const HAS_CAS_BIT: u32 = 58;
 const HAS_CAS: u64 = 1 << HAS_CAS_BIT;
 const LARGE: u64 = 1 << 59;
+const COMPRESSED: u64 = 1 << 60;
 const BINARY_KEY: u64 = 1 << 61;
 const STALE: u64 = 1 << 62;
 const WIN: u64 = 1 << 63;
@@ -223,6 +227,25 @@ impl Header {
     #[inline(always)]
     pub(super) const fn is_large(self) -> bool {
         self.0 & LARGE != 0
+    }
+
+    /// Whether the value is stored compressed.
+    #[inline(always)]
+    pub(super) const fn is_compressed(self) -> bool {
+        self.0 & COMPRESSED != 0
+    }
+
+    /// Whether the value is in the chunk as it came.
+    #[inline(always)]
+    pub(super) const fn is_plain(self) -> bool {
+        self.0 & (LARGE | COMPRESSED) == 0
+    }
+
+    /// The same inline item with its value uncompressed, of this length.
+    pub(super) fn decompressed(self, value_len: usize) -> Self {
+        debug_assert!(!self.is_large() && value_len <= INLINE_VALUE_MAX);
+        let kept = self.0 & !COMPRESSED & !(VALUE_LEN_MASK << VALUE_LEN_SHIFT);
+        Header(kept | (value_len as u64) << VALUE_LEN_SHIFT)
     }
 
     #[inline(always)]
@@ -383,8 +406,13 @@ impl Room {
 pub(super) struct Marks(u64);
 
 impl Marks {
+    /// None.
+    pub(super) const NONE: Marks = Marks(0);
     /// A reader was told to fill it.
     pub(super) const WON: Marks = Marks(WIN);
+
+    /// Its value is stored compressed.
+    pub(super) const COMPRESSED: Marks = Marks(COMPRESSED);
 
     /// That of a key sent in base64, or none.
     #[inline(always)]

@@ -6,10 +6,12 @@
 //! - `hash_table/` leads from a hash to a location; it never reads an item.
 //! - `slab/` keeps memory: extents, 64 KiB pages, chunks of a class.
 //! - `item` is the layout of bytes in a chunk, `large/` that of values which need several.
+//! - `compression/` makes values smaller, bytes in and bytes out.
 //! - `eviction/` names who leaves.
 //! - `mrc/` simulates other sizes of the cache on a sample of the keys.
 //! - `store/` is the verbs, in memcached's meaning, and the only place that holds all of these together.
 
+mod compression;
 mod error;
 mod eviction;
 mod hash_table;
@@ -22,6 +24,10 @@ mod slab;
 mod store;
 
 pub use self::{
+    compression::{
+        COMPRESSED_LEN_MAX, Compression, CompressionStats, DICTIONARY_BYTES_MAX, SAMPLES_BYTES_MAX, TrainingSamples,
+        train,
+    },
     error::{StorageError, StoreError},
     eviction::EvictionPolicy,
     hash_table::UNUSED_HASH_BITS,

@@ -179,6 +179,9 @@ fn against_the_reference(kind: &str, generate: Generate) {
     let one = Server::start(Shape::OneShard, &[]);
     let two = (Shape::TwoShards.impossible().is_none()).then(|| Server::start(Shape::TwoShards, &[]));
     let mut ours = vec![(Shape::OneShard.name(), one.address())];
+    // Its values are short and seldom get smaller, but each is tried.
+    let compressing = Server::start(Shape::OneShard, &["--compress", "zstd", "--compress-min", "1"]);
+    ours.push(("compressing", compressing.address()));
     ours.extend(two.iter().map(|two| (Shape::TwoShards.name(), two.address())));
     compare(kind, generate, &reference, &ours);
 }

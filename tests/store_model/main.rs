@@ -15,7 +15,7 @@ use model::{
     ops::Op,
     world::{Memory, World},
 };
-use strategies::{op, policy};
+use strategies::{compression, op, policy};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
@@ -41,7 +41,7 @@ proptest! {
         policy in policy(),
         ops in prop::collection::vec((0..KEYS, op()), 1..400),
     ) {
-        crowd(Memory::Little, policy, &ops);
+        crowd(World::new(Memory::Little, policy), &ops);
     }
 
     #[test]
@@ -49,13 +49,45 @@ proptest! {
         policy in policy(),
         ops in prop::collection::vec((0..KEYS, op()), 1..400),
     ) {
-        crowd(Memory::LittleWithoutEvictions, policy, &ops);
+        crowd(World::new(Memory::LittleWithoutEvictions, policy), &ops);
+    }
+
+    #[test]
+    fn with_compression_the_store_is_the_same_map(
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        let mut world = World::compressing(Memory::Ample, EvictionPolicy::Duel, compression);
+        for (step, (number, op)) in ops.iter().enumerate() {
+            world.apply(&key(*number), op);
+            if step % OPS_PER_CHECK == 0 {
+                world.check();
+            }
+        }
+        prop_assert_eq!(world.store.stats().evictions, 0);
+        world.finish();
+    }
+
+    #[test]
+    fn with_compression_and_little_memory_what_is_present_is_right(
+        policy in policy(),
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        crowd(World::compressing(Memory::Little, policy, compression), &ops);
+    }
+
+    #[test]
+    fn with_compression_and_evictions_off_nothing_is_forgotten(
+        compression in compression(),
+        ops in prop::collection::vec((0..KEYS, op()), 1..400),
+    ) {
+        crowd(World::compressing(Memory::LittleWithoutEvictions, EvictionPolicy::Clock, compression), &ops);
     }
 }
 
 /// Applies the operations while other keys of many sizes keep memory full.
-fn crowd(memory: Memory, policy: EvictionPolicy, ops: &[(u8, Op)]) {
-    let mut world = World::new(memory, policy);
+fn crowd(mut world: World, ops: &[(u8, Op)]) {
     for (step, (number, op)) in ops.iter().enumerate() {
         world.crowd(step);
         world.apply(&key(*number), op);

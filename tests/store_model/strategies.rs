@@ -2,11 +2,16 @@
 
 use super::model::ops::*;
 use proptest::prelude::*;
-use ringcached::storage::{EvictionPolicy, NewCas, SetMode};
+use ringcached::storage::{Compression, EvictionPolicy, NewCas, SetMode};
 
 pub(super) fn policy() -> impl Strategy<Value = EvictionPolicy> {
     use EvictionPolicy::{Clock, Duel, S3Fifo};
     prop_oneof![Just(Duel), Just(S3Fifo), Just(Clock)]
+}
+
+/// Ways to compress.
+pub(super) fn compression() -> impl Strategy<Value = Compression> {
+    prop_oneof![Just(Compression::Lz4), Just(Compression::Zstd), Just(Compression::ZstdDictionary)]
 }
 
 pub(super) fn len() -> impl Strategy<Value = usize> {
@@ -23,6 +28,8 @@ pub(super) fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         1 => prop_oneof![0u64..200, Just(u64::MAX), any::<u64>()].prop_map(Value::Number),
         3 => (any::<u8>(), len()).prop_map(|(seed, len)| Value::Bytes { seed, len }),
+        2 => (any::<u8>(), len()).prop_map(|(seed, len)| Value::Text { seed, len }),
+        1 => (0u64..200, len()).prop_map(|(number, len)| Value::Padded { number, len }),
     ]
 }
 

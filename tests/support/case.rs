@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::packet::{Answer, Packet, Want, packet, want};
 use super::pattern::{Match, Part, common_prefix, matched, parts};
-use super::{Address, Connection, POLL_INTERVAL, REPLY_WAIT, Server, each_server, poll_for, shown};
+use super::{Address, Connection, POLL_INTERVAL, REPLY_WAIT, Server, Shape, each_server, poll_for, shown};
 
 /// After this many failures a server is given up: the rest would only cost time.
 const FAILURES_MAX: usize = 40;
@@ -170,11 +170,11 @@ impl Case {
 /// A table of cases under one heading.
 pub type Suite = fn() -> Vec<Case>;
 
-/// Runs a table on a server of every shape, or on the external one, first with whole writes, then dribbled.
-/// All failures are told together.
+/// Runs a table on a server of every shape and on one that compresses all values, or on the external one, first with
+/// whole writes, then dribbled. All failures are told together.
 pub fn run_suite(suite: Suite) {
     let mut failures = Vec::new();
-    each_server(|shape, server| {
+    let mut run_all = |shape: &str, server: &Server| {
         let before = failures.len();
         let version = server.version();
         for writing in [Writing::Whole, Writing::Dribbled] {
@@ -199,7 +199,13 @@ pub fn run_suite(suite: Suite) {
         if failures.len() > before {
             failures.push(format!("[{shape}] the server said: {}", server.said()));
         }
-    });
+    };
+    each_server(&mut run_all);
+    if std::env::var_os("RINGCACHED_TEST_ADDR").is_none() && std::env::var_os("RINGCACHED_TEST_PROGRAM").is_none() {
+        let shape = if Shape::TwoShards.impossible().is_none() { Shape::TwoShards } else { Shape::OneShard };
+        let server = Server::start(shape, &["--compress", "zstd", "--compress-min", "1"]);
+        run_all("compressing", &server);
+    }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 

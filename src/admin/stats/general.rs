@@ -5,8 +5,8 @@ use nix::sys::time::TimeVal;
 
 use crate::clock::Now;
 use crate::command::StatLines;
-use crate::config::Config;
-use crate::router::ShardStats;
+use crate::config::{Compress, Config};
+use crate::router::{CompressionStats, ShardStats};
 
 /// What is said of the process rather than of the cache.
 pub(in crate::admin) struct Process<'a> {
@@ -92,6 +92,9 @@ pub(in crate::admin) fn general(sum: &ShardStats, shards: usize, config: &Config
     lines.push("slabs_moved", upkeep.pages_moved);
     lines.push("large_uploads_bytes", sum.uploads_bytes);
     lines.push("large_pins", sum.pins);
+    if config.compress != Compress::Off {
+        compression(&sum.compression, &mut lines);
+    }
     lines.push("log_worker_dropped", traffic.log_worker_dropped);
     lines.push("log_worker_written", traffic.log_worker_written);
     lines.push("log_watcher_skipped", traffic.log_watcher_skipped);
@@ -99,6 +102,20 @@ pub(in crate::admin) fn general(sum: &ShardStats, shards: usize, config: &Config
     lines.push("log_watchers", traffic.log_watchers);
     lines.push("forwarded_requests", traffic.forwarded_out);
     lines
+}
+
+fn compression(stats: &CompressionStats, lines: &mut StatLines) {
+    lines.push("compress_attempts", stats.attempts);
+    lines.push("compress_incompressible", stats.incompressible);
+    lines.push("compress_skipped", stats.skipped);
+    lines.push("compress_failures", stats.failures);
+    lines.push("compressed_items", stats.items);
+    lines.push("compressed_raw_bytes", stats.raw_bytes);
+    lines.push("compressed_bytes", stats.stored_bytes);
+    lines.push("compress_dictionary_version", stats.dictionary_version);
+    lines.push("compress_dictionaries", stats.dictionaries);
+    lines.push("compress_trainings", stats.trainings);
+    lines.push("compress_memory_bytes", stats.memory_bytes);
 }
 
 /// memcached's `sec.usec`.

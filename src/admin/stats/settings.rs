@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::command::StatLines;
-use crate::config::{Config, Protocols};
+use crate::config::{Compress, Config, Protocols};
 
 /// Settings that commands change while the server runs.
 pub(in crate::admin) struct Current {
@@ -74,6 +74,10 @@ pub(in crate::admin) fn settings(config: &Config, current: &Current) -> StatLine
     lines.push("track_sizes", yes_no(current.track_sizes));
     lines.push("inline_ascii_response", "no");
     lines.push("ssl_enabled", "no");
+    lines.push("compress", config.compress.name());
+    if config.compress != Compress::Off {
+        lines.push("compress_min", config.compress_min_bytes);
+    }
     lines.push("steering", config.steering.name());
     lines
 }

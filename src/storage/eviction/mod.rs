@@ -133,6 +133,11 @@ impl Eviction {
             + self.duel.as_ref().map_or(0, Duel::memory_bytes)
     }
 
+    /// The part of it that is of the process's heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.memory_bytes() - self.ghosts.memory_bytes()
+    }
+
     /// Index of the page under a class's hand: its items have waited longest for their next look.
     pub(super) fn hand_page(&self, class: ClassId) -> u32 {
         self.queues[class.index()].hand.page

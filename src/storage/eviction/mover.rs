@@ -189,12 +189,12 @@ impl Mover {
         if !self.is_on {
             return (None, ageing);
         }
-        let from_idle = self.from_idle(pools.clone(), asking, items);
-        if from_idle.is_some() {
+        let idle = self.idle_move(pools.clone(), asking, items);
+        if idle.is_some() {
             // The next as soon as this one is used up: nobody loses by it.
             self.look_after = 1;
         }
-        let chosen = from_idle.or_else(|| self.from_least(pools, items));
+        let chosen = idle.or_else(|| self.least_move(pools, items));
         if chosen.is_some() {
             self.since_move = 0;
         }
@@ -202,7 +202,7 @@ impl Mover {
     }
 
     /// From a pool that nobody uses to the one that asks.
-    fn from_idle(&self, pools: impl Iterator<Item = PoolState> + Clone, asking: PoolId, items: u64) -> Option<Move> {
+    fn idle_move(&self, pools: impl Iterator<Item = PoolState> + Clone, asking: PoolId, items: u64) -> Option<Move> {
         let total = pages(pools.clone());
         let gain = pools.clone().find(|state| state.pool == asking)?.gain();
         let is_idle = |state: &PoolState, activity: &Activity| {
@@ -218,7 +218,7 @@ impl Mover {
     }
 
     /// From where a page is worth least to where it is worth most.
-    fn from_least(&self, pools: impl Iterator<Item = PoolState> + Clone, items: u64) -> Option<Move> {
+    fn least_move(&self, pools: impl Iterator<Item = PoolState> + Clone, items: u64) -> Option<Move> {
         let takers = pools.clone().filter(|state| state.ghosts.hits >= TAKER_HITS_MIN);
         let to = takers.max_by(|left, right| left.gain().total_cmp(&right.gain()))?;
         let (from, loss) = self.least(pools, &[to.pool])?;

@@ -99,13 +99,14 @@ pub(super) struct Curve {
     ceilings: Vec<[u64; CURVE_PERCENTS.len()]>,
     /// Keys whose mixed hash is below it are in the sample of the smallest cache, and only they are in any.
     ceiling: u64,
-    memory_bytes: usize,
     shares: Shares,
     limit_bytes: u64,
     unused_bytes: u64,
     accesses: u32,
     since: Seconds,
     aged_at: Seconds,
+    /// What the caches take; the same from the start, and asked for every turn.
+    memory_bytes: usize,
 }
 
 impl Curve {
@@ -269,3 +270,6 @@ fn expected_misses(sampled: Misses, misses: f64) -> f64 {
     let part = if sampled.store > 0.0 { sampled.both / sampled.store } else { 1.0 };
     misses * part + sampled.own
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
 //! What is passed to the verbs and what they answer.
 
-use crate::{clock::Deadline, storage::EvictionPolicy};
+use crate::{
+    clock::Deadline,
+    storage::{Compression, EvictionPolicy},
+};
 
 /// How a store is set up.
 #[derive(Clone, Debug)]
@@ -17,6 +20,10 @@ pub struct StoreConfig {
     pub eviction: EvictionPolicy,
     /// Whether to ask for transparent huge pages.
     pub huge_pages: bool,
+    /// How values are compressed.
+    pub compression: Compression,
+    /// The shortest value in bytes that is.
+    pub compress_min_bytes: usize,
     /// The first CAS number to hand out; at least 1.
     pub first_cas: u64,
     /// What is added to get the next one, at least 1: the number of stores that count side by side, so that no two
@@ -36,6 +43,8 @@ impl StoreConfig {
             evictions: true,
             eviction: EvictionPolicy::Duel,
             huge_pages: true,
+            compression: Compression::Off,
+            compress_min_bytes: 1024,
             first_cas: 1,
             cas_step: 1,
         }

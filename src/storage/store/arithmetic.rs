@@ -28,7 +28,8 @@ impl Store {
         let Some((location, header)) = self.find_live(hash, key, now) else {
             return self.store_initial(hash, key, args, now);
         };
-        let piece = self.value_piece(location, 0);
+        let Ok(raw) = self.decompressed(location, header) else { return self.store_initial(hash, key, args, now) };
+        let piece = raw.as_deref().unwrap_or_else(|| self.value_piece(location, 0));
         if piece.is_empty() {
             return Arithmetic::NonNumeric;
         }
@@ -41,6 +42,11 @@ impl Store {
         let class = self.class_of_item(location, header);
         let counts = &mut self.commands[class.index()];
         *(if args.increment { &mut counts.incr_hits } else { &mut counts.decr_hits }) += 1;
+        let location = match &raw {
+            Some(raw) if !header.is_large() => self.store_decompressed(hash, location, raw, now),
+            _ => Ok(location),
+        };
+        let Ok(location) = location else { return Arithmetic::OutOfMemory };
         let deadline = args.deadline.unwrap_or(header.deadline());
         let Ok(location) = self.set_deadline(hash, location, deadline, now) else { return Arithmetic::OutOfMemory };
         let mut buffer = [b' '; DIGITS_MAX];
@@ -139,7 +145,7 @@ impl Store {
         self.protect(location);
         let filled = self.padded_upload(digits, len, now);
         self.unprotect(location);
-        self.store_large(new, Old::KeepOnFailure(location), filled?, now).ok()
+        self.publish(new, Old::KeepOnFailure(location), filled?, now).ok()
     }
 
     fn padded_upload(&mut self, digits: &[u8], len: u64, now: Seconds) -> Option<crate::storage::large::Upload> {

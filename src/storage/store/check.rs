@@ -26,6 +26,7 @@ impl Store {
         assert_eq!(self.protected, Location::NONE);
         self.check_chunks(&linked);
         self.check_pins();
+        self.check_compressed(&linked);
         self.check_deadlines(&linked);
         let slack = self.slab.extent_bytes().max(self.table.extent_bytes());
         let is_over = self.memory_bytes() > self.config.memory_limit_bytes + slack;
@@ -60,6 +61,32 @@ impl Store {
         }
         assert_eq!(live, linked.len(), "the hash table names chunks that are no items");
         self.eviction.check_invariants(&in_small);
+    }
+
+    /// Panics if the counts of compressed items are not those of the items.
+    fn check_compressed(&self, linked: &HashSet<Location>) {
+        let (mut items, mut raw_bytes) = (0, 0);
+        let mut by_dictionary = HashMap::<u8, u64>::new();
+        for &location in linked {
+            let header = self.slab.header(location);
+            if !header.is_compressed() {
+                continue;
+            }
+            items += 1;
+            raw_bytes += self.value_len(location, header);
+            if let Some(slot) = self.dictionary_slot(location, header) {
+                *by_dictionary.entry(slot).or_default() += 1;
+            }
+        }
+        let Some(compressor) = &self.compression else {
+            assert_eq!(items, 0, "a compressed item, and nothing to read it with");
+            return;
+        };
+        let stats = compressor.stats();
+        assert_eq!((stats.items, stats.raw_bytes), (items, raw_bytes), "compressed items and their bytes");
+        for (slot, items) in (0u8..).zip(compressor.items_by_dictionary()) {
+            assert_eq!(items, by_dictionary.get(&slot).copied().unwrap_or(0), "items of dictionary {slot}");
+        }
     }
 
     fn check_deadlines(&self, linked: &HashSet<Location>) {

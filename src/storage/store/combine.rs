@@ -60,9 +60,11 @@ impl Store {
         let flags = item::flags(header, self.slab.chunk(old));
         let marks = new.marks.and(header.lasting_marks());
         let new = NewItem { flags, deadline: header.deadline(), marks, ..*new };
+        let Ok(raw) = self.decompressed(old, header) else { return Ok(SetOutcome::NotStored) };
+        let stored = raw.as_deref().map_or(Half::Stored(old), Half::Given);
         let halves = match mode {
-            SetMode::Prepend => [addition, Half::Stored(old)],
-            _ => [Half::Stored(old), addition],
+            SetMode::Prepend => [addition, stored],
+            _ => [stored, addition],
         };
         let len = halves.iter().map(|&half| self.half_len(half)).sum();
         if !self.fits(new.key.len(), len) {
@@ -82,7 +84,7 @@ impl Store {
         self.protect(old);
         let copied = self.copy_halves(halves, len, now);
         self.unprotect(old);
-        let cas = self.store_large(new, Old::KeepOnFailure(old), copied?, now)?;
+        let cas = self.publish(new, Old::KeepOnFailure(old), copied?, now)?;
         Ok(SetOutcome::Stored { cas, value_len: len })
     }
 
@@ -129,7 +131,7 @@ impl Store {
         }
     }
 
-    /// The bytes of an item's value from `offset` to the end of their piece.
+    /// The bytes of an item's value, as it is stored, from `offset` to the end of their piece.
     pub(super) fn value_piece(&self, location: Location, offset: u64) -> &[u8] {
         let chunk = self.slab.chunk(location);
         let header = item::Header::read(chunk);

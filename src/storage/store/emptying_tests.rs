@@ -24,6 +24,7 @@ fn value_of(store: &mut Store, key: &[u8]) -> Vec<u8> {
     let hash = store.hash(key);
     match store.get(hash, key, NOW).unwrap().value {
         ItemValue::Inline(value) => value.to_vec(),
+        ItemValue::Compressed(_) => unreachable!("nothing is compressed"),
         ItemValue::Large(large) => {
             let pin = store.pin(large).unwrap();
             let mut value = Vec::new();
@@ -90,7 +91,7 @@ fn a_page_is_emptied_while_its_items_are_in_use() {
                 number = (number + 7919) % count;
                 let key = number.to_le_bytes();
                 match number % 4 {
-                    0 => _ = store.remove_any(store.hash(&key), &key),
+                    0 => store.remove_any(store.hash(&key), &key),
                     1 => assert!(put(&mut store, &key, &pattern(number as usize, 100)).is_ok()),
                     2 => assert!(put(&mut store, &key, &pattern(number as usize, 101 + number as usize % 64)).is_ok()),
                     _ => _ = store.get(store.hash(&key), &key, NOW),

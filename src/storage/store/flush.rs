@@ -23,6 +23,7 @@ impl Store {
         self.eviction.reset();
         self.expired.clear();
         self.counters.all_items_removed();
+        self.all_compressed_removed();
         self.forget_samples();
     }
 

@@ -182,7 +182,17 @@ impl Store {
         if found.header.is_large() { self.found_view(found).value.large() } else { None }
     }
 
-    /// A found item.
+    /// A found item with its value at hand: decompressed if need be, and then valid until the next one is read. `None` if
+    /// that fails, which says that memory was written over; the item is then removed.
+    #[inline]
+    pub fn read(&mut self, found: Found) -> Option<ItemView<'_>> {
+        if !found.header.is_plain() && !found.header.is_large() {
+            return self.read_compressed(found);
+        }
+        Some(self.found_view(found))
+    }
+
+    /// A found item. A compressed value is left as it is; see [`Store::read`].
     #[inline]
     pub fn found_view(&self, found: Found) -> ItemView<'_> {
         self.view(found.location, found.header, found.accessed)

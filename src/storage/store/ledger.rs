@@ -16,13 +16,16 @@ pub struct StoreMemory {
     pub eviction_bytes: usize,
     /// What is known of each page.
     pub pages_bytes: usize,
+    /// What compresses values: contexts, dictionaries, samples and buffers.
+    pub compression_bytes: usize,
 }
 
 impl StoreMemory {
     /// All parts together.
     pub fn sum_bytes(&self) -> usize {
-        let StoreMemory { items_bytes, free_pages_bytes, index_bytes, eviction_bytes, pages_bytes } = *self;
-        items_bytes + free_pages_bytes + index_bytes + eviction_bytes + pages_bytes
+        let StoreMemory { items_bytes, free_pages_bytes, index_bytes, eviction_bytes, pages_bytes, compression_bytes } =
+            *self;
+        items_bytes + free_pages_bytes + index_bytes + eviction_bytes + pages_bytes + compression_bytes
     }
 }
 
@@ -36,6 +39,7 @@ impl Store {
             index_bytes: self.table.memory_bytes(),
             eviction_bytes: self.policy_bytes(),
             pages_bytes: self.slab.metadata_bytes(),
+            compression_bytes: self.compression_memory_bytes(),
         };
         debug_assert_eq!(memory.sum_bytes(), self.memory_bytes());
         memory
@@ -43,7 +47,8 @@ impl Store {
 
     /// Bytes that the parts of [`Store::memory`] hold of the process's heap, room that was never touched included.
     pub fn heap_bytes(&self) -> usize {
-        self.slab.heap_bytes() + self.table.heap_bytes() + self.policy_bytes()
+        let policy_bytes = self.policy_bytes() - self.eviction.memory_bytes() + self.eviction.heap_bytes();
+        self.slab.heap_bytes() + self.table.heap_bytes() + policy_bytes + self.compression_memory_bytes()
     }
 
     /// What is remembered to decide who leaves, and what other limits would mean.

@@ -52,7 +52,11 @@ impl Store {
     /// Everything that counts against the limit.
     #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slab.committed_bytes() + self.slab.metadata_bytes() + self.table.memory_bytes() + self.policy_bytes()
+        self.slab.committed_bytes()
+            + self.slab.metadata_bytes()
+            + self.table.memory_bytes()
+            + self.policy_bytes()
+            + self.compression_memory_bytes()
     }
 
     fn may_commit_extent(&self) -> bool {
@@ -270,6 +274,9 @@ impl Store {
         let header = self.slab.header(location);
         self.deadline_removed(location, header);
         let (class, bytes) = (self.slab.class_at(location), self.item_bytes(location, header));
+        if header.is_compressed() {
+            self.compressed_removed(location, header);
+        }
         if header.is_large() {
             self.counters.large_item_removed(class, bytes);
             self.drop_large(location, header);

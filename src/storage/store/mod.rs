@@ -1,9 +1,9 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
-//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `delete`, `memory`
-//! allocation and eviction, `moves` pages between classes and `emptying` them, `uploads` and `pins` LARGE values,
-//! `commands` what is counted by class, `flush`, `check`.
+//! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `compressed` values
+//! that take less room, `delete`, `memory` allocation and eviction, `moves` pages between classes and `emptying` them,
+//! `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
 //! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
 //! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
 //! where memory goes, `removals` tells who left, `counters`, `stats` and `sizes` count. `sampled` looks at some keys more
@@ -15,6 +15,7 @@ mod arithmetic;
 mod check;
 mod combine;
 mod commands;
+mod compressed;
 mod counters;
 mod crawl;
 mod curve;
@@ -73,6 +74,7 @@ use self::{
     sampled::Access,
 };
 use super::{
+    compression::Compressor,
     error::{StorageError, StoreError},
     eviction::{Eviction, Mover},
     hash_table::{Candidate, HashTable},
@@ -142,6 +144,10 @@ pub struct Store {
     uploads: HashMap<u64, Upload, RandomState>,
     uploads_bytes: u64,
     pins: Pins,
+    /// `None` where values are stored as they come.
+    compression: Option<Box<Compressor>>,
+    /// Which block of which LARGE item was decompressed last, while it is pinned.
+    block_at_hand: Option<(Location, usize)>,
     /// Values on their way from one form to another. At most `combine::SCRATCH_BYTES_MAX`.
     scratch: Vec<u8>,
     /// Where the items are that a walk reads next, or a sweep removes. At most `crawl::FREED_PER_STEP_MAX`.
@@ -188,6 +194,7 @@ impl Store {
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();
+        let compression = Compressor::new(config.compression, config.compress_min_bytes, limit_bytes).map(Box::new);
         let curve = Curve::new(config.eviction, limit_bytes, sampled::ceiling_of_one_in(Curve::SAMPLES_ONE_IN));
         let mut store = Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
@@ -197,7 +204,6 @@ impl Store {
             hasher,
             rehash,
             next_cas: config.first_cas.max(1),
-            config,
             protected: Location::NONE,
             counters: Counters::new(classes),
             commands: vec![ClassCommands::default(); classes],
@@ -218,6 +224,9 @@ impl Store {
             limit_bytes_max,
             uploads_bytes: 0,
             pins: Pins::default(),
+            config,
+            compression,
+            block_at_hand: None,
             scratch: Vec::new(),
             gathered: Vec::new(),
         };
@@ -266,14 +275,14 @@ impl Store {
     pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
         let found = self.find_to_read(hash, key, now)?;
         self.count_get_hit(found);
-        Some(self.found_view(found))
+        self.read(found)
     }
 
     /// Reads an item and leaves its eviction state and fetched mark alone.
     #[inline]
     pub fn peek(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
         let found = self.find_to_peek(hash, key, now)?;
-        Some(self.found_view(found))
+        self.read(found)
     }
 
     /// Sets an item's deadline, marks it as read and reads it. Its CAS number stays.
@@ -290,7 +299,7 @@ impl Store {
         let Some(found) = self.find_to_touch(hash, key, deadline, now)? else { return Ok(None) };
         self.bump(found, now);
         // The view has the new deadline and the old fetched mark.
-        Ok(Some(self.found_view(found)))
+        Ok(self.read(found))
     }
 
     #[inline(always)]
@@ -336,6 +345,8 @@ impl Store {
 
 #[cfg(test)]
 mod cas_tests;
+#[cfg(test)]
+mod compressed_tests;
 #[cfg(test)]
 mod emptying_tests;
 #[cfg(test)]

@@ -48,6 +48,9 @@ impl Store {
             }
         };
         self.pins.records[pin as usize] = large.record;
+        if self.block_at_hand.is_some_and(|(record, _)| record == large.record) {
+            self.block_at_hand = None;
+        }
         self.hold(large.record);
         Some(pin)
     }
@@ -59,13 +62,17 @@ impl Store {
 
     /// Length of a pinned value in bytes; 0 for an unknown pin.
     pub fn pinned_len(&self, pin: u32) -> u64 {
-        self.pins.record(pin).map_or(0, |record| self.record(record).shape().len)
+        self.pins.record(pin).map_or(0, |record| self.value_len(record, self.slab.header(record)))
     }
 
     /// The bytes of a pinned value from `offset` to the end of the piece that holds it; empty at the end of the
-    /// value and for an unknown pin.
-    pub fn pinned_read(&self, pin: u32, offset: u64) -> &[u8] {
-        self.pins.record(pin).map_or(&[], |record| self.large_piece(record, offset))
+    /// value, for an unknown pin, and where a compressed value turns out to be damaged.
+    pub fn pinned_read(&mut self, pin: u32, offset: u64) -> &[u8] {
+        match self.pins.record(pin) {
+            None => &[],
+            Some(record) if self.slab.header(record).is_compressed() => self.decompressed_piece(record, offset),
+            Some(record) => self.large_piece(record, offset),
+        }
     }
 
     /// Lets go of a pinned value. An unknown pin is ignored.
@@ -151,7 +158,7 @@ impl Store {
         record.page(index, (list != PageId::NONE).then(|| self.slab.page_bytes(list)))
     }
 
-    /// The bytes of a LARGE value from `offset` to the end of their piece.
+    /// The bytes of a LARGE value, as it is stored, from `offset` to the end of their piece.
     pub(super) fn large_piece(&self, location: Location, offset: u64) -> &[u8] {
         let shape: Shape = self.record(location).shape();
         match shape.at(offset) {

@@ -140,6 +140,9 @@ impl Store {
     pub fn reset_stats(&mut self) {
         self.counters.reset();
         self.crawl.reset_counts();
+        if let Some(compressor) = &mut self.compression {
+            compressor.reset_stats();
+        }
     }
 
     /// The figures as of now.

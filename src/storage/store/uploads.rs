@@ -214,7 +214,7 @@ impl Store {
             }
             Admission::Store(old, deadline, marks) => {
                 let value_len = upload.len();
-                let cas = self.store_large(NewItem { deadline, marks, ..new }, old, upload, now)?;
+                let cas = self.publish(NewItem { deadline, marks, ..new }, old, upload, now)?;
                 Ok(SetOutcome::Stored { cas, value_len })
             }
             Admission::Combine(old) => self.combine_upload(&new, old, args.mode, upload, now),
@@ -248,6 +248,21 @@ impl Store {
             self.scratch = value;
         }
         outcome
+    }
+
+    /// Stores a LARGE item, compressed if that is on and makes it smaller. The upload is used up either way.
+    pub(super) fn publish(
+        &mut self,
+        new: NewItem<'_>,
+        old: Old,
+        upload: Upload,
+        now: Seconds,
+    ) -> Result<u64, StoreError> {
+        if self.compression.is_none() {
+            return self.store_large(new, old, upload, now);
+        }
+        let (upload, marks) = self.compress_upload(upload, old, now);
+        self.store_large(NewItem { marks: new.marks.and(marks), ..new }, old, upload, now)
     }
 
     /// Stores a LARGE item: writes its record and hands its pieces over. The upload is used up either way.
@@ -289,6 +304,9 @@ impl Store {
         self.counters.total_items += 1;
         self.large_uses.1 += 1;
         self.counters.large_item_added(self.slab.class_at(location), self.item_bytes(location, header));
+        if header.is_compressed() {
+            self.compressed_added(location, header);
+        }
         self.link_successor(new.hash, old, location, now)?;
         self.sample(new.hash, Access::Write(location), now);
         Ok(cas)

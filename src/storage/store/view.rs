@@ -38,6 +38,8 @@ pub struct ItemView<'a> {
 pub enum ItemValue<'a> {
     /// The bytes.
     Inline(&'a [u8]),
+    /// So many bytes when they are decompressed, which [`Store::read`] does.
+    Compressed(u64),
     /// In pieces; [`Store::pin`] it to read them.
     Large(LargeRef),
 }
@@ -61,7 +63,7 @@ impl ItemValue<'_> {
     /// The LARGE value, if it is one.
     pub fn large(&self) -> Option<LargeRef> {
         match self {
-            ItemValue::Inline(_) => None,
+            ItemValue::Inline(_) | ItemValue::Compressed(_) => None,
             ItemValue::Large(large) => Some(*large),
         }
     }
@@ -70,6 +72,7 @@ impl ItemValue<'_> {
     pub fn len(&self) -> u64 {
         match self {
             ItemValue::Inline(bytes) => bytes.len() as u64,
+            ItemValue::Compressed(len) => *len,
             ItemValue::Large(large) => large.len,
         }
     }
@@ -85,12 +88,14 @@ impl Store {
     pub(super) fn view(&self, location: Location, header: Header, accessed: Seconds) -> ItemView<'_> {
         let chunk = self.slab.chunk(location);
         let cas = item::cas(header, chunk);
-        let value = if header.is_large() {
+        let value = if header.is_plain() {
+            ItemValue::Inline(item::value(header, chunk))
+        } else if header.is_large() {
             // A LARGE item has a number from the start.
             let cas = cas.unwrap_or(0);
             ItemValue::Large(LargeRef { record: location, cas, len: self.value_len(location, header) })
         } else {
-            ItemValue::Inline(item::value(header, chunk))
+            ItemValue::Compressed(self.value_len(location, header))
         };
         ItemView {
             flags: item::flags(header, chunk),
@@ -117,13 +122,17 @@ impl Store {
         Record(&mut chunk[offset..])
     }
 
-    /// Length of an item's value, inline or LARGE.
+    /// Length of an item's value, inline or LARGE, as its clients know it.
     #[inline(always)]
     pub(super) fn value_len(&self, location: Location, header: Header) -> u64 {
-        if header.is_large() { self.record(location).shape().len } else { header.value_len() as u64 }
+        match header {
+            _ if header.is_plain() => header.value_len() as u64,
+            _ if header.is_compressed() => self.raw_len(location, header),
+            _ => self.record(location).shape().len,
+        }
     }
 
-    /// Header, key and value of an item.
+    /// Header, key and value of an item, as they are stored.
     #[inline(always)]
     pub(super) fn item_bytes(&self, location: Location, header: Header) -> u64 {
         if header.is_large() {

@@ -70,6 +70,9 @@ impl Store {
             let widened = item::widen(header.out_of_small(), chunk, room);
             self.deadline_added(location, widened);
             self.counters.item_added(class, wide_len as u64);
+            if header.is_compressed() {
+                self.compressed_added(location, widened);
+            }
         }
         self.scratch = item;
         let location = allocated?;

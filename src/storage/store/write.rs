@@ -194,6 +194,21 @@ impl Store {
         value: &[u8],
         now: Seconds,
     ) -> Result<(u64, ClassId), StoreError> {
+        if self.compression.is_some() {
+            return self.store_compressing(new, old, value, now);
+        }
+        self.store_as_is::<false>(new, old, value, now)
+    }
+
+    /// Stores an item with this value, compressed or not. Whether there may be compressed items is known beforehand.
+    #[inline(always)]
+    pub(super) fn store_as_is<const COMPRESSION: bool>(
+        &mut self,
+        new: NewItem<'_>,
+        old: Old,
+        value: &[u8],
+        now: Seconds,
+    ) -> Result<(u64, ClassId), StoreError> {
         let old_header = old.location().map(|location| self.slab.header(location));
         let had_cas = old_header.is_some_and(|header| header.has_cas() && !header.is_large());
         // A key whose number was seen once keeps room for one, so that it does not go back and forth between classes.
@@ -206,9 +221,13 @@ impl Store {
         if let (Some(location), Some(old_header)) = (old.location(), old_header) {
             // An inline item always lies in the class of its length: no need to look at the page's metadata.
             if !old_header.is_large() && self.slab.classes.class_of(old_header.item_len()) == Some(class) {
+                if COMPRESSION && old_header.is_compressed() {
+                    self.compressed_removed(location, old_header);
+                }
                 self.counters.item_resized(class, old_header.item_len() as u64, header.item_len() as u64);
                 self.deadline_removed(location, old_header);
-                let cas = self.write_inline(location, header.with_standing_of(old_header), new, value, now);
+                let cas =
+                    self.write_inline::<COMPRESSION>(location, header.with_standing_of(old_header), new, value, now);
                 self.sample(new.hash, Access::Write(location), now);
                 return Ok((cas, class));
             }
@@ -223,7 +242,7 @@ impl Store {
                 header.with_frequency(replaced.map_or(0, Header::frequency)).entering_small(enters_small)
             }
         };
-        let cas = self.write_inline(location, header, new, value, now);
+        let cas = self.write_inline::<COMPRESSION>(location, header, new, value, now);
         self.counters.item_added(class, header.item_len() as u64);
         self.link_successor(new.hash, old, location, now)?;
         self.sample(new.hash, Access::Write(location), now);
@@ -231,7 +250,7 @@ impl Store {
     }
 
     #[inline(always)]
-    fn write_inline(
+    fn write_inline<const COMPRESSION: bool>(
         &mut self,
         location: Location,
         header: Header,
@@ -244,6 +263,9 @@ impl Store {
         item::write(self.slab.chunk_mut(location), header, fields, new.key, value);
         self.deadline_added(location, header);
         self.counters.total_items += 1;
+        if COMPRESSION && header.is_compressed() {
+            self.compressed_added(location, header);
+        }
         cas
     }
 

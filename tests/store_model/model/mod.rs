@@ -4,8 +4,8 @@ use ahash::RandomState;
 use ringcached::{
     clock::{Deadline, Seconds},
     storage::{
-        Arithmetic, ArithmeticArgs, ClassSet, DeleteArgs, DeleteOutcome, EvictionPolicy, ItemValue, NewCas, Reassigned,
-        SetArgs, SetMode, SetOutcome, Source, Store, StoreConfig, StoreError, Walk,
+        Arithmetic, ArithmeticArgs, ClassSet, Compression, DeleteArgs, DeleteOutcome, EvictionPolicy, ItemValue,
+        NewCas, Reassigned, SetArgs, SetMode, SetOutcome, Source, Store, StoreConfig, StoreError, Walk, train,
     },
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -14,7 +14,20 @@ pub(crate) enum Cas {
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     Number(u64),
-    Bytes { seed: u8, len: usize },
+    Bytes {
+        seed: u8,
+        len: usize,
+    },
+    /// What gets smaller when it is compressed.
+    Text {
+        seed: u8,
+        len: usize,
+    },
+    /// A number and blanks, which gets smaller, too, and can be counted up.
+    Padded {
+        number: u64,
+        len: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -96,6 +109,15 @@ pub(crate) struct Meta {
 pub(crate) fn bytes(value: &Value) -> Vec<u8> {
     match value {
         Value::Number(number) => number.to_string().into_bytes(),
+        Value::Text { seed, len } => {
+            let words = (u32::from(*seed)..).map(|word| format!("word {word} of {seed}, "));
+            words.flat_map(String::into_bytes).take(*len).collect()
+        }
+        Value::Padded { number, len } => {
+            let mut text = number.to_string().into_bytes();
+            text.resize(text.len().max(*len), b' ');
+            text
+        }
         Value::Bytes { seed, len } => (0..*len).map(|at| (at / 7 + at * 13) as u8 ^ seed).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! The store and the map side by side.
 
 use super::{ops::*, *};
+use std::sync::OnceLock;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Item {
@@ -56,11 +57,17 @@ impl Memory {
 
 impl World {
     pub(crate) fn new(memory: Memory, eviction: EvictionPolicy) -> Self {
+        World::compressing(memory, eviction, Compression::Off)
+    }
+
+    pub(crate) fn compressing(memory: Memory, eviction: EvictionPolicy, compression: Compression) -> Self {
         let config = StoreConfig {
             item_size_max_bytes: ITEM_SIZE_MAX,
             evictions: memory != Memory::LittleWithoutEvictions,
             eviction,
             huge_pages: false,
+            compression,
+            compress_min_bytes: 1,
             ..StoreConfig::new(memory.limit_bytes())
         };
         let mut store = Store::new(config, RandomState::with_seeds(11, 12, 13, 14)).unwrap();
@@ -73,7 +80,7 @@ impl World {
         Seconds(self.now)
     }
 
-    pub(crate) fn pinned(&self, pin: u32) -> Vec<u8> {
+    pub(crate) fn pinned(&mut self, pin: u32) -> Vec<u8> {
         let mut value = Vec::new();
         while (value.len() as u64) < self.store.pinned_len(pin) {
             let piece = self.store.pinned_read(pin, value.len() as u64);
@@ -100,6 +107,7 @@ impl World {
         };
         let large = match view.value {
             ItemValue::Inline(value) => return Some(Item { value: value.to_vec(), ..item }),
+            ItemValue::Compressed(_) => panic!("reading decompresses"),
             ItemValue::Large(large) => large,
         };
         let pin = self.store.pin(large).unwrap();
@@ -248,6 +256,29 @@ impl World {
         self.walk.staying.retain(|key| self.model.contains_key(key));
     }
 
+    /// Brings another dictionary, as if it had been trained meanwhile.
+    fn end_training(&mut self) {
+        static DICTIONARIES: OnceLock<[Vec<u8>; 3]> = OnceLock::new();
+        let dictionaries = DICTIONARIES.get_or_init(|| {
+            std::array::from_fn(|number| {
+                let config = StoreConfig { huge_pages: false, compress_min_bytes: 1, ..StoreConfig::new(8 << 20) };
+                let config = StoreConfig { compression: Compression::ZstdDictionary, ..config };
+                let mut store = Store::new(config, RandomState::new()).unwrap();
+                let hash = store.hash(b"k");
+                let mut written = number;
+                loop {
+                    written += 3;
+                    let value = bytes(&Value::Text { seed: written as u8, len: 50 + written % 300 });
+                    store.set(hash, b"k", SetArgs::new(SetMode::Set, Source::Inline(&value)), Seconds(1)).unwrap();
+                    if let Some(samples) = store.take_training_samples() {
+                        return train(&samples).expect("a dictionary");
+                    }
+                }
+            })
+        });
+        self.store.end_training(Some(&dictionaries[self.now as usize % 3]));
+    }
+
     pub(crate) fn apply_in_step(&mut self, key: &[u8], op: &Op) {
         let (hash, now) = (self.store.hash(key), self.now());
         match op {
@@ -371,6 +402,7 @@ impl World {
             }
             Op::Maintain => {
                 self.store.maintain(now);
+                self.end_training();
             }
             Op::Walk { budget } => self.walk(*budget),
             Op::Crawl { budget } => {
@@ -549,7 +581,17 @@ impl World {
 
     /// Writes other keys of many sizes, so that memory is and stays full.
     pub(crate) fn crowd(&mut self, step: usize) {
-        const FILLER: [u8; 3_000] = [0x55; 3_000];
+        // Half of it gets smaller when it is compressed.
+        const FILLER: [u8; 3_000] = {
+            let (mut filler, mut at) = ([0x55; 3_000], 0);
+            while at < filler.len() {
+                if at % 200 >= 100 {
+                    filler[at] = (at * at / 7 + at / 200 * 37) as u8;
+                }
+                at += 1;
+            }
+            filler
+        };
         for other in 0..30u32 {
             let other = (step as u32 * 30 + other).to_le_bytes();
             let (hash, now) = (self.store.hash(&other), self.now());
