@@ -20,8 +20,11 @@ const ERROR_MAX: f64 = 0.02;
 
 /// Where slab classes of very different sizes compete. At another size of the memory, pages would move between them until
 /// they were divided in other parts; the simulations have today's.
-const ERROR_OF_COMPETING_CLASSES_MAX: f64 = 0.06;
+const ERROR_OF_COMPETING_CLASSES_MAX: f64 = 0.03;
 const MIB: usize = 1 << 20;
+
+/// A quarter of it is enough for all slab classes. The simulations do not know that smaller stores have fewer.
+const LIMIT_BYTES: usize = 104 * MIB;
 
 /// Reads, each of which fills in what it does not find.
 struct Trace {
@@ -34,11 +37,11 @@ struct Trace {
 /// Many keys of one size, by popularity, with scans in between and a loop below.
 fn zipf_with_scans_and_a_loop() -> Trace {
     let mut random = Random::new(2026);
-    let popularity = Popularity::new(80_000, 0.8);
+    let popularity = Popularity::new(130_000, 0.8);
     let (mut scanned, mut looped, mut left) = (1 << 24, 0, 0);
-    let reads = (0..1_000_000).map(|_| {
+    let reads = (0..1_500_000).map(|_| {
         if left == 0 && random.below(100_000) == 0 {
-            left = 30_000;
+            left = 48_000;
         }
         let key = match random.below(10) {
             0..4 if left > 0 => {
@@ -46,14 +49,14 @@ fn zipf_with_scans_and_a_loop() -> Trace {
                 scanned
             }
             0..2 => {
-                looped = (looped + 1) % 30_000;
+                looped = (looped + 1) % 48_000;
                 1 << 20 | looped
             }
             _ => popularity.pick(&mut random),
         };
-        (key, 100)
+        (key, 1000)
     });
-    Trace { name: "zipf with scans and a loop", limit_bytes: 8 * MIB, reads: reads.collect() }
+    Trace { name: "zipf with scans and a loop", limit_bytes: LIMIT_BYTES, reads: reads.collect() }
 }
 
 /// Values of several sizes, but not so many that the slab classes of a small store have a page each and no more.
@@ -72,9 +75,9 @@ fn zipf_of_several_sizes() -> Trace {
 /// Popularity that moves on.
 fn shifting_zipf() -> Trace {
     let mut random = Random::new(2028);
-    let popularity = Popularity::new(100_000, 1.0);
-    let reads = (0..1_000_000).map(|at| (popularity.pick(&mut random) + at / 10, 100));
-    Trace { name: "shifting zipf", limit_bytes: 8 * MIB, reads: reads.collect() }
+    let popularity = Popularity::new(160_000, 1.0);
+    let reads = (0..1_500_000).map(|at| (popularity.pick(&mut random) + at / 10, 1000));
+    Trace { name: "shifting zipf", limit_bytes: LIMIT_BYTES, reads: reads.collect() }
 }
 
 /// The first requests of a public trace, if it is there: see `RINGCACHED_TRACES`.

@@ -79,8 +79,9 @@ fn a_silent_connection_is_seen_to_go_for_its_silence() {
         watcher.talk(b"watch connevents\r\n", b"OK\r\n");
         let mut client = server.connect();
         client.talk(b"mn\r\n", b"MN\r\n");
-        let went = line_with(&mut watcher, " type=conn_close ");
-        assert!(went.contains(" reason=idle_timeout cfd="), "[{}] {went}", shape.name());
+        // Another shard may have to tell yet of the connection that saw the server start.
+        let went = line_with(&mut watcher, " reason=idle_timeout cfd=");
+        assert!(went.contains(" type=conn_close "), "[{}] {went}", shape.name());
     });
 }
 

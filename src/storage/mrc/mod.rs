@@ -41,7 +41,7 @@ const BYTES_MAX: usize = 1 << 20;
 const LIMIT_DIVISOR: usize = 100;
 
 /// The smallest cache begins with a sample of one key in so many; larger ones, in proportion, with fewer.
-const SMALLEST_SAMPLES_ONE_IN: u64 = 32;
+const SMALLEST_SAMPLES_ONE_IN: u64 = 16;
 
 /// However much of the store's memory is unused, caches are simulated with at least one part in so many of theirs.
 const USED_DIVISOR_MAX: u64 = 2;
