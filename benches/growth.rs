@@ -3,8 +3,11 @@
 //!
 //! One store, driven as a server's turn does it: a few sets, then `Store::maintain`. Every set and every step of
 //! maintenance is timed by the thread's CPU time, in which the kernel's page faults count and other processes do not,
-//! and recorded in a histogram. Reading that clock costs some 0.3 µs, which the figures include. The memory is touched
-//! once before: a virtual machine may have to get it from its host, which takes some ms for 2 MiB.
+//! and recorded in a histogram. Reading that clock costs some 0.3 µs, which the figures include.
+//!
+//! What is left above a millisecond comes with the kernel's first touch of a 2 MiB extent, whatever the size of the
+//! store: 5 ms were seen on a virtual machine, which may have to get the memory from its host. It is touched once before
+//! for that reason, which helps only if the guest keeps what is freed.
 //!
 //! `cargo bench --bench growth` takes 4.3 GB and some minutes; `GROWTH_BENCH_ITEMS` sets another number of items.
 //! Under `cargo test` it is run once at a small size and fails only if it does not work.

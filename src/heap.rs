@@ -158,6 +158,7 @@ mod tests {
         let pointer = unsafe { Heap.alloc(layout) };
         assert_eq!(own_bytes() - before, 5120);
         assert!(total_bytes() >= 5120);
+        // SAFETY: as above.
         let pointer = unsafe { Heap.realloc(pointer, layout, 100_000) };
         assert_eq!(own_bytes() - before, 102_400);
         let layout = Layout::from_size_align(100_000, 8).expect("a layout");
@@ -170,10 +171,15 @@ mod tests {
         let _ = pointer.expose_provenance();
         assert_eq!(elsewhere.join().expect("a thread"), -102_400);
         assert_eq!(own_bytes() - before, 102_400);
-        let zeroed = unsafe { Heap.alloc_zeroed(Layout::from_size_align(1, 1).expect("a layout")) };
-        // SAFETY: one byte was allocated, and is freed with its layout.
-        assert_eq!(unsafe { *zeroed }, 0);
-        unsafe { Heap.dealloc(zeroed, Layout::from_size_align(1, 1).expect("a layout")) };
+        let byte = Layout::from_size_align(1, 1).expect("a layout");
+        // SAFETY: one byte is allocated, read, and freed with its layout.
+        let value = unsafe {
+            let zeroed = Heap.alloc_zeroed(byte);
+            let value = *zeroed;
+            Heap.dealloc(zeroed, byte);
+            value
+        };
+        assert_eq!(value, 0);
     }
 
     #[test]

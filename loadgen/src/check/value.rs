@@ -44,7 +44,7 @@ impl ValueCodec {
         let mut rng = Rng::new(seed, u64::MAX);
         let words = (size_max + OFFSETS as usize) / 8 + 1;
         // Any byte occurs, CR and LF among them: lengths alone must delimit a value.
-        let block = (0..words).flat_map(|_| rng.next().to_le_bytes()).collect();
+        let block = (0..words).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
         ValueCodec { block }
     }
 

@@ -139,7 +139,7 @@ impl<'a> ReplayAgent<'a> {
             self.ended = true;
             return None;
         }
-        match self.reader.next() {
+        match self.reader.next_request() {
             Ok(Some(mut request)) => {
                 self.left -= 1;
                 self.counts.requests += 1;

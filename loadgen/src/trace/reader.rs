@@ -45,7 +45,7 @@ impl TraceReader {
     }
 
     /// The next request; `None` at the end. Empty lines are passed over.
-    pub fn next(&mut self) -> Result<Option<Request>, Error> {
+    pub fn next_request(&mut self) -> Result<Option<Request>, Error> {
         loop {
             self.line.clear();
             let read = (&mut self.input).take(LINE_LEN_MAX).read_until(b'\n', &mut self.line);
@@ -86,7 +86,7 @@ mod tests {
     fn keys(path: &Path) -> Vec<String> {
         let mut reader = TraceReader::open(path).unwrap();
         let mut keys = Vec::new();
-        while let Some(request) = reader.next().unwrap() {
+        while let Some(request) = reader.next_request().unwrap() {
             keys.push(String::from_utf8(request.key).unwrap());
         }
         std::fs::remove_file(path).unwrap();
@@ -112,17 +112,17 @@ mod tests {
     fn faults_name_the_line() {
         let path = temporary("bad", b"0,a,1,10,0,get,0\n\nnonsense\n");
         let mut reader = TraceReader::open(&path).unwrap();
-        assert!(reader.next().unwrap().is_some());
-        assert!(reader.next().unwrap_err().to_string().ends_with("line 3: the ttl is not a number"));
+        assert!(reader.next_request().unwrap().is_some());
+        assert!(reader.next_request().unwrap_err().to_string().ends_with("line 3: the ttl is not a number"));
         std::fs::remove_file(&path).unwrap();
 
         let path = temporary("long", &vec![b'x'; 100_000]);
-        assert!(TraceReader::open(&path).unwrap().next().unwrap_err().to_string().contains("too long"));
+        assert!(TraceReader::open(&path).unwrap().next_request().unwrap_err().to_string().contains("too long"));
         std::fs::remove_file(&path).unwrap();
 
         let cut = zstd::encode_all(b"0,a,1,10,0,get,0\n".as_slice(), 1).unwrap();
         let path = temporary("cut", &cut[..cut.len() - 3]);
-        assert!(TraceReader::open(&path).unwrap().next().is_err());
+        assert!(TraceReader::open(&path).unwrap().next_request().is_err());
         std::fs::remove_file(&path).unwrap();
         assert!(TraceReader::open(Path::new("/nowhere/at/all")).is_err());
     }

@@ -27,6 +27,8 @@ pub enum Operation {
 /// A request, its key fit to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// The timestamp in whole seconds; 0 if it is no number, since a replay as fast as possible does not need it.
+    pub second: u64,
     pub operation: Operation,
     /// 1 to 250 bytes without blanks and control characters.
     pub key: Vec<u8>,
@@ -49,8 +51,10 @@ pub fn parse(line: &[u8]) -> Result<Request, &'static str> {
     let key_size = number(columns.next()).ok_or("the key size is not a number")?;
     let head = columns.next().ok_or("fewer than 7 columns")?;
     let comma = memchr::memchr(b',', head).ok_or("fewer than 7 columns")?;
+    let whole_seconds = head[..comma].split(|b| *b == b'.').next();
     let (key, key_replaced) = sendable(&head[comma + 1..], usize::try_from(key_size).unwrap_or(usize::MAX));
     Ok(Request {
+        second: number(whole_seconds).unwrap_or(0),
         operation,
         key,
         value_size: usize::try_from(value_size).unwrap_or(usize::MAX),
@@ -108,6 +112,7 @@ mod tests {
         assert_eq!(
             request,
             Request {
+                second: 17,
                 operation: Operation::Get,
                 key: b"abc__".to_vec(),
                 value_size: 100,
@@ -116,6 +121,8 @@ mod tests {
             }
         );
         assert_eq!(parse(b"0,a,b,3,0,0,set,0").unwrap().key, b"a,b");
+        assert_eq!(parse(b"12.75,a,1,0,0,set,0").unwrap().second, 12);
+        assert_eq!(parse(b"noon,a,1,0,0,set,0").unwrap().second, 0);
         assert_eq!(parse(b"0,k,1,0,0,delete,99999999").unwrap().ttl, TTL_MAX);
     }
 

@@ -18,7 +18,7 @@ impl Mix {
     /// Whether the next request reads.
     #[inline]
     pub fn is_get(&self, rng: &mut Rng) -> bool {
-        self.always || (self.get_below != 0 && rng.next() < self.get_below)
+        self.always || (self.get_below != 0 && rng.next_u64() < self.get_below)
     }
 }
 

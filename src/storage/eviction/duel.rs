@@ -70,6 +70,7 @@ pub(super) struct Duel {
     overall: Contest,
     of_classes: Vec<(ClassId, Contest)>,
     accesses: u32,
+    memory_bytes: usize,
 }
 
 impl Duel {
@@ -82,6 +83,7 @@ impl Duel {
             overall: Contest::new(true),
             of_classes: Vec::new(),
             accesses: 0,
+            memory_bytes: 0,
         }
     }
 
@@ -96,16 +98,22 @@ impl Duel {
         own.map_or(&self.overall, |(_, contest)| contest).prefers_s3_fifo()
     }
 
+    /// Memory taken, as of the last access that was noted.
+    #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    fn count_memory(&mut self) {
         let of_classes = self.of_classes.iter().map(|(_, contest)| contest.memory_bytes()).sum::<usize>();
-        self.overall.memory_bytes() + of_classes
+        self.memory_bytes = self.overall.memory_bytes() + of_classes;
     }
 
     /// Everything was removed at once. What was preferred over all goes on to be.
     pub(super) fn clear(&mut self) {
         self.overall = Contest::new(self.overall.prefers_s3_fifo());
         self.of_classes = Vec::new();
-        (self.halvings, self.accesses) = (0, 0);
+        (self.halvings, self.accesses, self.memory_bytes) = (0, 0, 0);
     }
 
     /// An access to a key of the sample. True if the ceiling or a preference may have changed.
@@ -149,6 +157,7 @@ impl Duel {
             self.resize(around);
             changed = true;
         }
+        self.count_memory();
         changed
     }
 

@@ -248,6 +248,8 @@ impl Eviction {
             .or_else(|| hand.victim(class, slab, terms, true))
             // The hand is among chunks of the small queue.
             .or_else(|| small.victim(class, slab, &mut self.blocks, 0, terms))
+            // And all that were next in the small queue have been read.
+            .or_else(|| hand.victim(class, slab, terms, false))
     }
 
     /// An item of a class that will leave soon, if nobody reads it before.

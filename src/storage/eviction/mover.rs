@@ -16,7 +16,8 @@
 //!   hits are believed less the fewer they are, by their square root.
 //! - A page moves at most once for a third ([`PACE_SHARE`]) as many insertions as there are items. Where the worths lie far
 //!   apart, because the mix of sizes has changed, it may move for every page's worth of insertions.
-//! - A pool that nobody has used for a while gives its pages to whoever asks for memory, with no ghost to prove the need.
+//! - A pool that nobody has used for a while gives its pages to whoever asks for memory, at once; after a longer while
+//!   with no ghost to prove the need.
 //!
 //! After Cidon et al., "Cliffhanger: Scaling Performance Cliffs in Web Memory Caches" (NSDI 2016), with ghosts that all
 //! classes share in place of a shadow queue for each.
@@ -51,8 +52,12 @@ const EVIDENCE_INSERTS_MIN: f32 = 8.0;
 /// Allocations without a free chunk between two looks at the pools.
 const LOOK_ALLOCATIONS: u32 = 32;
 
-/// A pool that nobody used during so many of them is idle.
+/// A pool that nobody used during so many of them may be idle: the hits that its pages brought are half as likely to
+/// come back after each so many, and given up where somebody has use for a page that is worth more, or after this
+/// share of as many allocations as there are items.
 const IDLE_ALLOCATIONS: u32 = 512;
+const IDLE_HALVING_ALLOCATIONS: f32 = 128.0;
+const IDLE_SHARE: u64 = 8;
 
 /// Who has pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +110,8 @@ impl PoolState {
 pub(in crate::storage) struct Move {
     pub(in crate::storage) from: PoolId,
     pub(in crate::storage) to: PoolId,
+    /// Nobody uses what the page is taken from.
+    pub(in crate::storage) is_idle: bool,
 }
 
 /// See the module's documentation.
@@ -182,7 +189,7 @@ impl Mover {
         if !self.is_on {
             return (None, ageing);
         }
-        let idle = self.idle_move(pools.clone(), asking);
+        let idle = self.idle_move(pools.clone(), asking, items);
         if idle.is_some() {
             // The next as soon as this one is used up: nobody loses by it.
             self.look_after = 1;
@@ -195,12 +202,19 @@ impl Mover {
     }
 
     /// From a pool that nobody uses to the one that asks.
-    fn idle_move(&self, pools: impl Iterator<Item = PoolState> + Clone, asking: PoolId) -> Option<Move> {
+    fn idle_move(&self, pools: impl Iterator<Item = PoolState> + Clone, asking: PoolId, items: u64) -> Option<Move> {
         let total = pages(pools.clone());
-        let idle = pools.zip(&self.activity).filter(|(_, activity)| activity.idle >= IDLE_ALLOCATIONS);
-        let givers = idle.filter(|(state, _)| can_give(state, total) && state.pool != asking);
+        let gain = pools.clone().find(|state| state.pool == asking)?.gain();
+        let is_idle = |state: &PoolState, activity: &Activity| {
+            let average = activity.recent_hits / state.pages.max(1) as f32;
+            let hoped_for = average * 0.5f32.powf(activity.idle as f32 / IDLE_HALVING_ALLOCATIONS);
+            activity.idle >= IDLE_ALLOCATIONS && (gain > hoped_for || u64::from(activity.idle) >= items / IDLE_SHARE)
+        };
+        let givers = pools
+            .zip(&self.activity)
+            .filter(|(state, activity)| can_give(state, total) && state.pool != asking && is_idle(state, activity));
         let (from, _) = givers.max_by_key(|(state, _)| state.pages)?;
-        Some(Move { from: from.pool, to: asking })
+        Some(Move { from: from.pool, to: asking, is_idle: true })
     }
 
     /// From where a page is worth least to where it is worth most.
@@ -214,7 +228,7 @@ impl Mover {
         }
         let is_wide = loss * GAP_WIDE < gain && to.ghosts.hits >= TAKER_HITS_WIDE_MIN;
         let pace = if is_wide { to.items_per_page.max(from.items_per_page) as u64 } else { items / PACE_SHARE };
-        (self.since_move >= pace).then_some(Move { from: from.pool, to: to.pool })
+        (self.since_move >= pace).then_some(Move { from: from.pool, to: to.pool, is_idle: false })
     }
 
     /// The pool to which a page is worth least, other than those in `except`, and what it is worth; of equals the
@@ -284,7 +298,7 @@ mod tests {
     }
 
     fn between(from: u8, to: u8) -> Move {
-        Move { from: PoolId::Class(ClassId(from)), to: PoolId::Class(ClassId(to)) }
+        Move { from: PoolId::Class(ClassId(from)), to: PoolId::Class(ClassId(to)), is_idle: false }
     }
 
     #[test]
@@ -326,9 +340,9 @@ mod tests {
             writes += 1;
             let asking = PoolState { writes, ..pools[0] };
             if mover.is_due()
-                && let (Some(chosen), _) = mover.look([asking, pools[1], pools[2]].into_iter(), asking.pool, ITEMS)
+                && let (Some(chosen), _) = mover.look([asking, pools[1], pools[2]].into_iter(), asking.pool, 4_000)
             {
-                assert_eq!(chosen, between(1, 0));
+                assert_eq!(chosen, Move { is_idle: true, ..between(1, 0) });
                 moves += 1;
             }
         }

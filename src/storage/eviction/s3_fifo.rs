@@ -25,8 +25,9 @@ pub(super) const SHARE_DIVISOR: usize = 10;
 /// Reads in the small queue that let an item pass into the main one.
 pub(super) const READS_TO_STAY: u64 = 1;
 
-/// Locations in a block of the ring: 1 KiB.
-const BLOCK_LEN: usize = 256;
+/// Locations in a block of the ring: 128 bytes. Every class in use has one or two however few its items are, and with
+/// larger ones a small store's classes would take up the bound on all blocks with them.
+const BLOCK_LEN: usize = 32;
 
 type Block = [u32; BLOCK_LEN];
 
@@ -195,8 +196,10 @@ impl SmallQueue {
                 continue;
             }
             let header = slab.header(item);
-            let stays = item == terms.protected || header.frequency() >= READS_TO_STAY;
-            if is_expired(header, terms) && item != terms.protected || !stays {
+            // A chunk of a page that leaves the class is of no use to it; who empties the page sees to the item.
+            let is_leaving = slab.page(item.page()).is_leaving();
+            let stays = is_leaving || item == terms.protected || header.frequency() >= READS_TO_STAY;
+            if is_expired(header, terms) && item != terms.protected && !is_leaving || !stays {
                 return Some(item);
             }
             slab.set_header(item, header.out_of_small());

@@ -195,7 +195,7 @@ impl Entries {
     }
 
     /// The entries of a queue whose names are not below `limit`, collected for removal.
-    pub(super) fn names_behind(&self, queue: &Queue, limit: u32, found: &mut Vec<u16>) {
+    pub(super) fn collect_from(&self, queue: &Queue, limit: u32, found: &mut Vec<u16>) {
         let mut at = queue.oldest;
         while at != NONE {
             let entry = self.get(at);
@@ -249,7 +249,7 @@ mod tests {
             assert!(model.keys().all(|&name| entries.find(name).is_some()));
         }
         let mut found = Vec::new();
-        entries.names_behind(&queue, 64, &mut found);
+        entries.collect_from(&queue, 64, &mut found);
         let names: Vec<u32> = found.iter().map(|&at| entries.get(at).name).collect();
         assert_eq!(names, order.iter().copied().filter(|&name| name >= 64).collect::<Vec<_>>());
     }

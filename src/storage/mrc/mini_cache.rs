@@ -356,7 +356,7 @@ impl MiniCache {
         let limit = self.name(self.ceiling);
         let mut leaving = Vec::new();
         for queue in self.small.iter().chain(&self.main).chain([&self.ghosts]) {
-            self.entries.names_behind(queue, limit, &mut leaving);
+            self.entries.collect_from(queue, limit, &mut leaving);
         }
         leaving.into_iter().for_each(|at| self.forget(at));
     }

@@ -2,6 +2,9 @@
 //!
 //! Fine steps because the padding of a chunk is lost: 2–5 % in all, against 11–14 % with memcached's ×1.25.
 //! Above 5 KiB few chunks share a page, and each number of them per page down to three is a class.
+//!
+//! A small store has too few pages for so many classes: they would take each other's last page again and again. Below
+//! about 25 MiB some are left out, as many as it takes to leave a few pages for each of the others.
 
 use super::super::{
     item::{HEADER_BYTES, INLINE_ITEM_BYTES_MAX},
@@ -19,6 +22,12 @@ const GROWTH_PERCENT_MIN: usize = 4;
 
 /// Chunks of the largest class in a page.
 const CHUNKS_PER_PAGE_MIN: usize = 3;
+
+/// Pages of a store for each of its classes, at least.
+const PAGES_PER_CLASS_MIN: usize = 3;
+
+/// But so many classes there are in the smallest store.
+const CLASSES_MIN: usize = 16;
 
 /// The largest chunk.
 pub(in crate::storage) const CHUNK_BYTES_MAX: usize = PAGE_BYTES / CHUNKS_PER_PAGE_MIN / UNIT_BYTES * UNIT_BYTES;
@@ -50,7 +59,8 @@ pub(in crate::storage) struct ClassTable {
 }
 
 impl ClassTable {
-    pub(in crate::storage) fn new() -> Self {
+    /// The classes of a store with this memory limit. They stay when the limit changes: items lie in them.
+    pub(in crate::storage) fn for_limit(limit_bytes: usize) -> Self {
         let mut chunk_bytes: Vec<u32> =
             (CHUNK_BYTES_MIN..=EXACT_BYTES_MAX).step_by(UNIT_BYTES).map(|bytes| bytes as u32).collect();
         let mut last = EXACT_BYTES_MAX;
@@ -60,6 +70,14 @@ impl ClassTable {
                 chunk_bytes.push(bytes as u32);
                 last = bytes;
             }
+        }
+        let classes_max = (limit_bytes / PAGE_BYTES / PAGES_PER_CLASS_MIN).max(CLASSES_MIN);
+        let mut growth_percent = 0;
+        let all = chunk_bytes;
+        let mut chunk_bytes = all.clone();
+        while chunk_bytes.len() > classes_max {
+            growth_percent += 1;
+            chunk_bytes = thinned(&all, growth_percent);
         }
         let mut class_of = Vec::with_capacity(CHUNK_BYTES_MAX / UNIT_BYTES + 1);
         let mut class = 0;
@@ -89,13 +107,45 @@ impl ClassTable {
     }
 }
 
+/// As few of these sizes, among them the first and the last, as it takes for none to be larger than the one before it by
+/// more than so many percent, save where that is so already.
+fn thinned(all: &[u32], growth_percent: u32) -> Vec<u32> {
+    let mut kept: Vec<u32> = all.first().copied().into_iter().collect();
+    for (at, &bytes) in all.iter().enumerate().skip(1) {
+        let last = kept.last().copied().unwrap_or_default();
+        let next_is_too_far = all.get(at + 1).is_none_or(|&next| next * 100 > last * (100 + growth_percent));
+        if next_is_too_far {
+            kept.push(bytes);
+        }
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ROOMY: usize = 1 << 30;
+
+    /// A store of 4 MiB had some 110 classes for its 60 pages: whatever was stored threw out a whole page of others.
+    #[test]
+    fn small_stores_have_pages_for_all_their_classes() {
+        let full = ClassTable::for_limit(ROOMY);
+        assert_eq!(full.len(), ClassTable::for_limit(32 << 20).len());
+        for mib in [2, 3, 4, 6, 8, 12, 16, 24] {
+            let table = ClassTable::for_limit(mib << 20);
+            assert!(table.len() <= CLASSES_MIN.max((mib << 20) / PAGE_BYTES / PAGES_PER_CLASS_MIN), "{mib} MiB");
+            assert_eq!(table.chunk_bytes(ClassId(0)), CHUNK_BYTES_MIN);
+            for bytes in 1..=CHUNK_BYTES_MAX {
+                let chunk_bytes = table.chunk_bytes(table.class_of(bytes).unwrap());
+                assert!(chunk_bytes >= bytes && full.chunk_bytes.contains(&(chunk_bytes as u32)), "{mib} MiB, {bytes}");
+            }
+        }
+    }
+
     #[test]
     fn every_size_fits_its_class_and_not_the_one_below() {
-        let table = ClassTable::new();
+        let table = ClassTable::for_limit(ROOMY);
         assert!(table.len() < 255);
         for bytes in 1..=CHUNK_BYTES_MAX {
             let class = table.class_of(bytes).unwrap();
@@ -108,7 +158,7 @@ mod tests {
 
     #[test]
     fn steps_are_small_where_many_chunks_share_a_page() {
-        let table = ClassTable::new();
+        let table = ClassTable::for_limit(ROOMY);
         for pair in table.chunk_bytes.windows(2).filter(|pair| pair[1] < 4096) {
             assert!(pair[1] - pair[0] == 8 || pair[1] * 100 <= pair[0] * 109, "{pair:?}");
         }

@@ -63,13 +63,18 @@ pub(super) struct Slab {
 }
 
 impl Slab {
-    /// Reserves room for `capacity_bytes`; commits nothing.
+    /// Reserves room for `capacity_bytes`, with the classes of a store of this memory limit; commits nothing.
     ///
     /// # Errors
     /// What the kernel says to the reservation.
-    pub(super) fn new(capacity_bytes: usize, extent_bytes: usize, huge_pages: bool) -> io::Result<Self> {
+    pub(super) fn new(
+        limit_bytes: usize,
+        capacity_bytes: usize,
+        extent_bytes: usize,
+        huge_pages: bool,
+    ) -> io::Result<Self> {
         debug_assert!(extent_bytes.is_multiple_of(PAGE_BYTES));
-        let classes = ClassTable::new();
+        let classes = ClassTable::for_limit(limit_bytes);
         let pools = (0..classes.len())
             .map(|class| {
                 let chunk_bytes = classes.chunk_bytes(ClassId(class as u8));

@@ -9,7 +9,7 @@ const CASES: u32 = if cfg!(miri) { 2 } else { 64 };
 const CAPACITY_BYTES: usize = if cfg!(miri) { 512 << 10 } else { 4 << 20 };
 
 fn slab() -> Slab {
-    Slab::new(CAPACITY_BYTES, EXTENT_BYTES, false).unwrap()
+    Slab::new(1 << 30, CAPACITY_BYTES, EXTENT_BYTES, false).unwrap()
 }
 
 fn allocate(slab: &mut Slab, class: ClassId) -> Option<Location> {

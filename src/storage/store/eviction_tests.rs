@@ -117,7 +117,7 @@ fn ghosts_are_counted_under_both_policies_and_by_class() {
             (1 << 32..(1 << 32) + items * 5 / 4).for_each(|key| _ = read_through(&mut store, key, 1000));
         }
         let counts = store.eviction.ghost_counts(class);
-        assert!(counts.hits > 100.0 && counts.inserts >= counts.hits, "{policy:?}: {counts:?}");
+        assert!(counts.hits > 100.0 && counts.inserts > 100.0, "{policy:?}: {counts:?}");
         assert_eq!(store.eviction.ghost_counts(other), Default::default());
         store.eviction.age_ghost_counts(0.5);
         assert_eq!(store.eviction.ghost_counts(class).hits, counts.hits / 2.0);
@@ -152,6 +152,29 @@ fn the_small_queue_is_bounded_while_items_come_and_are_deleted() {
     store.check_invariants();
 }
 
+/// The hand met nothing but the small queue, in which all had been read: nobody was found to leave, and a set that
+/// should have evicted was refused.
+#[test]
+fn somebody_leaves_where_all_is_new_and_read() {
+    let mut store = store(EvictionPolicy::S3Fifo, 4 << 20);
+    let mut items = 0;
+    while store.stats().evictions == 0 {
+        set(&mut store, items, 100);
+        items += 1;
+    }
+    // New items in chunks side by side, where the hand is.
+    for key in 0..2000u64 {
+        let key = key.to_be_bytes();
+        store.delete(store.hash(&key), &key, DeleteArgs::default(), NOW).unwrap();
+    }
+    (1 << 32..(1 << 32) + 2000).for_each(|key| set(&mut store, key, 100));
+    for key in (0..items).chain(1 << 32..(1 << 32) + 2000) {
+        get(&mut store, key);
+    }
+    (1 << 33..(1 << 33) + 3000).for_each(|key| set(&mut store, key, 100));
+    store.check_invariants();
+}
+
 /// Both directions, while the small queue is full.
 #[test]
 fn the_policy_of_a_full_class_can_change() {
@@ -169,6 +192,9 @@ fn the_policy_of_a_full_class_can_change() {
     assert_eq!(store.eviction.small_len(class), 0, "CLOCK alone has been at work");
 }
 
+/// That a set found no room had a story, too: the small queue named item after item of a page that was being emptied
+/// for another class, whose chunks nobody may take.
+///
 /// A class is looped over, which CLOCK is at a loss with, another is read again late, which a small queue is.
 #[test]
 fn each_class_gets_the_policy_that_is_better_for_it() {
@@ -177,6 +203,8 @@ fn each_class_gets_the_policy_that_is_better_for_it() {
         set(&mut store, key, 100);
         set(&mut store, key | 1 << 32, 150);
     }
+    // The pages stay where they are from here on, or the loop would get enough of them to fit.
+    store.set_automove(false);
     let chunks = |value_len| store.slab.pool(class_of(&store, value_len)).used_chunks as u64;
     let (loop_len, distance) = (chunks(100) * 5 / 4, chunks(150) / 4);
     let (mut looped, mut late) = (0, 1 << 33);

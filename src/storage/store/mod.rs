@@ -189,8 +189,8 @@ impl Store {
         let huge_pages = big && config.huge_pages;
         // Room to raise the limit later, if the kernel grants it: it costs nothing but addresses.
         let roomy_bytes = capacity_bytes.max(limit::reserve_bytes(limit_bytes)) / extent_bytes * extent_bytes;
-        let slab = Slab::new(roomy_bytes, extent_bytes, huge_pages)
-            .or_else(|_| Slab::new(capacity_bytes / extent_bytes * extent_bytes, extent_bytes, huge_pages))
+        let slab = Slab::new(limit_bytes, roomy_bytes, extent_bytes, huge_pages)
+            .or_else(|_| Slab::new(limit_bytes, capacity_bytes / extent_bytes * extent_bytes, extent_bytes, huge_pages))
             .map_err(refused)?;
         let limit_bytes_max = limit_bytes.max(slab.capacity_bytes());
         let classes = slab.classes.len();

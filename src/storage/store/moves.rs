@@ -40,18 +40,21 @@ impl Store {
         eviction.age_ghost_counts(ageing);
         let may_move = self.config.evictions && !self.has_room_for_a_page();
         if let Some(chosen) = chosen.filter(|_| may_move) {
-            for pool in [chosen.from, chosen.to] {
-                let class = match pool {
-                    PoolId::Class(class) => class,
-                    PoolId::Large => self.eviction.large_pool(),
-                };
-                self.eviction.forget_ghost_counts(class);
+            // A page that nobody used is no loss to weigh anew.
+            if !chosen.is_idle {
+                for pool in [chosen.from, chosen.to] {
+                    let class = match pool {
+                        PoolId::Class(class) => class,
+                        PoolId::Large => self.eviction.large_pool(),
+                    };
+                    self.eviction.forget_ghost_counts(class);
+                }
             }
             self.begin_move(chosen, now);
         }
     }
 
-    fn begin_move(&mut self, Move { from, to }: Move, now: Seconds) {
+    fn begin_move(&mut self, Move { from, to, .. }: Move, now: Seconds) {
         let PoolId::Class(to) = to else {
             self.large_credit = (self.large_credit + 1).min(LARGE_CREDIT_PAGES_MAX);
             return;
