@@ -27,8 +27,8 @@ const MAN_TAIL: &str = r#".SH FILES
 Flags of the systemd service, in the variable OPTIONS.
 .TP
 \fI/usr/share/doc/ringcached/\fR
-What differs from memcached (COMPATIBILITY.md), what can be done for a host (TUNING.md), and what a container has to
-allow (CONTAINERS.md).
+What differs from memcached (COMPATIBILITY.md), when compressing values pays (COMPRESSION.md), what can be done for a
+host (TUNING.md), and what a container has to allow (CONTAINERS.md).
 .SH ENVIRONMENT
 .TP
 \fBLISTEN_PID\fR, \fBLISTEN_FDS\fR
