@@ -11,7 +11,7 @@ use crate::{
     clock::Seconds,
     storage::{
         CompressionStats, StoreError, TrainingSamples,
-        compression::{BLOCK_BYTES, Coding, Corrupt, Prefix},
+        compression::{BLOCK_BYTES, Corrupt, Prefix},
         item::{self, Header, Marks},
         large::Upload,
         location::Location,
@@ -235,6 +235,8 @@ impl Store {
     /// Which dictionary a compressed item needs.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn dictionary_slot(&self, location: Location, header: Header) -> Option<u8> {
+        use crate::storage::compression::Coding;
+
         match self.prefix(location, header).0.map(|prefix| prefix.coding) {
             Ok(Coding::Dictionary(slot)) => Some(slot),
             Ok(Coding::Lz4 | Coding::Zstd) | Err(Corrupt) => None,
