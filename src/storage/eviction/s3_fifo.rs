@@ -43,6 +43,9 @@ const SLACK_DIVISOR: usize = 4;
 /// Entries taken out at a time where room is made without evicting.
 const DRAIN_ENTRIES: usize = 2;
 
+/// Blocks freed in a step, of those that were left at once.
+const FREED_PER_STEP: usize = 1024;
+
 /// How far ahead of the end of the queue chunks and buckets of the hash table are loaded.
 const LOAD_AHEAD: usize = 8;
 const LOOK_AHEAD: usize = 3;
@@ -54,12 +57,14 @@ pub(super) struct Blocks {
     max: usize,
     /// One that was given back, so that a ring that turns needs no allocator.
     spare: Option<Box<Block>>,
+    /// Rings that were abandoned, each with a block at least: freeing all takes milliseconds where there were many.
+    left: Vec<VecDeque<Box<Block>>>,
 }
 
 impl Blocks {
     /// At most so many bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
-        Blocks { taken: 0, max: bytes_max / size_of::<Block>(), spare: None }
+        Blocks { taken: 0, max: bytes_max / size_of::<Block>(), spare: None, left: Vec::new() }
     }
 
     /// Another bound. Rings that are over it keep what they have until they turn.
@@ -76,10 +81,36 @@ impl Blocks {
         if let Some(block) = self.spare.take() {
             return Some(block);
         }
-        (self.taken < self.max).then(|| {
+        if self.taken < self.max {
             self.taken += 1;
-            Box::new([0; BLOCK_LEN])
-        })
+            return Some(Box::new([0; BLOCK_LEN]));
+        }
+        self.take_left()
+    }
+
+    /// A block of those that were left.
+    #[cold]
+    fn take_left(&mut self) -> Option<Box<Block>> {
+        while let Some(blocks) = self.left.last_mut() {
+            if let Some(block) = blocks.pop_front() {
+                return Some(block);
+            }
+            self.left.pop();
+        }
+        None
+    }
+
+    /// Frees some of the blocks that were left. False if there were none.
+    pub(super) fn free_left(&mut self) -> bool {
+        let freed = std::iter::from_fn(|| self.take_left()).take(FREED_PER_STEP).count();
+        self.taken -= freed;
+        freed > 0
+    }
+
+    /// Memory of the blocks that were left.
+    pub(super) fn left_bytes(&self) -> usize {
+        let blocks = self.left.iter().map(VecDeque::len).sum::<usize>();
+        blocks * (size_of::<Block>() + size_of::<Box<Block>>())
     }
 
     fn give_back(&mut self, block: Box<Block>) {
@@ -222,8 +253,16 @@ impl SmallQueue {
         (is_current(item, class, slab) && slab.header(item).frequency() < READS_TO_STAY).then_some(item)
     }
 
-    /// Forgets all.
-    pub(super) fn clear(&mut self, blocks: &mut Blocks) {
+    /// Forgets all, in no time that grows with it.
+    pub(super) fn abandon(&mut self, blocks: &mut Blocks) {
+        (self.start, self.len) = (0, 0);
+        if !self.blocks.is_empty() {
+            blocks.left.push(std::mem::take(&mut self.blocks));
+        }
+    }
+
+    /// Forgets the few entries of the last block.
+    fn clear(&mut self, blocks: &mut Blocks) {
         (self.start, self.len) = (0, 0);
         self.blocks.drain(..).for_each(|block| blocks.give_back(block));
     }
@@ -245,7 +284,8 @@ impl Blocks {
     /// Panics if these are not the blocks of all rings.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self, held: usize) {
-        assert_eq!(held + usize::from(self.spare.is_some()), self.taken, "blocks of the small queues");
+        let left = self.left.iter().map(VecDeque::len).sum::<usize>();
+        assert_eq!(held + left + usize::from(self.spare.is_some()), self.taken, "blocks of the small queues");
     }
 }
 

@@ -218,16 +218,21 @@ impl Slab {
         true
     }
 
-    /// Makes a released page free again; its memory comes back when it is touched. False if there is none.
-    pub(in crate::storage) fn restore_page(&mut self) -> bool {
+    /// Makes a released page free again; its memory comes back when it is touched. `None` if there is none.
+    pub(in crate::storage) fn restore_page(&mut self) -> Option<PageId> {
         if self.released_head == NO_PAGE {
-            return false;
+            return None;
         }
         let id = PageId(self.released_head);
         self.released_head = self.pages[id.index()].next;
         self.released_count -= 1;
         self.push_free(id);
-        true
+        Some(id)
+    }
+
+    /// Faults a page in.
+    pub(in crate::storage) fn populate_page(&mut self, id: PageId) {
+        self.memory.populate(id.byte(), PAGE_BYTES);
     }
 
     /// The chunks of a class's page that have been in use, in order; free ones among them.
