@@ -149,6 +149,13 @@ impl Eviction {
         self.ghosts.prepare(items)
     }
 
+    /// Gets memory for the small queues ready.
+    pub(super) fn prepare_small(&mut self) {
+        if self.blocks.prepare() {
+            self.queues.iter_mut().for_each(|queues| queues.small.prepare());
+        }
+    }
+
     /// The part of it that is of the process's heap.
     pub(super) fn heap_bytes(&self) -> usize {
         self.memory_bytes() - self.ghosts.memory_bytes()

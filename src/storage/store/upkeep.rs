@@ -33,6 +33,7 @@ impl Store {
     /// Gets memory ready that requests will soon need, an extent at most: only where the kernel refuses, or requests
     /// outrun this, they take it themselves. True if it did something.
     fn prepare_memory(&mut self) -> bool {
+        self.eviction.prepare_small();
         (self.table.is_short_of_segments() && self.may_grow_index() && self.table.populate_extent())
             || (self.slab.free_pages() < self.free_pages_low() && self.prepare_pages())
             || self.eviction.prepare_ghosts(self.table.len())
@@ -50,6 +51,7 @@ impl Store {
         let committed = self.may_commit_extent() && self.slab.commit_extent();
         if committed {
             self.slab.populate_last_extent();
+            self.slab.prepare_lists();
         }
         committed
     }
