@@ -7,8 +7,9 @@
 //!
 //! Sets take no extent from the kernel: steps of maintenance have them ready. Those wait for the kernel, and on a virtual
 //! machine the kernel for its host, which has to back the guest's memory: 5 ms for 2 MiB were seen. So it is measured
-//! what the kernel alone takes for such an extent, without a store, and waits in which memory was handed over are
-//! counted apart.
+//! what the kernel alone takes for such an extent, without a store. Waits of more than a millisecond are counted by their
+//! cause: the store took an extent; a 4 KiB page, mostly of the heap, was touched for the first time; or neither, so that the
+//! kernel was asked for nothing: an interrupt, or the host ran something else.
 //!
 //! `cargo bench --bench growth` takes 4.3 GB and some minutes; `GROWTH_BENCH_ITEMS` sets another number of items.
 //! Under `cargo test` it is run once at a small size and fails only if it does not work.
@@ -23,6 +24,7 @@ use std::time::Duration;
 use ahash::RandomState;
 use hdrhistogram::Histogram;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 use ringcached::clock::Seconds;
 use ringcached::storage::{SetArgs, SetMode, Source, Store, StoreConfig};
@@ -38,6 +40,8 @@ const WAIT_NANOS_MAX: u64 = 1_000_000;
 /// What the kernel hands over at a time, and how many of these it is asked for to see how long that takes.
 const EXTENT_BYTES: usize = 2 << 20;
 const EXTENTS: usize = 32;
+/// The least that a store takes at a time: a page that had been given back.
+const EXTENT_BYTES_MIN: usize = 64 << 10;
 const SMALL: [u8; 32] = [7; 32];
 const BIG: [u8; 1000] = [7; 1000];
 
@@ -106,15 +110,44 @@ fn print_kernel_alone(when: &str) {
     unsafe { munmap(mapping, bytes.get()) }.expect("addresses go back");
 }
 
-/// How many waited longer than a millisecond.
+/// How often the kernel gave this thread a page.
+fn page_faults() -> i64 {
+    getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |usage| usage.minor_page_faults())
+}
+
+/// How many waited longer than a millisecond, by cause.
 #[derive(Default)]
 struct Over {
-    sets: u64,
-    steps: u64,
-    orders: u64,
-    /// Of these, how many while the kernel handed memory over.
-    sets_for_memory: u64,
-    steps_for_memory: u64,
+    extents: u64,
+    faults: u64,
+    neither: u64,
+}
+
+/// Why somebody waited.
+#[derive(Clone, Copy)]
+enum Cause {
+    Extent,
+    Faults,
+    Neither,
+}
+
+fn count(over: &mut Over, cause: Option<Cause>) {
+    match cause {
+        Some(Cause::Extent) => over.extents += 1,
+        Some(Cause::Faults) => over.faults += 1,
+        Some(Cause::Neither) => over.neither += 1,
+        None => {}
+    }
+}
+
+impl Over {
+    fn report(&self, what: &str) {
+        let Over { extents, faults, neither } = self;
+        println!(
+            "waits of more than 1 ms: {} of {what}, {extents} for an extent, {faults} with page faults, {neither} with neither",
+            extents + faults + neither
+        );
+    }
 }
 
 struct Bench {
@@ -122,7 +155,9 @@ struct Bench {
     next: u64,
     sets: Histogram<u64>,
     steps: Histogram<u64>,
-    over: Over,
+    sets_over: Over,
+    steps_over: Over,
+    orders_over: Over,
     /// Memory of the store when the turn began, or after the last wait that was too long.
     memory_bytes: usize,
 }
@@ -136,7 +171,9 @@ impl Bench {
             next: 0,
             sets: histogram(),
             steps: histogram(),
-            over: Over::default(),
+            sets_over: Over::default(),
+            steps_over: Over::default(),
+            orders_over: Over::default(),
             memory_bytes: 0,
         }
     }
@@ -145,32 +182,35 @@ impl Bench {
         let key = key(self.next);
         self.next += 1;
         let hash = self.store.hash(&key);
-        let before = cpu_nanos();
-        let stored = self.store.set(hash, &key, SetArgs::new(SetMode::Set, Source::Inline(value)), NOW);
-        let nanos = cpu_nanos() - before;
+        let args = SetArgs::new(SetMode::Set, Source::Inline(value));
+        let (stored, nanos, over) = self.timed(|store| store.set(hash, &key, args, NOW));
         stored.expect("room");
         self.sets.record(nanos).expect("an hour is far");
-        if nanos > WAIT_NANOS_MAX {
-            self.over.sets += 1;
-            self.over.sets_for_memory += u64::from(self.has_more_memory());
-        }
+        count(&mut self.sets_over, over);
     }
 
-    /// Whether the store has more memory than when it was last asked.
-    fn has_more_memory(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.memory_bytes, self.store.memory().sum_bytes());
-        self.memory_bytes >= before + (64 << 10)
+    /// How long something took, and if it was too long, why.
+    fn timed<T>(&mut self, run: impl FnOnce(&mut Store) -> T) -> (T, u64, Option<Cause>) {
+        let faults = page_faults();
+        let before = cpu_nanos();
+        let done = run(&mut self.store);
+        let nanos = cpu_nanos() - before;
+        if nanos <= WAIT_NANOS_MAX {
+            return (done, nanos, None);
+        }
+        let memory_bytes = std::mem::replace(&mut self.memory_bytes, self.store.memory().sum_bytes());
+        let cause = match () {
+            () if self.memory_bytes >= memory_bytes + EXTENT_BYTES_MIN => Cause::Extent,
+            () if page_faults() > faults => Cause::Faults,
+            () => Cause::Neither,
+        };
+        (done, nanos, Some(cause))
     }
 
     fn maintain(&mut self) -> bool {
-        let before = cpu_nanos();
-        let more = self.store.maintain(NOW);
-        let nanos = cpu_nanos() - before;
+        let (more, nanos, over) = self.timed(|store| store.maintain(NOW));
         self.steps.record(nanos).expect("an hour is far");
-        if nanos > WAIT_NANOS_MAX {
-            self.over.steps += 1;
-            self.over.steps_for_memory += u64::from(self.has_more_memory());
-        }
+        count(&mut self.steps_over, over);
         more
     }
 
@@ -190,10 +230,8 @@ impl Bench {
 
     /// One command that is not a set.
     fn order<T>(&mut self, order: impl FnOnce(&mut Store) -> T) -> (T, u64) {
-        let before = cpu_nanos();
-        let done = order(&mut self.store);
-        let nanos = cpu_nanos() - before;
-        self.over.orders += u64::from(nanos > WAIT_NANOS_MAX);
+        let (done, nanos, over) = self.timed(order);
+        count(&mut self.orders_over, over);
         (done, nanos)
     }
 
@@ -258,9 +296,7 @@ fn main() {
     bench.turns(items / 20, &SMALL);
     bench.report("fill after the flush");
     print_kernel_alone("at last");
-    let Over { sets, steps, orders, sets_for_memory, steps_for_memory } = bench.over;
-    println!(
-        "waits of more than a millisecond: {sets} of sets, {sets_for_memory} of them while the kernel handed memory over; \
-         {steps} of steps of maintenance, {steps_for_memory} of them while it did; {orders} of orders"
-    );
+    bench.sets_over.report("sets");
+    bench.steps_over.report("steps of maintenance");
+    bench.orders_over.report("orders");
 }
