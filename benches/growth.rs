@@ -5,18 +5,24 @@
 //! maintenance is timed by the thread's CPU time, in which the kernel's page faults count and other processes do not,
 //! and recorded in a histogram. Reading that clock costs some 0.3 µs, which the figures include.
 //!
-//! What is left above a millisecond comes with the kernel's first touch of a 2 MiB extent, whatever the size of the
-//! store: 5 ms were seen on a virtual machine, which may have to get the memory from its host. It is touched once before
-//! for that reason, which helps only if the guest keeps what is freed.
+//! Sets take no extent from the kernel: steps of maintenance have them ready. Those wait for the kernel, and on a virtual
+//! machine the kernel for its host, which has to back the guest's memory: 5 ms for 2 MiB were seen. So it is measured
+//! what the kernel alone takes for such an extent, without a store, and waits in which memory was handed over are
+//! counted apart.
 //!
 //! `cargo bench --bench growth` takes 4.3 GB and some minutes; `GROWTH_BENCH_ITEMS` sets another number of items.
 //! Under `cargo test` it is run once at a small size and fails only if it does not work.
+//!
+//! `unsafe`: asking the kernel for memory by system calls.
+#![allow(unsafe_code)]
 
 use std::env;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ahash::RandomState;
 use hdrhistogram::Histogram;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 use nix::time::{ClockId, clock_gettime};
 use ringcached::clock::Seconds;
 use ringcached::storage::{SetArgs, SetMode, Source, Store, StoreConfig};
@@ -29,6 +35,9 @@ const BYTES_PER_ITEM: u64 = 84;
 /// Sets between two steps of maintenance: a turn of a busy server.
 const SETS_PER_TURN: u64 = 64;
 const WAIT_NANOS_MAX: u64 = 1_000_000;
+/// What the kernel hands over at a time, and how many of these it is asked for to see how long that takes.
+const EXTENT_BYTES: usize = 2 << 20;
+const EXTENTS: usize = 32;
 const SMALL: [u8; 32] = [7; 32];
 const BIG: [u8; 1000] = [7; 1000];
 
@@ -54,19 +63,82 @@ fn key(number: u64) -> [u8; 16] {
     key
 }
 
+fn micros(nanos: u64) -> f64 {
+    nanos as f64 / 1000.0
+}
+
+/// Prints how long the kernel alone takes to hand over extents, and the same ones again after they were given back.
+fn print_kernel_alone(when: &str) {
+    let bytes = NonZeroUsize::new((EXTENTS + 1) * EXTENT_BYTES).expect("not zero");
+    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
+    // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
+    let mapping = unsafe { mmap_anonymous(None, bytes, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags) };
+    let mapping = mapping.expect("addresses");
+    let lead_bytes = mapping.addr().get().next_multiple_of(EXTENT_BYTES) - mapping.addr().get();
+    let advise = |number: usize, advice| {
+        // SAFETY: the mapping is one extent longer than all extents. Nobody refers to it.
+        unsafe { madvise(mapping.byte_add(lead_bytes + number * EXTENT_BYTES), EXTENT_BYTES, advice) }
+    };
+    let hand_over = || {
+        let mut nanos: Vec<u64> = (0..EXTENTS)
+            .map(|number| {
+                // Kernels without these leave the memory to its first touch, and the figures say nothing.
+                let _ = advise(number, MmapAdvise::MADV_HUGEPAGE);
+                let before = cpu_nanos();
+                let _ = advise(number, MmapAdvise::MADV_POPULATE_WRITE);
+                cpu_nanos() - before
+            })
+            .collect();
+        nanos.sort_unstable();
+        let over = nanos.iter().filter(|&&nanos| nanos > WAIT_NANOS_MAX).count();
+        format!(
+            "p50 {:.0} max {:.0} µs, {over} of {EXTENTS} over 1 ms",
+            micros(nanos[EXTENTS / 2]),
+            micros(nanos[EXTENTS - 1])
+        )
+    };
+    let first = hand_over();
+    for number in 0..EXTENTS {
+        advise(number, MmapAdvise::MADV_DONTNEED).expect("memory goes back");
+    }
+    println!("the kernel alone, {when}: 2 MiB in {first}; the same again in {}", hand_over());
+    // SAFETY: the mapping made above.
+    unsafe { munmap(mapping, bytes.get()) }.expect("addresses go back");
+}
+
+/// How many waited longer than a millisecond.
+#[derive(Default)]
+struct Over {
+    sets: u64,
+    steps: u64,
+    orders: u64,
+    /// Of these, how many while the kernel handed memory over.
+    sets_for_memory: u64,
+    steps_for_memory: u64,
+}
+
 struct Bench {
     store: Store,
     next: u64,
     sets: Histogram<u64>,
     steps: Histogram<u64>,
-    over: u64,
+    over: Over,
+    /// Memory of the store when the turn began, or after the last wait that was too long.
+    memory_bytes: usize,
 }
 
 impl Bench {
     fn new(limit_bytes: u64) -> Self {
         let histogram = || Histogram::new(3).expect("three digits are few enough");
         let store = Store::new(StoreConfig::new(limit_bytes as usize), RandomState::with_seeds(1, 2, 3, 4));
-        Bench { store: store.expect("a store"), next: 0, sets: histogram(), steps: histogram(), over: 0 }
+        Bench {
+            store: store.expect("a store"),
+            next: 0,
+            sets: histogram(),
+            steps: histogram(),
+            over: Over::default(),
+            memory_bytes: 0,
+        }
     }
 
     fn set(&mut self, value: &[u8]) {
@@ -78,7 +150,16 @@ impl Bench {
         let nanos = cpu_nanos() - before;
         stored.expect("room");
         self.sets.record(nanos).expect("an hour is far");
-        self.over += u64::from(nanos > WAIT_NANOS_MAX);
+        if nanos > WAIT_NANOS_MAX {
+            self.over.sets += 1;
+            self.over.sets_for_memory += u64::from(self.has_more_memory());
+        }
+    }
+
+    /// Whether the store has more memory than when it was last asked.
+    fn has_more_memory(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.memory_bytes, self.store.memory().sum_bytes());
+        self.memory_bytes >= before + (64 << 10)
     }
 
     fn maintain(&mut self) -> bool {
@@ -86,11 +167,15 @@ impl Bench {
         let more = self.store.maintain(NOW);
         let nanos = cpu_nanos() - before;
         self.steps.record(nanos).expect("an hour is far");
-        self.over += u64::from(nanos > WAIT_NANOS_MAX);
+        if nanos > WAIT_NANOS_MAX {
+            self.over.steps += 1;
+            self.over.steps_for_memory += u64::from(self.has_more_memory());
+        }
         more
     }
 
     fn turn(&mut self, value: &[u8]) -> bool {
+        self.memory_bytes = self.store.memory().sum_bytes();
         for _ in 0..SETS_PER_TURN {
             self.set(value);
         }
@@ -108,12 +193,11 @@ impl Bench {
         let before = cpu_nanos();
         let done = order(&mut self.store);
         let nanos = cpu_nanos() - before;
-        self.over += u64::from(nanos > WAIT_NANOS_MAX);
+        self.over.orders += u64::from(nanos > WAIT_NANOS_MAX);
         (done, nanos)
     }
 
     fn report(&mut self, phase: &str) {
-        let micros = |nanos: u64| nanos as f64 / 1000.0;
         let of = |histogram: &Histogram<u64>| {
             let at = |percentile| micros(histogram.value_at_percentile(percentile));
             format!("{:8.1} {:8.1} {:8.1} {:8.1}", at(50.0), at(99.0), at(99.99), micros(histogram.max()))
@@ -138,7 +222,9 @@ fn main() {
     let asked = env::var("GROWTH_BENCH_ITEMS").ok().and_then(|items| items.parse().ok());
     let items = if is_measured { asked.unwrap_or(ITEMS) } else { ITEMS_IN_TEST };
     let limit_bytes = (items * BYTES_PER_ITEM).max(16 << 20);
+    print_kernel_alone("at first");
     drop(std::hint::black_box(vec![1u8; limit_bytes as usize + limit_bytes as usize / 8]));
+    print_kernel_alone("after as much memory was touched as the store will have");
     let mut bench = Bench::new(limit_bytes);
     println!(
         "µs of CPU time            items    sets: p50      p99   p99.99      max |steps: p50    p99   p99.99      max |   counted  resident"
@@ -169,5 +255,12 @@ fn main() {
     bench.report("grow again");
     let ((), nanos) = bench.order(Store::flush_all);
     println!("everything is flushed in {} µs; {} MB are resident", nanos / 1000, resident_bytes() >> 20);
-    println!("{} waits of more than a millisecond", bench.over);
+    bench.turns(items / 20, &SMALL);
+    bench.report("fill after the flush");
+    print_kernel_alone("at last");
+    let Over { sets, steps, orders, sets_for_memory, steps_for_memory } = bench.over;
+    println!(
+        "waits of more than a millisecond: {sets} of sets, {sets_for_memory} of them while the kernel handed memory over; \
+         {steps} of steps of maintenance, {steps_for_memory} of them while it did; {orders} of orders"
+    );
 }

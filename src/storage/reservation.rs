@@ -107,9 +107,16 @@ impl<T: Plain> Reservation<T> {
     /// Faults in the last committed extent now. A kernel that cannot (before 5.14) leaves it to the first touch.
     pub(super) fn populate_last_extent(&mut self) {
         if let Some(offset) = self.committed_bytes.checked_sub(self.extent_bytes) {
-            // SAFETY: the range is committed and ours; populating keeps its contents.
-            unsafe { kernel::populate(self.address(offset), self.extent_bytes) };
+            self.populate(offset / size_of::<T>(), self.extent_bytes / size_of::<T>());
         }
+    }
+
+    /// Faults `len` elements from `start` in, as far as the kernel can. The range must consist of whole 4 KiB pages.
+    pub(super) fn populate(&mut self, start: usize, len: usize) {
+        let (start_bytes, len_bytes) = (start * size_of::<T>(), len * size_of::<T>());
+        assert!(start_bytes + len_bytes <= self.committed_bytes && (start_bytes | len_bytes).is_multiple_of(4096));
+        // SAFETY: the range is committed (asserted) and ours; populating keeps its contents.
+        unsafe { kernel::populate(self.address(start_bytes), len_bytes) };
     }
 
     /// Gives the memory behind `len` elements from `start` back to the kernel; they read as zeroes from now on.
@@ -128,12 +135,6 @@ impl<T: Plain> Reservation<T> {
             // SAFETY: as above.
             unsafe { self.base.add(start).write_bytes(0, len) };
         }
-    }
-
-    /// Zeroes everything and gives back all extents behind the first `keep_bytes`.
-    pub(super) fn reset(&mut self, keep_bytes: usize) {
-        self.discard(0, self.len());
-        self.committed_bytes = self.committed_bytes.min(keep_bytes.next_multiple_of(self.extent_bytes));
     }
 
     /// Gives the extent that was committed last back. Does nothing if none is.
@@ -244,9 +245,11 @@ mod tests {
         r.fill(9);
         r.discard(4096, 8192);
         assert_eq!((r[4095], r[4096], r[12287], r[12288]), (9, 0, 0, 9));
-        r.reset(1);
+        r.discard(0, EXTENT_BYTES);
+        r.release_last_extent();
         assert_eq!(r.len(), EXTENT_BYTES);
         r.commit_extent().unwrap();
+        r.populate(4096, 4096);
         assert!(r.iter().all(|&b| b == 0));
     }
 }

@@ -12,7 +12,9 @@
 //!
 //! Memory comes with the evictions and goes with the items, an extent at a time, by linear hashing (Litwin, VLDB 1980)
 //! that forgets instead of splitting: the fingerprints whose bucket is now another one are not moved, which the 16 bits
-//! would not allow, but left to be pushed out. So no step takes longer than the kernel needs to hand out an extent.
+//! would not allow, but left to be pushed out. So no step takes longer than the kernel needs to hand out an extent, and
+//! large extents are taken between requests. When all is forgotten the memory goes an extent at a time as well; until
+//! it has gone, nothing is remembered.
 
 use crate::storage::{
     reservation::{HUGE_PAGE_BYTES, Reservation},
@@ -40,6 +42,9 @@ const STEP_DIVISOR: usize = 4;
 /// Memory taken at the first eviction, at most, but for a larger extent.
 const FIRST_BYTES_MAX: usize = 64 << 10;
 
+/// So many more insertions wait for [`Ghosts::prepare`] to take a huge extent, before one of them does it itself.
+const OVERDUE_INSERTS: usize = 16 << 10;
+
 /// The table shrinks when it is larger than wanted by more than one part in this many.
 const SHRINK_SLACK_DIVISOR: usize = 4;
 
@@ -58,6 +63,8 @@ pub(super) struct Ghosts {
     buckets: Reservation<Bucket>,
     bytes_max: usize,
     inserts_since_step: usize,
+    /// All was forgotten, and the memory is on its way back.
+    is_leaving: bool,
 }
 
 impl Ghosts {
@@ -74,7 +81,7 @@ impl Ghosts {
         let huge_pages = huge_pages && extent_bytes == HUGE_PAGE_BYTES;
         let reserve = |limit_bytes: usize| Reservation::new(limit_bytes / LIMIT_DIVISOR, extent_bytes, huge_pages);
         let buckets = reserve(limit_bytes_max).or_else(|_| reserve(limit_bytes))?;
-        let mut ghosts = Ghosts { buckets, bytes_max: 0, inserts_since_step: 0 };
+        let mut ghosts = Ghosts { buckets, bytes_max: 0, inserts_since_step: 0, is_leaving: false };
         ghosts.set_limit(limit_bytes);
         Ok(ghosts)
     }
@@ -88,10 +95,25 @@ impl Ghosts {
         }
     }
 
-    /// Forgets all and gives the memory back.
+    /// Forgets all. The memory goes with [`give_back`](Self::give_back).
     pub(super) fn clear(&mut self) {
-        self.buckets.reset(0);
+        self.is_leaving = !self.buckets.is_empty();
         self.inserts_since_step = 0;
+    }
+
+    /// Gives an extent back to the kernel, if all was forgotten. False if there is none to give back.
+    pub(super) fn give_back(&mut self) -> bool {
+        if !self.is_leaving {
+            return false;
+        }
+        self.buckets.release_last_extent();
+        self.is_leaving = !self.buckets.is_empty();
+        true
+    }
+
+    /// What [`give_back`](Self::give_back) has still to give back.
+    pub(super) fn leaving_bytes(&self) -> usize {
+        if self.is_leaving { self.buckets.committed_bytes() } else { 0 }
     }
 
     /// Memory taken.
@@ -113,7 +135,7 @@ impl Ghosts {
     /// Whether an item of this class and key was evicted lately. It is forgotten: it is there again.
     #[inline(always)]
     pub(super) fn take(&mut self, class: ClassId, hash: u64) -> bool {
-        if self.buckets.is_empty() {
+        if self.is_leaving || self.buckets.is_empty() {
             return false;
         }
         let (bucket, fingerprint) = self.place(class, hash);
@@ -124,11 +146,9 @@ impl Ghosts {
     #[inline(always)]
     pub(super) fn insert(&mut self, class: ClassId, hash: u64, items: usize) {
         self.inserts_since_step += 1;
-        if self.inserts_since_step * STEP_DIVISOR * size_of::<u16>() >= self.buckets.extent_bytes()
-            || self.buckets.is_empty()
-        {
-            self.step(items);
-            if self.buckets.is_empty() {
+        if self.is_due() || self.is_leaving || self.buckets.is_empty() {
+            self.step_in_time(items);
+            if self.is_leaving || self.buckets.is_empty() {
                 return;
             }
         }
@@ -136,8 +156,42 @@ impl Ghosts {
         insert(&mut self.buckets[bucket], fingerprint);
     }
 
-    /// Grows or shrinks by an extent, if that brings the table nearer to its size.
+    /// Whether the table may have to grow or shrink.
+    #[inline(always)]
+    fn is_due(&self) -> bool {
+        self.inserts_since_step * STEP_DIVISOR * size_of::<u16>() >= self.buckets.extent_bytes()
+    }
+
+    /// An insertion finds that a step is due.
     #[cold]
+    fn step_in_time(&mut self, items: usize) {
+        if self.is_leaving {
+            self.give_back();
+            return;
+        }
+        let extent_bytes = self.buckets.extent_bytes();
+        let first_due = if self.buckets.is_empty() { 1 } else { extent_bytes / (STEP_DIVISOR * size_of::<u16>()) };
+        let patience = if extent_bytes == HUGE_PAGE_BYTES { OVERDUE_INSERTS } else { 0 };
+        if self.inserts_since_step >= first_due + patience {
+            self.step(items);
+        }
+    }
+
+    /// Takes the step that is due, off the path of requests. True if it did something.
+    pub(super) fn prepare(&mut self, items: usize) -> bool {
+        let is_first = self.buckets.is_empty() && self.inserts_since_step > 0;
+        if self.is_leaving || !(is_first || self.is_due()) {
+            return false;
+        }
+        let taken_bytes = self.buckets.committed_bytes();
+        self.step(items);
+        if self.buckets.committed_bytes() > taken_bytes {
+            self.buckets.populate_last_extent();
+        }
+        self.buckets.committed_bytes() != taken_bytes
+    }
+
+    /// Grows or shrinks by an extent, if that brings the table nearer to its size.
     fn step(&mut self, items: usize) {
         self.inserts_since_step = 0;
         let wanted_bytes = self.capacity(items) * size_of::<u16>();
@@ -240,6 +294,50 @@ mod tests {
         fill(&mut ghosts, 10_000_000);
         assert_eq!(ghosts.memory_bytes(), 1 << 20);
         ghosts.set_limit(8 << 20);
+        while ghosts.give_back() {}
         assert_eq!(ghosts.memory_bytes(), 0);
+    }
+
+    #[test]
+    fn all_is_forgotten_at_once_and_the_memory_goes_step_by_step() {
+        let mut ghosts = Ghosts::new(8 << 20, 8 << 20, false).unwrap();
+        let fill = |ghosts: &mut Ghosts| (0..100_000).for_each(|key| ghosts.insert(CLASS, hash(key), 20_000));
+        fill(&mut ghosts);
+        let full_bytes = ghosts.memory_bytes();
+        ghosts.clear();
+        assert_eq!((ghosts.memory_bytes(), ghosts.leaving_bytes()), (full_bytes, full_bytes));
+        assert!((0..100_000).all(|key| !ghosts.take(CLASS, hash(key))));
+        assert!(ghosts.give_back());
+        assert_eq!(ghosts.memory_bytes(), full_bytes - EXTENT_BYTES_SMALL);
+        // Insertions that nobody made way for do it themselves.
+        fill(&mut ghosts);
+        assert_eq!((ghosts.memory_bytes(), ghosts.leaving_bytes()), (full_bytes, 0));
+        assert!(ghosts.take(CLASS, hash(99_999)));
+        ghosts.clear();
+        while ghosts.give_back() {}
+        assert_eq!(ghosts.memory_bytes(), 0);
+    }
+
+    #[test]
+    fn huge_extents_wait_for_who_prepares_them_but_not_for_ever() {
+        const ITEMS: usize = 4_000_000;
+        let mut ghosts = Ghosts::new(512 << 20, 512 << 20, false).unwrap();
+        let fill = |ghosts: &mut Ghosts, count: usize| {
+            (0..count as u64).for_each(|key| ghosts.insert(CLASS, hash(key), ITEMS));
+        };
+        assert!(!ghosts.prepare(ITEMS), "nobody has left");
+        fill(&mut ghosts, 1);
+        assert_eq!(ghosts.memory_bytes(), 0);
+        assert!(ghosts.prepare(ITEMS));
+        assert_eq!(ghosts.memory_bytes(), HUGE_PAGE_BYTES);
+        assert!(!ghosts.prepare(ITEMS));
+        let interval = HUGE_PAGE_BYTES / STEP_DIVISOR / size_of::<u16>();
+        fill(&mut ghosts, interval + OVERDUE_INSERTS - 1);
+        assert_eq!(ghosts.memory_bytes(), HUGE_PAGE_BYTES);
+        fill(&mut ghosts, 1);
+        assert_eq!(ghosts.memory_bytes(), 2 * HUGE_PAGE_BYTES);
+        fill(&mut ghosts, interval);
+        assert!(ghosts.prepare(ITEMS));
+        assert_eq!(ghosts.memory_bytes(), 3 * HUGE_PAGE_BYTES);
     }
 }

@@ -105,10 +105,10 @@ impl Eviction {
         })
     }
 
-    /// All items are gone at once.
+    /// All items are gone at once. Memory goes with [`give_back`](Self::give_back).
     pub(super) fn reset(&mut self) {
         for queues in &mut self.queues {
-            queues.small.clear(&mut self.blocks);
+            queues.small.abandon(&mut self.blocks);
             *queues = Queues { uses_small: queues.uses_small, ..Queues::default() };
         }
         self.ghosts.clear();
@@ -131,6 +131,29 @@ impl Eviction {
             + self.blocks.memory_bytes()
             + self.ghosts.memory_bytes()
             + self.duel.as_ref().map_or(0, Duel::memory_bytes)
+    }
+
+    /// A step of giving memory back that was left when all was forgotten, some 100 µs at most. True if it did something.
+    pub(super) fn give_back(&mut self) -> bool {
+        self.ghosts.give_back() || self.blocks.free_left()
+    }
+
+    /// What [`give_back`](Self::give_back) has still to give back.
+    pub(super) fn leaving_bytes(&self) -> usize {
+        self.ghosts.leaving_bytes() + self.blocks.left_bytes()
+    }
+
+    /// Makes the ghosts' table larger or smaller, if it is time to, in a store of so many items: off the path of requests,
+    /// since the kernel may need long to hand memory over. True if it did something.
+    pub(super) fn prepare_ghosts(&mut self, items: usize) -> bool {
+        self.ghosts.prepare(items)
+    }
+
+    /// Gets memory for the small queues ready.
+    pub(super) fn prepare_small(&mut self) {
+        if self.blocks.prepare() {
+            self.queues.iter_mut().for_each(|queues| queues.small.prepare());
+        }
     }
 
     /// The part of it that is of the process's heap.

@@ -43,6 +43,17 @@ const SLACK_DIVISOR: usize = 4;
 /// Entries taken out at a time where room is made without evicting.
 const DRAIN_ENTRIES: usize = 2;
 
+/// Blocks kept ready, at most, and which part of all that there may be. The memory of a new one may be the first of
+/// 2 MiB that the kernel's host has to hand over.
+const SPARE_BLOCKS_MAX: usize = 32;
+const SPARE_BLOCKS_DIVISOR: usize = 16;
+
+/// A ring with room for fewer blocks than this is made larger ahead of its need, if it has as many.
+const RING_BLOCKS_LOW: usize = 64;
+
+/// Blocks freed in a step, of those that were left at once.
+const FREED_PER_STEP: usize = 1024;
+
 /// How far ahead of the end of the queue chunks and buckets of the hash table are loaded.
 const LOAD_AHEAD: usize = 8;
 const LOOK_AHEAD: usize = 3;
@@ -52,14 +63,16 @@ const LOOK_AHEAD: usize = 3;
 pub(super) struct Blocks {
     taken: usize,
     max: usize,
-    /// One that was given back, so that a ring that turns needs no allocator.
-    spare: Option<Box<Block>>,
+    /// Some that are ready, so that neither a ring that turns nor one that grows needs the allocator.
+    spare: VecDeque<Box<Block>>,
+    /// Rings that were abandoned, each with a block at least: freeing all takes milliseconds where there were many.
+    left: Vec<VecDeque<Box<Block>>>,
 }
 
 impl Blocks {
     /// At most so many bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
-        Blocks { taken: 0, max: bytes_max / size_of::<Block>(), spare: None }
+        Blocks { taken: 0, max: bytes_max / size_of::<Block>(), spare: VecDeque::new(), left: Vec::new() }
     }
 
     /// Another bound. Rings that are over it keep what they have until they turn.
@@ -73,18 +86,59 @@ impl Blocks {
     }
 
     fn take(&mut self) -> Option<Box<Block>> {
-        if let Some(block) = self.spare.take() {
+        if let Some(block) = self.spare.pop_back() {
             return Some(block);
         }
-        (self.taken < self.max).then(|| {
+        if self.taken < self.max {
             self.taken += 1;
-            Box::new([0; BLOCK_LEN])
-        })
+            return Some(Box::new([0; BLOCK_LEN]));
+        }
+        self.take_left()
+    }
+
+    fn spare_max(&self) -> usize {
+        (self.max / SPARE_BLOCKS_DIVISOR).clamp(1, SPARE_BLOCKS_MAX)
+    }
+
+    /// Gets blocks ready, if any are in use. False if there is nothing to do.
+    pub(super) fn prepare(&mut self) -> bool {
+        let missing = self.spare_max().saturating_sub(self.spare.len()).min(self.max.saturating_sub(self.taken));
+        if self.taken == 0 || missing == 0 {
+            return false;
+        }
+        self.taken += missing;
+        self.spare.extend((0..missing).map(|_| Box::new([0; BLOCK_LEN])));
+        true
+    }
+
+    /// A block of those that were left.
+    #[cold]
+    fn take_left(&mut self) -> Option<Box<Block>> {
+        while let Some(blocks) = self.left.last_mut() {
+            if let Some(block) = blocks.pop_front() {
+                return Some(block);
+            }
+            self.left.pop();
+        }
+        None
+    }
+
+    /// Frees some of the blocks that were left. False if there were none.
+    pub(super) fn free_left(&mut self) -> bool {
+        let freed = std::iter::from_fn(|| self.take_left()).take(FREED_PER_STEP).count();
+        self.taken -= freed;
+        freed > 0
+    }
+
+    /// Memory of the blocks that were left.
+    pub(super) fn left_bytes(&self) -> usize {
+        let blocks = self.left.iter().map(VecDeque::len).sum::<usize>();
+        blocks * (size_of::<Block>() + size_of::<Box<Block>>())
     }
 
     fn give_back(&mut self, block: Box<Block>) {
-        if self.spare.is_none() && self.taken <= self.max {
-            self.spare = Some(block);
+        if self.spare.len() < self.spare_max() && self.taken <= self.max {
+            self.spare.push_back(block);
         } else {
             self.taken -= 1;
         }
@@ -118,6 +172,14 @@ impl SmallQueue {
         self.blocks[end / BLOCK_LEN][end % BLOCK_LEN] = location.0;
         self.len += 1;
         true
+    }
+
+    /// Makes room for blocks to come, if there is little.
+    pub(super) fn prepare(&mut self) {
+        let len = self.blocks.len();
+        if len >= RING_BLOCKS_LOW && self.blocks.capacity() - len < RING_BLOCKS_LOW {
+            self.blocks.reserve(len);
+        }
     }
 
     fn pop(&mut self, blocks: &mut Blocks) -> Option<Location> {
@@ -222,8 +284,16 @@ impl SmallQueue {
         (is_current(item, class, slab) && slab.header(item).frequency() < READS_TO_STAY).then_some(item)
     }
 
-    /// Forgets all.
-    pub(super) fn clear(&mut self, blocks: &mut Blocks) {
+    /// Forgets all, in no time that grows with it.
+    pub(super) fn abandon(&mut self, blocks: &mut Blocks) {
+        (self.start, self.len) = (0, 0);
+        if !self.blocks.is_empty() {
+            blocks.left.push(std::mem::take(&mut self.blocks));
+        }
+    }
+
+    /// Forgets the few entries of the last block.
+    fn clear(&mut self, blocks: &mut Blocks) {
         (self.start, self.len) = (0, 0);
         self.blocks.drain(..).for_each(|block| blocks.give_back(block));
     }
@@ -245,7 +315,8 @@ impl Blocks {
     /// Panics if these are not the blocks of all rings.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check(&self, held: usize) {
-        assert_eq!(held + usize::from(self.spare.is_some()), self.taken, "blocks of the small queues");
+        let left = self.left.iter().map(VecDeque::len).sum::<usize>();
+        assert_eq!(held + left + self.spare.len(), self.taken, "blocks of the small queues");
     }
 }
 
@@ -262,5 +333,42 @@ fn is_current(item: Location, class: ClassId, slab: &Slab) -> bool {
     slab.is_chunk_of(item, class) && {
         let header = slab.header(item);
         header.is_live_item() && header.is_in_small()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCKS_BYTES: usize = size_of::<Block>() + size_of::<Box<Block>>();
+
+    #[test]
+    fn blocks_are_ready_before_a_ring_needs_them_and_leave_in_steps() {
+        let (mut blocks, mut ring) = (Blocks::new(1 << 20), SmallQueue::default());
+        assert!(!blocks.prepare(), "no class has a ring");
+        assert!(ring.push(Location(1), &mut blocks));
+        assert!(blocks.prepare() && !blocks.prepare());
+        assert_eq!(blocks.memory_bytes(), (1 + SPARE_BLOCKS_MAX) * BLOCKS_BYTES);
+        (0..3000 * BLOCK_LEN as u32).for_each(|number| assert!(ring.push(Location(number), &mut blocks)));
+        ring.prepare();
+        assert!(ring.blocks.capacity() - ring.blocks.len() >= RING_BLOCKS_LOW);
+        let held = ring.block_count();
+        let bytes = blocks.memory_bytes();
+        ring.abandon(&mut blocks);
+        assert_eq!((ring.len(), ring.block_count(), blocks.memory_bytes()), (0, 0, bytes));
+        assert_eq!(blocks.left_bytes(), held * BLOCKS_BYTES);
+        blocks.check(0);
+        // What was left serves again before a ring has to do without.
+        let fitting = blocks.max * BLOCK_LEN;
+        (0..fitting as u32).for_each(|number| assert!(ring.push(Location(number), &mut blocks)));
+        assert!(!ring.push(Location(0), &mut blocks));
+        assert_eq!(blocks.left_bytes(), 0);
+        ring.abandon(&mut blocks);
+        let mut steps = 0;
+        while blocks.free_left() {
+            steps += 1;
+            blocks.check(0);
+        }
+        assert_eq!((steps, blocks.memory_bytes()), (blocks.max.div_ceil(FREED_PER_STEP), 0));
     }
 }

@@ -57,6 +57,8 @@ impl Iterator for Slots {
 }
 
 impl Bucket {
+    pub(super) const EMPTY: Bucket = Bucket { tags: [0; SLOTS], meta: 0, locations: [0; SLOTS] };
+
     /// Occupied slots whose tag is `tag`.
     #[inline(always)]
     pub(super) fn matches(&self, tag: u16) -> Slots {

@@ -25,6 +25,7 @@
 
 mod bucket;
 mod segment;
+mod supply;
 mod walk;
 
 pub(super) use self::walk::{Cursor, PIECE_ITEMS_MAX};
@@ -88,8 +89,12 @@ pub(super) struct HashTable {
     growing: Option<Growing>,
     base_bits: u32,
     buckets: Reservation<Bucket>,
-    /// Number of leading hash bits common to a segment's items, by segment.
+    /// Number of leading hash bits common to a segment's items, by segment in use.
     depths: Vec<u8>,
+    /// Initial segments that have not been needed yet; see `supply`. At least 1, which stands for none.
+    unassigned: usize,
+    /// Segments below this number that are not in use may hold something forgotten.
+    dirty_segments: usize,
     len: usize,
     /// Counts from 1 how often everything was forgotten.
     generation: u32,
@@ -122,33 +127,16 @@ impl HashTable {
             buckets,
             // At its full size, so that it is never copied.
             depths: Vec::with_capacity(1 << directory_bits_max),
+            unassigned: 1,
+            dirty_segments: 0,
             len: 0,
             generation: 1,
         };
         while table.buckets.committed_bytes() < size_of::<Segment>() << base_bits {
             table.buckets.commit_extent()?;
         }
-        table.assign_initial_segments();
+        table.forget_segments();
         Ok(table)
-    }
-
-    fn assign_initial_segments(&mut self) {
-        self.depths.clear();
-        self.depths.resize(1 << self.base_bits, self.base_bits as u8);
-        for (index, entry) in self.directory.iter_mut().enumerate() {
-            *entry = (index >> (self.directory_bits - self.base_bits)) as u32;
-        }
-        self.len = 0;
-    }
-
-    /// Forgets everything and gives back the memory of all splits.
-    pub(super) fn clear(&mut self) {
-        self.buckets.reset(size_of::<Segment>() << self.base_bits);
-        self.assign_initial_segments();
-        if let Some(growing) = &mut self.growing {
-            growing.directory.clear();
-        }
-        self.generation = self.generation.wrapping_add(1).max(1);
     }
 
     /// Begins to make the directory large enough for another memory limit, as far as addresses have been reserved. It
@@ -205,20 +193,6 @@ impl HashTable {
     /// By how much memory grows when it grows.
     pub(super) fn extent_bytes(&self) -> usize {
         self.buckets.extent_bytes()
-    }
-
-    /// Segments that need no more memory.
-    pub(super) fn spare_segments(&self) -> usize {
-        self.buckets.len() / BUCKETS - self.depths.len()
-    }
-
-    /// Commits and faults in memory for coming splits, off the hot path. False if that is not possible.
-    pub(super) fn populate_extent(&mut self) -> bool {
-        let committed = self.buckets.commit_extent().is_ok();
-        if committed {
-            self.buckets.populate_last_extent();
-        }
-        committed
     }
 
     #[inline(always)]
@@ -297,6 +271,9 @@ impl HashTable {
     /// [`Full`] if there is no slot and no split may make one.
     pub(super) fn insert(&mut self, hash: u64, location: Location, may_commit: bool) -> Result<(), Full> {
         let (home, tag) = (Self::home(hash), self.tag(hash));
+        if self.segment_start(hash) == 0 && self.unassigned > 1 {
+            self.assign_initial_segment(hash);
+        }
         // Each failed round deepens the segment by one bit, of which there are TAG_BITS_CONSUMED_MAX.
         loop {
             let start = self.segment_start(hash);
@@ -358,12 +335,11 @@ impl HashTable {
             // What is needed now cannot wait for the steps.
             while self.grow_directory() {}
         }
-        if self.spare_segments() == 0 && !(may_commit && self.buckets.commit_extent().is_ok()) {
+        if !self.has_room_to_split(may_commit) {
             return Err(Full);
         }
-        let high_number = self.depths.len();
         self.depths[low_start / BUCKETS] += 1;
-        self.depths.push(depth as u8 + 1);
+        let high_number = self.take_segment(depth + 1);
 
         // A new segment's number is above every older one's.
         let (lower, upper) = self.buckets.split_at_mut(high_number * BUCKETS);
@@ -373,14 +349,19 @@ impl HashTable {
 
         let entries = 1 << (self.directory_bits - depth);
         let first = (hash >> (64 - self.directory_bits)) as usize & !(entries - 1);
-        self.directory[first + entries / 2..first + entries].fill(high_number as u32);
+        self.point(first + entries / 2..first + entries, high_number);
+        Ok(())
+    }
+
+    /// Lets entries of the directory, and of one that is being made, name a segment.
+    fn point(&mut self, entries: Range<usize>, number: usize) {
+        self.directory[entries.clone()].fill(number as u32);
         if let Some(growing) = &mut self.growing {
             let copies_bits = growing.bits - self.directory_bits;
             let made = growing.directory.len();
-            let (start, end) = ((first + entries / 2) << copies_bits, (first + entries) << copies_bits);
-            growing.directory[start.min(made)..end.min(made)].fill(high_number as u32);
+            let (start, end) = (entries.start << copies_bits, entries.end << copies_bits);
+            growing.directory[start.min(made)..end.min(made)].fill(number as u32);
         }
-        Ok(())
     }
 
     /// Every stored location, in no order.
@@ -394,6 +375,7 @@ impl HashTable {
     #[cfg(any(test, debug_assertions))]
     pub(super) fn check_invariants(&self) {
         assert_eq!(self.locations().count(), self.len, "item count");
+        self.check_supply();
         for start in (0..self.depths.len()).map(|number| number * BUCKETS) {
             let mut overflow = [0; BUCKETS];
             for (number, bucket) in self.buckets[start..start + BUCKETS].iter().enumerate() {

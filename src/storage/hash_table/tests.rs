@@ -44,8 +44,63 @@ fn three_million_items_grow_the_table_in_small_steps() {
     assert!(false_candidates < 2_000, "{false_candidates} false candidates for 100000 misses");
     table.check_invariants();
     table.clear();
-    assert_eq!((table.len(), table.memory_bytes()), (0, initial_bytes));
-    assert_eq!(table.locations().count(), 0);
+    table.check_invariants();
+    assert_eq!((table.len(), table.locations().count()), (0, 0));
+    let mut extents = 0;
+    while table.release_extent() {
+        extents += 1;
+    }
+    assert!(extents > 5 && table.memory_bytes() <= initial_bytes + table.extent_bytes(), "{extents} extents");
+    table.check_invariants();
+}
+
+#[test]
+fn a_cleared_table_is_used_again_before_its_memory_is_given_back() {
+    let mut table = HashTable::new(8 << 20, false).unwrap();
+    let fill = |table: &mut HashTable, numbers: Range<u32>| {
+        for number in numbers {
+            table.insert(hash(1, number), Location(number), true).unwrap();
+        }
+    };
+    fill(&mut table, 0..40_000);
+    let full_bytes = table.memory_bytes();
+    table.clear();
+    for number in 0..40_000 {
+        assert_eq!(table.find(hash(1, number), |_| true), None);
+        assert!(!table.remove(hash(1, number), Location(number)));
+    }
+    // Some of what was forgotten is written over, some of it given back, and some of that taken once more.
+    fill(&mut table, 40_000..50_000);
+    table.check_invariants();
+    assert!(table.memory_bytes() <= full_bytes && table.memory_bytes() > full_bytes - table.extent_bytes());
+    let releasable_bytes = table.releasable_bytes();
+    assert!(table.release_extent());
+    assert_eq!(table.releasable_bytes(), releasable_bytes - table.extent_bytes());
+    while table.release_extent() {}
+    table.check_invariants();
+    fill(&mut table, 50_000..90_000);
+    table.check_invariants();
+    for number in 0..90_000 {
+        let found = table.find(hash(1, number), |location| location.0 == number);
+        assert_eq!(found.is_some(), number >= 40_000);
+    }
+}
+
+/// Whatever the hash, there is a segment for it, though splits have taken all that they may.
+#[test]
+fn splits_leave_the_initial_segments_their_memory() {
+    let mut table = HashTable::new(8 << 20, false).unwrap();
+    let of_first_segment = |number| hash(3, number) >> 8;
+    let mut number = 0;
+    while table.insert(of_first_segment(number), Location(number), false).is_ok() {
+        number += 1;
+    }
+    table.check_invariants();
+    for initial in 1..8u64 {
+        number += 1;
+        table.insert(initial << 61 | of_first_segment(number) >> 3, Location(number), false).unwrap();
+    }
+    table.check_invariants();
 }
 
 #[test]

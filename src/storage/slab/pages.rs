@@ -2,8 +2,11 @@
 
 use super::{
     super::location::{Location, PAGE_BYTES, PageId},
-    ClassId, NO_PAGE, Page, PageUse, Slab,
+    ClassId, NO_PAGE, Page, PageUse, Pool, Slab,
 };
+
+/// A shorter list of a class's pages is made larger when it is full.
+const LIST_PAGES_MIN: usize = 1024;
 
 impl Slab {
     /// Memory that is committed: all extents but the released pages.
@@ -72,6 +75,17 @@ impl Slab {
     /// Faults in the extent that was committed last.
     pub(in crate::storage) fn populate_last_extent(&mut self) {
         self.memory.populate_last_extent();
+    }
+
+    /// Makes room in the lists of classes that may soon get another extent's pages, where that would copy much.
+    pub(in crate::storage) fn prepare_lists(&mut self) {
+        for Pool { pages, .. } in &mut self.pools {
+            if pages.len() >= LIST_PAGES_MIN
+                && pages.capacity() - pages.len() < 2 * self.memory.extent_bytes() / PAGE_BYTES
+            {
+                pages.reserve(pages.len());
+            }
+        }
     }
 
     fn push_free(&mut self, id: PageId) {
@@ -218,16 +232,21 @@ impl Slab {
         true
     }
 
-    /// Makes a released page free again; its memory comes back when it is touched. False if there is none.
-    pub(in crate::storage) fn restore_page(&mut self) -> bool {
+    /// Makes a released page free again; its memory comes back when it is touched. `None` if there is none.
+    pub(in crate::storage) fn restore_page(&mut self) -> Option<PageId> {
         if self.released_head == NO_PAGE {
-            return false;
+            return None;
         }
         let id = PageId(self.released_head);
         self.released_head = self.pages[id.index()].next;
         self.released_count -= 1;
         self.push_free(id);
-        true
+        Some(id)
+    }
+
+    /// Faults a page in.
+    pub(in crate::storage) fn populate_page(&mut self, id: PageId) {
+        self.memory.populate(id.byte(), PAGE_BYTES);
     }
 
     /// The chunks of a class's page that have been in use, in order; free ones among them.

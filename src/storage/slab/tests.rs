@@ -63,7 +63,7 @@ fn released_pages_come_back_empty() {
     let committed = slab.committed_bytes();
     while slab.release_page() {}
     assert_eq!((slab.committed_bytes(), slab.free_pages(), committed), (0, 0, EXTENT_BYTES));
-    assert!(slab.restore_page());
+    assert!(slab.restore_page().is_some());
     assert_eq!((slab.committed_bytes(), slab.free_pages()), (PAGE_BYTES, 1));
     let page = slab.take_page().unwrap();
     assert!(slab.page_bytes(page).iter().all(|&byte| byte == 0));

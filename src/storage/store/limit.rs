@@ -85,7 +85,8 @@ impl Store {
     /// before memory is full: it holds at least 600,000 items for each MiB of the first limit. The lower end is what
     /// index, metadata and one item of the maximum size take, and at least 2 MiB.
     pub fn memory_limit_bounds(&self) -> RangeInclusive<usize> {
-        let fixed_bytes = self.memory_bytes() - self.slab.committed_bytes() + PAGES_MIN * PAGE_BYTES;
+        let fixed_bytes =
+            self.memory_bytes() - self.slab.committed_bytes() - self.leaving_bytes() + PAGES_MIN * PAGE_BYTES;
         let item_bytes = self.config.item_size_max_bytes * ITEM_SHARE_DIVISOR;
         LIMIT_BYTES_MIN.max(item_bytes).max(fixed_bytes)..=self.limit_bytes_max
     }

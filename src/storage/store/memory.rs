@@ -16,39 +16,7 @@ use crate::{
 /// Rounds of freeing something and trying again before an allocation fails.
 const ATTEMPTS_MAX: usize = 64;
 
-/// Fewer free pages than this, and [`Store::maintain`] gets the next extent ready.
-const FREE_PAGES_LOW: usize = 8;
-
-/// Fewer segments in reserve than this, and [`Store::maintain`] gets the index's next extent ready.
-const SPARE_SEGMENTS_LOW: usize = 4;
-
 impl Store {
-    /// Does a bounded piece (at most some 100 µs) of the work that is better done off the path of requests: makes
-    /// room for a lowered limit, faults in memory before it is needed, crawls. True if more waits, and it is worth
-    /// calling again at once.
-    pub fn maintain(&mut self, now: Seconds) -> bool {
-        self.pass_time(now);
-        if self.table.grow_directory() {
-            return true;
-        }
-        if self.shrink(now) || self.pay_back_index_memory(now) || self.go_on_emptying(now) {
-            return true;
-        }
-        if self.table.spare_segments() < SPARE_SEGMENTS_LOW
-            && self.memory_bytes() + self.table.extent_bytes() <= self.config.memory_limit_bytes
-        {
-            return self.table.populate_extent();
-        }
-        if self.slab.free_pages() < FREE_PAGES_LOW && self.slab.released_pages() == 0 && self.may_commit_extent() {
-            let committed = self.slab.commit_extent();
-            if committed {
-                self.slab.populate_last_extent();
-            }
-            return committed;
-        }
-        self.crawl_is_running(now) && self.crawl_at_pace(now)
-    }
-
     /// Everything that counts against the limit.
     #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
@@ -59,7 +27,7 @@ impl Store {
             + self.compression_memory_bytes()
     }
 
-    fn may_commit_extent(&self) -> bool {
+    pub(super) fn may_commit_extent(&self) -> bool {
         self.memory_bytes() + self.slab.extent_bytes() <= self.config.memory_limit_bytes
     }
 
@@ -77,7 +45,8 @@ impl Store {
         if self.shrinking.is_some() || self.memory_bytes() <= self.config.memory_limit_bytes {
             return self.shrink(now);
         }
-        let paid = self.slab.release_page()
+        let paid = self.table.release_extent()
+            || self.slab.release_page()
             || (self.reclaim_page(None, now) && self.slab.release_page())
             || (self.config.evictions && self.step_to_pay_back(now));
         paid && self.memory_bytes() > self.config.memory_limit_bytes
@@ -184,7 +153,8 @@ impl Store {
             return true;
         }
         if self.slab.released_pages() > 0 {
-            return self.memory_bytes() + PAGE_BYTES <= self.config.memory_limit_bytes && self.slab.restore_page();
+            return self.memory_bytes() + PAGE_BYTES <= self.config.memory_limit_bytes
+                && self.slab.restore_page().is_some();
         }
         self.may_commit_extent() && self.slab.commit_extent()
     }

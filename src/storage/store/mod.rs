@@ -2,7 +2,8 @@
 //!
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
 //! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `compressed` values
-//! that take less room, `delete`, `memory` allocation and eviction, `moves` pages between classes and `emptying` them,
+//! that take less room, `delete`, `memory` allocation and eviction, `upkeep` what is done
+//! between requests, `moves` pages between classes and `emptying` them,
 //! `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
 //! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
 //! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
@@ -36,6 +37,7 @@ mod sampled;
 mod sizes;
 mod stats;
 mod sweep;
+mod upkeep;
 mod uploads;
 mod view;
 mod walk;
