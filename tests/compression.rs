@@ -114,7 +114,8 @@ fn a_dictionary_is_trained_while_requests_are_served() {
         println!("skipped: an external server has its flags already");
         return;
     }
-    let server = Server::start(Shape::OneShard, &["--compress", "zstd:dict"]);
+    // Room for all that is written until the training, at the lowest priority, has had its turn.
+    let server = Server::start(Shape::OneShard, &["--compress", "zstd:dict", "-m", "1024"]);
     let mut connection = server.connect();
     let mut written = 0;
     let version = poll_for(TRAINING_WATCHDOG, || {

@@ -31,8 +31,8 @@ const MIB: u64 = 1 << 20;
 /// The sizes of memory: these shares of what all items of the trace take.
 const MEMORY_DIVISORS: [u64; 3] = [16, 6, 2];
 
-/// The smallest memory; a store's least is half of it.
-const LIMIT_BYTES_MIN: u64 = 4 * MIB;
+/// The smallest memory: a server gives no shard less.
+const LIMIT_BYTES_MIN: u64 = 8 * MIB;
 
 /// Requests of a generated trace, and of one when it is only to be seen that everything works.
 const REQUESTS: usize = 3_000_000;

@@ -34,10 +34,10 @@ pub use self::{
     training::{DICTIONARY_BYTES_MAX, SAMPLES_BYTES_MAX, TrainingSamples, train},
 };
 
-pub(super) use self::{
-    compressor::Compressor,
-    prefix::{Coding, Prefix},
-};
+pub(super) use self::{compressor::Compressor, prefix::Prefix};
+
+#[cfg(any(test, debug_assertions))]
+pub(super) use self::prefix::Coding;
 
 use super::INLINE_VALUE_MAX;
 

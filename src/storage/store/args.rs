@@ -8,7 +8,7 @@ use crate::{
 /// How a store is set up.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
-    /// Items, index and metadata together stay within this, save for one extent (2 MiB; 256 KiB if the limit is
+    /// Items, index and metadata together stay within this, save for one extent (2 MiB; 64 KiB if the limit is
     /// below 64 MiB). 2 MiB to 32 GiB.
     pub memory_limit_bytes: usize,
     /// Key, value and [`ITEM_OVERHEAD_BYTES`](super::ITEM_OVERHEAD_BYTES) of an item must fit in this; memcached's

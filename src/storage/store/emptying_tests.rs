@@ -44,6 +44,8 @@ fn filled(store: &mut Store) -> u32 {
         put(store, &number.to_le_bytes(), &pattern(number as usize, 100)).unwrap();
         number += 1;
     }
+    // A page may be on its way to the kernel, since the index has grown.
+    while store.maintain(NOW) {}
     number
 }
 
@@ -71,7 +73,7 @@ fn hot_items_stay_and_cold_ones_leave_when_their_page_does() {
     let after = store.stats();
     let per_page = u64::from(store.slab.pool(class).chunks_per_page);
     assert_eq!((store.slab.pool(class).total_pages(), after.free_pages), (pages - 1, before.free_pages + 1));
-    assert_eq!((after.pages_moved, after.evictions - before.evictions), (1, per_page));
+    assert_eq!((after.pages_moved - before.pages_moved, after.evictions - before.evictions), (1, per_page));
     assert!(steps >= per_page / STEP_CHUNKS_MAX as u64 - 1, "{steps} steps");
     for number in hot {
         assert_eq!(value_of(&mut store, &number.to_le_bytes()), pattern(number as usize, 100), "{number} was hot");

@@ -101,7 +101,8 @@ const LIMIT_BYTES_MIN: usize = 2 << 20;
 /// From this memory limit on, memory is taken in huge pages.
 const HUGE_EXTENTS_LIMIT_BYTES_MIN: usize = 64 << 20;
 
-const SMALL_EXTENT_BYTES: usize = 256 << 10;
+/// Small ones are of a page, since a part of one that no longer fits within the limit is lost.
+const SMALL_EXTENT_BYTES: usize = PAGE_BYTES;
 
 /// The largest item may take this share of the memory limit.
 const ITEM_SHARE_DIVISOR: usize = 2;
