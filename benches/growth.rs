@@ -9,7 +9,7 @@
 //! machine the kernel for its host, which has to back the guest's memory: 5 ms for 2 MiB were seen. So it is measured
 //! what the kernel alone takes for such an extent, without a store. Waits of more than a millisecond are counted by their
 //! cause: the store took an extent; a 4 KiB page, mostly of the heap, was touched for the first time; or neither, so that the
-//! kernel was asked for nothing: an interrupt, or the host ran something else.
+//! kernel was asked for no memory: mostly an interrupt, or the host ran something else.
 //!
 //! `cargo bench --bench growth` takes 4.3 GB and some minutes; `GROWTH_BENCH_ITEMS` sets another number of items.
 //! Under `cargo test` it is run once at a small size and fails only if it does not work.
