@@ -26,6 +26,9 @@ use support::{Random, Server, Shape};
 const STREAMS: u64 = 150;
 const WRITES: usize = 24;
 
+/// A second memcached, compared with the first.
+const ITSELF: &str = "another memcached";
+
 /// Streams that differ before a run is given up.
 const FAILURES_MAX: usize = 5;
 
@@ -68,7 +71,7 @@ fn meta_commands_are_answered_as_memcached_answers_them() {
 fn memcached_agrees_with_itself() {
     let (Some(one), Some(other)) = (reference::memcached(), reference::memcached()) else { return };
     for (kind, generate, _) in KINDS {
-        compare(kind, generate, &one, &[("another memcached", other.address())]);
+        compare(kind, generate, &one, &[(ITSELF, other.address())]);
     }
 }
 
@@ -202,7 +205,15 @@ fn compare(kind: &str, generate: Generate, reference: &Server, ours: &[(&str, &s
             let Some(seen) = differs(&stream, &expected, &play(address, &stream)) else { continue };
             let shortest = shrunk(stream.clone(), reference.address(), address);
             let (expected, got) = (play(reference.address(), &shortest), play(address, &shortest));
-            let how = differs(&shortest, &expected, &got).unwrap_or(format!("(not every time)\n{seen}"));
+            let how = match differs(&shortest, &expected, &got) {
+                Some(how) => how,
+                // Its own threads decide some answers, once in some ten thousand streams.
+                None if *name == ITSELF => {
+                    println!("[{kind}, seed {seed}] memcached answered otherwise once:\n{seen}");
+                    continue;
+                }
+                None => format!("(not every time)\n{seen}"),
+            };
             failures.push(format!("[{kind}, seed {seed}, {name}]\n{how}"));
         }
         if failures.len() >= FAILURES_MAX {

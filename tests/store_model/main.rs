@@ -25,15 +25,7 @@ proptest! {
         policy in policy(),
         ops in prop::collection::vec((0..KEYS, op()), 1..400),
     ) {
-        let mut world = World::new(Memory::Ample, policy);
-        for (step, (number, op)) in ops.iter().enumerate() {
-            world.apply(&key(*number), op);
-            if step % OPS_PER_CHECK == 0 {
-                world.check();
-            }
-        }
-        prop_assert_eq!(world.store.stats().evictions, 0);
-        world.finish();
+        roam(World::new(Memory::Ample, policy), &ops);
     }
 
     #[test]
@@ -57,15 +49,7 @@ proptest! {
         compression in compression(),
         ops in prop::collection::vec((0..KEYS, op()), 1..400),
     ) {
-        let mut world = World::compressing(Memory::Ample, EvictionPolicy::Duel, compression);
-        for (step, (number, op)) in ops.iter().enumerate() {
-            world.apply(&key(*number), op);
-            if step % OPS_PER_CHECK == 0 {
-                world.check();
-            }
-        }
-        prop_assert_eq!(world.store.stats().evictions, 0);
-        world.finish();
+        roam(World::compressing(Memory::Ample, EvictionPolicy::Duel, compression), &ops);
     }
 
     #[test]
@@ -84,6 +68,18 @@ proptest! {
     ) {
         crowd(World::compressing(Memory::LittleWithoutEvictions, EvictionPolicy::Clock, compression), &ops);
     }
+}
+
+/// Applies the operations where there is room for everything.
+fn roam(mut world: World, ops: &[(u8, Op)]) {
+    for (step, (number, op)) in ops.iter().enumerate() {
+        world.apply(&key(*number), op);
+        if step % OPS_PER_CHECK == 0 {
+            world.check();
+        }
+    }
+    assert_eq!(world.store.stats().evictions, 0);
+    world.finish();
 }
 
 /// Applies the operations while other keys of many sizes keep memory full.
