@@ -29,11 +29,11 @@ pub(super) const SLOTS: usize = 32;
 pub(super) type Bucket = [u16; SLOTS];
 
 /// Memory for ghosts, at most: one part in this many of the memory limit.
-pub(super) const LIMIT_DIVISOR: usize = 64;
+pub(in crate::storage) const LIMIT_DIVISOR: usize = 64;
 
 /// The wanted number of fingerprints, in tenths of the number of items. As in the paper, as many as there are items
 /// outside of the small queues.
-const ENTRIES_PER_ITEM_TENTHS: usize = 9;
+pub(in crate::storage) const ENTRIES_PER_ITEM_TENTHS: usize = 9;
 
 /// The table grows by an extent when this part of an extent's slots has been written since it did last, and is looked at
 /// as often for whether it should shrink.

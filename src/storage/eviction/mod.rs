@@ -18,7 +18,9 @@ mod simulation;
 pub use self::policy::EvictionPolicy;
 pub(super) use self::{
     duel::Sampled,
+    ghosts::{ENTRIES_PER_ITEM_TENTHS as GHOSTS_PER_ITEM_TENTHS, LIMIT_DIVISOR as GHOSTS_LIMIT_DIVISOR},
     mover::{LARGE_SHARE_DIVISOR, Move, Mover, PoolId, PoolState},
+    s3_fifo::{READS_TO_STAY, SHARE_DIVISOR as SMALL_SHARE_DIVISOR},
 };
 
 use self::{

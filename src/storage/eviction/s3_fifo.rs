@@ -20,10 +20,10 @@ use crate::storage::{
 use std::collections::VecDeque;
 
 /// The small queue's share of a class's chunks is one in this many.
-pub(super) const SHARE_DIVISOR: usize = 10;
+pub(in crate::storage) const SHARE_DIVISOR: usize = 10;
 
 /// Reads in the small queue that let an item pass into the main one.
-pub(super) const READS_TO_STAY: u64 = 1;
+pub(in crate::storage) const READS_TO_STAY: u64 = 1;
 
 /// Locations in a block of the ring: 128 bytes. Every class in use has one or two however few its items are, and with
 /// larger ones a small store's classes would take up the bound on all blocks with them.

@@ -9,22 +9,21 @@
 //! of the memory that it has in the store.
 
 use super::entries::{Entries, Place, Queue};
-use crate::clock::{Deadline, Seconds};
+use crate::{
+    clock::{Deadline, Seconds},
+    storage::{
+        eviction::{GHOSTS_LIMIT_DIVISOR, GHOSTS_PER_ITEM_TENTHS, READS_TO_STAY, SMALL_SHARE_DIVISOR},
+        item::FREQUENCY_MAX,
+    },
+};
 
 /// The shares of bands of sizes: below 128 bytes, below 256 ..., from 32 KiB on.
 pub(in crate::storage) const BANDS: usize = 10;
 
 const FIRST_BAND_BITS: u32 = 6;
 
-/// As in an item's header.
-const FREQUENCY_MAX: u8 = 3;
-
-/// As in `eviction`: the small queue's share, the reads with which an item leaves it for the main one, ghosts by items
-/// and by memory.
-const SMALL_SHARE_DIVISOR: u64 = 10;
-const READS_TO_STAY: u8 = 2;
-const GHOSTS_PER_ITEM_TENTHS: usize = 9;
-const CAPACITY_BYTES_PER_GHOST: u64 = 128;
+/// Bytes of the memory limit for each ghost that there is room for.
+const CAPACITY_BYTES_PER_GHOST: u64 = (GHOSTS_LIMIT_DIVISOR * size_of::<u16>()) as u64;
 
 /// Where entries run out, ghosts go first as long as they are more than this share of them.
 const GHOST_SHARE_DIVISOR: usize = 3;
@@ -189,7 +188,7 @@ impl MiniCache {
             self.forget(at);
             return true;
         }
-        entry.frequency = (entry.frequency + 1).min(FREQUENCY_MAX);
+        entry.frequency = (entry.frequency + 1).min(FREQUENCY_MAX as u8);
         if let Some(cost) = cost {
             entry.deadline = cost.deadline;
         }
@@ -257,7 +256,7 @@ impl MiniCache {
     /// As long as nobody has to leave, what is too much for the small queue goes to the main one untried.
     fn small_has_room(&self, band: usize) -> bool {
         let (small, main) = (self.small[band].bytes, self.main[band].bytes);
-        band < BANDS - 1 && (self.is_evicting || small * SMALL_SHARE_DIVISOR <= small + main)
+        band < BANDS - 1 && (self.is_evicting || small * SMALL_SHARE_DIVISOR as u64 <= small + main)
     }
 
     fn make_room(&mut self, bytes: u64, shares: &Shares, now: Seconds) {
@@ -277,14 +276,14 @@ impl MiniCache {
     /// One step of eviction. True if an item has left, or the band has none; else one has lost one of its lives.
     fn evict_from(&mut self, band: usize, now: Seconds) -> bool {
         let (small, main) = (&self.small[band], &self.main[band]);
-        let is_small_over = small.bytes * SMALL_SHARE_DIVISOR > small.bytes + main.bytes;
+        let is_small_over = small.bytes * SMALL_SHARE_DIVISOR as u64 > small.bytes + main.bytes;
         let first = if is_small_over { small.oldest() } else { main.oldest() };
         let Some(at) = first.or(small.oldest()).or(main.oldest()) else { return true };
         let entry = *self.entries.get(at);
         match (entry.place, entry.frequency) {
             _ if entry.deadline.is_past(now) => self.forget(at),
-            (Place::Small, READS_TO_STAY..) => {
-                self.pass_on(at, 0);
+            (Place::Small, frequency) if u64::from(frequency) >= READS_TO_STAY => {
+                self.pass_on(at, frequency);
                 return false;
             }
             (Place::Small, _) => {
