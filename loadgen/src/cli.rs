@@ -18,7 +18,7 @@ const PIPELINE_MAX: u32 = 65_536;
 const CONNECTIONS_MAX: u32 = 100_000;
 
 /// Most keys of one multiget.
-const MULTIGET_MAX: u32 = 10_000;
+const MULTIGET_MAX: u16 = 10_000;
 
 /// A load generator for servers that speak memcached's protocols.
 #[derive(Debug, Parser)]
@@ -76,6 +76,11 @@ pub struct RunArgs {
     /// The protocol.
     #[arg(long, value_enum, default_value_t = Protocol::Text)]
     pub protocol: Protocol,
+    /// What to ask for, from a TOML file: key spaces, sizes, operations. It replaces the options --multiget,
+    /// --get-ratio, --keys, --key-size, --value-size and --distribution, which cannot be given too.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["multiget", "get_ratio", "keys", "key_size", "value_size",
+        "distribution"])]
+    pub workload: Option<PathBuf>,
     /// Connections, over all cores.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(CONNECTIONS_MAX)))]
     pub connections: u32,
@@ -83,8 +88,8 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(PIPELINE_MAX)))]
     pub pipeline: u32,
     /// Keys of one get.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MULTIGET_MAX)))]
-    pub multiget: u32,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MULTIGET_MAX)))]
+    pub multiget: u16,
     /// The share of gets among the requests, 0 to 1; the others are sets.
     #[arg(long, default_value_t = 0.9, value_parser = ratio)]
     pub get_ratio: f64,

@@ -13,6 +13,7 @@ mod cores;
 mod driver;
 pub mod error;
 mod limits;
+mod operation;
 mod progress;
 mod protocol;
 mod recorder;

@@ -1,8 +1,11 @@
 //! `ringload run`: a synthetic load, in a closed or an open loop, from one thread per core.
 
 mod agent;
+mod composer;
+mod lane;
 mod load;
 mod report;
+mod step;
 
 use std::{
     sync::{Arc, Barrier},
@@ -18,22 +21,20 @@ use crate::{
     progress::{self, Answered},
     protocol::Protocol,
     recorder::Recorder,
-    workload::{Arrivals, Distribution, Keyspace, Mix, ValueSource},
+    workload::{Arrivals, Keyspace, Mix, ValueSource, file},
 };
 use agent::RunAgent;
+use composer::{MixedWork, PlainWork, Work};
 use load::LoadAgent;
 use report::RunReport;
+use step::Tally;
 
 /// A checked description of the load, shared by all threads.
 #[derive(Debug)]
 pub struct Plan {
     protocol: Protocol,
     pipeline: usize,
-    multiget: usize,
-    keyspace: Keyspace,
-    values: ValueSource,
-    distribution: Distribution,
-    mix: Mix,
+    work: Work,
     /// Requests per second of one thread.
     rate: Option<f64>,
     arrivals: Arrivals,
@@ -47,6 +48,7 @@ pub struct Plan {
 /// What one thread brings back.
 struct Outcome {
     recorder: Recorder,
+    tally: Tally,
     /// Nanoseconds from the start of the measurement to the last answer.
     elapsed: Nanos,
     busy: f64,
@@ -66,11 +68,7 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
     let plan = Arc::new(Plan {
         protocol: args.protocol,
         pipeline: args.pipeline as usize,
-        multiget: args.multiget as usize,
-        keyspace: Keyspace::new(args.keys, args.key_size.0).map_err(Error::Usage)?,
-        values: ValueSource::new(args.value_size, seed),
-        distribution: args.distribution,
-        mix: Mix::new(args.get_ratio),
+        work: work(args, seed)?,
         rate: args.rate.map(|rate| rate / threads as f64),
         arrivals: args.arrivals,
         warmup: nanos(args.warmup),
@@ -123,6 +121,20 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
         crate::write_json(path, &report)?;
     }
     Ok(report.passed())
+}
+
+/// What the run asks for: by the workload file, or by the options.
+fn work(args: &RunArgs, seed: u64) -> Result<Work, Error> {
+    if let Some(path) = &args.workload {
+        return Ok(Work::Mixed(MixedWork::new(file::read(path, args.protocol)?, seed)));
+    }
+    Ok(Work::Plain(PlainWork {
+        keyspace: Keyspace::new(args.keys, args.key_size.0).map_err(Error::Usage)?,
+        values: ValueSource::new(args.value_size, seed),
+        distribution: args.distribution,
+        mix: Mix::new(args.get_ratio),
+        multiget: args.multiget,
+    }))
 }
 
 /// The `index`-th of `parts` shares of `total`, differing by at most one.

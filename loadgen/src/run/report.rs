@@ -4,11 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Outcome, step::Tally};
 use crate::{
     cli::RunArgs,
     clock::SECOND,
-    protocol::Protocol,
     recorder::{Counts, Percentiles, Recorder},
     units::human_bytes,
     workload::Arrivals,
@@ -17,6 +16,17 @@ use crate::{
 /// From this share of a core on, the generator was the bottleneck.
 const BUSY_BOTTLENECK: f64 = 0.95;
 
+/// The options that a workload file replaces.
+#[derive(Debug, Serialize)]
+struct PlainOptions {
+    multiget: u16,
+    get_ratio: f64,
+    keys: u64,
+    key_size: usize,
+    value_size: String,
+    distribution: String,
+}
+
 /// What a run found.
 #[derive(Debug, Serialize)]
 pub struct RunReport {
@@ -24,12 +34,10 @@ pub struct RunReport {
     protocol: &'static str,
     connections: u32,
     pipeline: u32,
-    multiget: u32,
-    get_ratio: f64,
-    keys: u64,
-    key_size: usize,
-    value_size: String,
-    distribution: String,
+    /// The workload file; the options that it replaces are then absent.
+    workload: Option<String>,
+    #[serde(flatten)]
+    plain: Option<PlainOptions>,
     rate: Option<f64>,
     arrivals: Option<&'static str>,
     seed: u64,
@@ -38,6 +46,8 @@ pub struct RunReport {
     #[serde(flatten)]
     counts: Counts,
     latency: Percentiles,
+    /// The answers by kind of request, with a workload file.
+    operations: Tally,
     /// Requests without an answer when waiting for them ended.
     unanswered: u64,
     /// Arrivals of the open loop that could not be sent before the end.
@@ -52,9 +62,11 @@ pub struct RunReport {
 impl RunReport {
     pub fn new(args: &RunArgs, seed: u64, outcomes: Vec<Outcome>) -> Self {
         let mut recorder = Recorder::default();
+        let mut operations = Tally::default();
         let (mut elapsed, mut busy, mut unanswered, mut unsent, mut load_errors) = (0, 0f64, 0, 0, 0);
         for outcome in outcomes {
             recorder.merge(outcome.recorder);
+            operations.merge(&outcome.tally);
             elapsed = elapsed.max(outcome.elapsed);
             busy = busy.max(outcome.busy);
             unanswered += outcome.unanswered;
@@ -65,18 +77,18 @@ impl RunReport {
         let requests_per_s = if elapsed > 0 { recorder.counts.requests as f64 / elapsed_s } else { 0.0 };
         RunReport {
             server: args.common.server.to_string(),
-            protocol: match args.protocol {
-                Protocol::Text => "text",
-                Protocol::Meta => "meta",
-            },
+            protocol: args.protocol.name(),
             connections: args.connections,
             pipeline: args.pipeline,
-            multiget: args.multiget,
-            get_ratio: args.get_ratio,
-            keys: args.keys,
-            key_size: args.key_size.0,
-            value_size: args.value_size.to_string(),
-            distribution: args.distribution.to_string(),
+            workload: args.workload.as_ref().map(|path| path.display().to_string()),
+            plain: args.workload.is_none().then(|| PlainOptions {
+                multiget: args.multiget,
+                get_ratio: args.get_ratio,
+                keys: args.keys,
+                key_size: args.key_size.0,
+                value_size: args.value_size.to_string(),
+                distribution: args.distribution.to_string(),
+            }),
             rate: args.rate,
             arrivals: args.rate.map(|_| match args.arrivals {
                 Arrivals::Even => "even",
@@ -86,6 +98,7 @@ impl RunReport {
             elapsed_s,
             requests_per_s,
             latency: recorder.percentiles(),
+            operations,
             counts: recorder.counts,
             unanswered,
             unsent,
@@ -110,6 +123,10 @@ impl fmt::Display for RunReport {
             writeln!(f, "gets        {} keys: {} hits, {} misses (hit ratio {ratio:.4})", c.gets, c.hits, c.misses)?;
         }
         writeln!(f, "sets        {} stored", c.stored)?;
+        for (name, counts) in self.operations.rows() {
+            let (requests, done, not_done) = (counts.requests, counts.done, counts.not_done);
+            writeln!(f, "  {name:<9} {requests} requests: {done} done, {not_done} not, {} errors", counts.errors)?;
+        }
         writeln!(f, "errors      {} error replies, {} unanswered", c.errors, self.unanswered)?;
         writeln!(f, "bytes       {} sent, {} received", human_bytes(c.bytes_sent), human_bytes(c.bytes_received))?;
         let l = &self.latency;

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::{
+    protocol::Protocol,
+    run::composer::{PlainWork, Work},
     units::SizeRange,
     workload::{Arrivals, Distribution, Keyspace, Mix, ValueSource},
 };
@@ -12,11 +14,13 @@ fn plan(pipeline: usize, rate: Option<f64>) -> Plan {
     Plan {
         protocol: Protocol::Text,
         pipeline,
-        multiget: 1,
-        keyspace: Keyspace::new(1000, 8).unwrap(),
-        values: ValueSource::new(SizeRange { min: 4, max: 4 }, 1),
-        distribution: Distribution::Uniform,
-        mix: Mix::new(1.0),
+        work: Work::Plain(PlainWork {
+            keyspace: Keyspace::new(1000, 8).unwrap(),
+            values: ValueSource::new(SizeRange { min: 4, max: 4 }, 1),
+            distribution: Distribution::Uniform,
+            mix: Mix::new(1.0),
+            multiget: 1,
+        }),
         rate,
         arrivals: Arrivals::Even,
         warmup: 0,
