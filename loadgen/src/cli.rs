@@ -5,8 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    error::Error,
     protocol::Protocol,
-    target::Target,
+    target::{Endpoint, Target},
+    tls::Trust,
     units::{Bytes, SizeRange},
     workload::{Arrivals, Distribution},
 };
@@ -51,6 +53,15 @@ pub struct Common {
     /// The server: HOST:PORT or unix:PATH.
     #[arg(long, default_value = "127.0.0.1:11211", value_name = "ADDRESS")]
     pub server: Target,
+    /// Speak TLS. The server's certificate must name the host of --server and be trusted by this system.
+    #[arg(long)]
+    pub tls: bool,
+    /// Trust the certificates of this PEM file instead.
+    #[arg(long, requires = "tls", conflicts_with = "tls_insecure", value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long, requires = "tls")]
+    pub tls_insecure: bool,
     /// The cores to run on, one generator thread each (a list such as 0-3,6); default: one thread, not pinned.
     #[arg(long, value_parser = crate::cores::parse, value_name = "LIST")]
     pub cores: Option<crate::cores::CoreList>,
@@ -63,6 +74,17 @@ pub struct Common {
 }
 
 impl Common {
+    /// The server, and how to speak to it; refused in words if the certificates cannot be read.
+    pub fn endpoint(&self) -> Result<Endpoint, Error> {
+        let trust = match &self.tls_ca {
+            _ if !self.tls => None,
+            _ if self.tls_insecure => Some(Trust::Anybody),
+            None => Some(Trust::System),
+            Some(path) => Some(Trust::File(path)),
+        };
+        Endpoint::new(self.server.clone(), trust)
+    }
+
     /// The core of each generator thread; one thread without a core where none are named.
     pub fn pins(&self) -> Vec<Option<usize>> {
         self.cores.as_ref().map_or_else(|| vec![None], |list| list.0.iter().map(|core| Some(*core)).collect())
@@ -204,6 +226,12 @@ mod tests {
             "ringload run --duration 1s --requests 5",
             "ringload run --value-size 9-3",
             "ringload run --server nowhere",
+            "ringload run --tls-insecure",
+            "ringload run --tls-ca x",
+            "ringload run --tls --tls-insecure --tls-ca x",
+            "ringload run --workload x --keys 5",
+            "ringload run --workload x --get-ratio 0.5",
+            "ringload run --protocol http",
             "ringload replay",
             "ringload check --keys 0",
         ] {

@@ -20,6 +20,7 @@ mod recorder;
 mod replay;
 mod run;
 mod target;
+mod tls;
 pub mod trace;
 mod units;
 pub mod workload;

@@ -77,6 +77,7 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
         seed,
         threads,
     });
+    let endpoint = args.common.endpoint()?;
     eprintln!("ringload: {} connections to {}, seed {seed}", args.connections, args.common.server);
 
     let clock = Clock::start();
@@ -87,11 +88,11 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
         .enumerate()
         .map(|(index, core)| {
             let (plan, answered, barrier) = (plan.clone(), answered.clone(), barrier.clone());
-            let (target, load) = (args.common.server.clone(), args.load);
+            let (endpoint, load) = (endpoint.clone(), args.load);
             let count = share(u64::from(args.connections), threads, index) as usize;
             thread::spawn(move || {
                 let prepared = core.map_or(Ok(()), cores::pin).and_then(|()| {
-                    let mut driver = Driver::connect(&target, count, 0, clock)?;
+                    let mut driver = Driver::connect(&endpoint, count, 0, clock)?;
                     let mut load_errors = 0;
                     if load {
                         let mut agent = LoadAgent::new(&plan, index, count);
