@@ -6,6 +6,7 @@ mod arrivals;
 mod distribution;
 mod keyspace;
 mod mix;
+mod rate;
 mod rng;
 mod sizes;
 
@@ -13,5 +14,6 @@ pub use arrivals::{Arrivals, Schedule};
 pub use distribution::{Distribution, KeyPicker};
 pub use keyspace::{KeyRenderer, Keyspace};
 pub use mix::Mix;
+pub use rate::{Rate, RateCourse, Stage};
 pub use rng::{Rng, scramble};
 pub use sizes::ValueSource;
