@@ -6,11 +6,12 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     error::Error,
+    page::RUNS_MAX,
     protocol::Protocol,
     target::{Endpoint, Target},
     tls::Trust,
     units::{Bytes, SizeRange},
-    workload::{Arrivals, Distribution},
+    workload::{Arrivals, Distribution, Rate, RateCourse},
 };
 
 /// Most requests in flight on one connection.
@@ -36,6 +37,17 @@ pub enum Command {
     ///
     /// Example: ringload run --server 127.0.0.1:11211 --load --connections 16 --pipeline 64 --cores 1
     Run(RunArgs),
+    /// Find the highest rate at which the server holds a latency goal.
+    ///
+    /// Probes with an open loop: the rate doubles until the goal is missed twice, then the interval is halved; what is
+    /// found must hold again. If the generator was the limit, not the server, there is no result.
+    /// Exit code 1 without a confirmed result.
+    /// Example: ringload saturate --server 127.0.0.1:11211 --load --p99-us 1000 --connections 16 --pipeline 64
+    Saturate(SaturateArgs),
+    /// Write a page that compares results: HTML that needs no network.
+    ///
+    /// Example: ringload report before.json after.json -o comparison.html
+    Report(ReportArgs),
     /// Replay a cache trace in Twitter's column format and report the hit ratio.
     ///
     /// Every get that misses is followed by a set of that key in the size that the trace gives.
@@ -91,8 +103,9 @@ impl Common {
     }
 }
 
+/// The load itself, without its pace: what `run` and `saturate` share.
 #[derive(Clone, Debug, Args)]
-pub struct RunArgs {
+pub struct LoadArgs {
     #[command(flatten)]
     pub common: Common,
     /// The protocol.
@@ -127,25 +140,88 @@ pub struct RunArgs {
     /// The keys' popularity: uniform, or zipf:S with exponent S.
     #[arg(long, default_value = "uniform")]
     pub distribution: Distribution,
+    /// First store every key once, so that gets hit.
+    #[arg(long)]
+    pub load: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub load: LoadArgs,
     /// Open loop: requests per second in all, sent on schedule whether or not replies come; latency counts from
-    /// the intended moment. Default: closed loop.
-    #[arg(long, value_parser = rate)]
-    pub rate: Option<f64>,
+    /// the intended moment. Several rates (10k,20k,50k) follow each other, each for --duration; 10k..100k rises
+    /// (or falls) evenly over --duration. Default: closed loop.
+    #[arg(long, value_name = "RATES")]
+    pub rate: Option<RateCourse>,
     /// How the open loop's arrivals are spaced.
     #[arg(long, value_enum, default_value_t = Arrivals::Even, requires = "rate")]
     pub arrivals: Arrivals,
-    /// Load for this long before measuring.
+    /// Load for this long before measuring, in an open loop at its first rate.
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     pub warmup: Duration,
-    /// Measure for this long.
+    /// Measure for this long; in an open loop of several rates, each of them for this long.
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, conflicts_with = "requests")]
     pub duration: Duration,
     /// Measure this many requests instead.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub requests: Option<u64>,
-    /// First store every key once, so that gets hit.
-    #[arg(long)]
-    pub load: bool,
+    /// The time that one row of the series and of --hdr-log covers, 10 ms at least. Default: a hundredth of the
+    /// whole, between 100 ms and 1 s.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub interval: Option<Duration>,
+    /// Write the latencies of every interval to FILE, a log for HdrHistogram's tools (nanoseconds, compressed).
+    #[arg(long, value_name = "FILE")]
+    pub hdr_log: Option<PathBuf>,
+    /// Write a page with tables and plots to FILE: HTML that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SaturateArgs {
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// The goal: 99 of 100 requests are answered within this many microseconds of their intended moment.
+    #[arg(long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub p99_us: u64,
+    /// The rate of the first probe, requests per second.
+    #[arg(long, default_value = "10k", value_name = "RATE")]
+    pub from: Rate,
+    /// No probe is faster than this.
+    #[arg(long, default_value = "50m", value_name = "RATE")]
+    pub to: Rate,
+    /// The search ends when the rate that holds and the one that does not are this close, in percent.
+    #[arg(long, default_value_t = 5.0, value_name = "PERCENT", value_parser = percent)]
+    pub precision: f64,
+    /// How often the result must hold again before it is one.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub confirm: u32,
+    /// How arrivals are spaced.
+    #[arg(long, value_enum, default_value_t = Arrivals::Even)]
+    pub arrivals: Arrivals,
+    /// Each probe loads for this long before it measures.
+    #[arg(long, default_value = "500ms", value_parser = humantime::parse_duration)]
+    pub warmup: Duration,
+    /// Each probe measures for this long.
+    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
+    /// No probe starts after this time: the result is then what was known by then.
+    #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
+    pub time_max: Duration,
+    /// Write a page with tables and plots to FILE: HTML that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Results that `run` or `saturate` wrote by --json; the page compares them in this order.
+    #[arg(required = true, num_args = 1..=RUNS_MAX, value_name = "FILE.json")]
+    pub results: Vec<PathBuf>,
+    /// The page to write.
+    #[arg(long, short, value_name = "FILE.html")]
+    pub output: PathBuf,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -200,8 +276,8 @@ fn ratio(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|r| (0.0..=1.0).contains(r)).ok_or_else(|| "must lie between 0 and 1".into())
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|r| *r >= 0.001 && *r <= 1e9).ok_or_else(|| "must lie between 0.001 and 1e9".into())
+fn percent(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|p| (0.1..=50.0).contains(p)).ok_or_else(|| "must lie between 0.1 and 50".into())
 }
 
 #[cfg(test)]
@@ -222,7 +298,13 @@ mod tests {
             "ringload run --get-ratio 1.1",
             "ringload run --get-ratio NaN",
             "ringload run --rate 0",
+            "ringload run --rate 10k,,20k",
             "ringload run --arrivals poisson",
+            "ringload saturate",
+            "ringload saturate --p99-us 0",
+            "ringload saturate --p99-us 100 --precision 0",
+            "ringload report -o x.html",
+            "ringload report a.json",
             "ringload run --duration 1s --requests 5",
             "ringload run --value-size 9-3",
             "ringload run --server nowhere",

@@ -43,6 +43,12 @@ pub enum Error {
     /// A result file could not be written.
     #[error("writing {}: {source}", path.display())]
     Output { path: PathBuf, source: io::Error },
+    /// A file of results could not be read.
+    #[error("{}: {source}", path.display())]
+    Input { path: PathBuf, source: io::Error },
+    /// A file that should hold results does not.
+    #[error("{}: not a result that `ringload run` or `ringload saturate` wrote: {reason}", path.display())]
+    NotAResult { path: PathBuf, reason: String },
     /// A generator thread ended without a result.
     #[error("a generator thread panicked")]
     Thread,

@@ -27,10 +27,14 @@ impl BusyMeter {
         self.spun += time;
     }
 
+    /// CPU time spent on work since [`BusyMeter::start`]; to be asked on the thread that is measured.
+    pub fn worked(&self) -> Nanos {
+        self.start.map_or(0, |start| (thread_cpu() - start.cpu).saturating_sub(self.spun - start.spun))
+    }
+
     /// The busy share since [`BusyMeter::start`], 0.0 to 1.0; to be asked on the thread that is measured.
     pub fn busy(&self, now: Nanos) -> f64 {
         let Some(start) = self.start else { return 0.0 };
-        let work = (thread_cpu() - start.cpu).saturating_sub(self.spun - start.spun);
-        (work as f64 / now.saturating_sub(start.at).max(1) as f64).clamp(0.0, 1.0)
+        (self.worked() as f64 / now.saturating_sub(start.at).max(1) as f64).clamp(0.0, 1.0)
     }
 }

@@ -101,6 +101,11 @@ impl Driver {
         self.meter.busy(self.clock.now())
     }
 
+    /// CPU time that this thread worked since the agent started the meter.
+    pub fn worked(&self) -> Nanos {
+        self.meter.worked()
+    }
+
     /// Runs `agent` until it finishes.
     pub fn drive(&mut self, agent: &mut impl Agent) -> Result<(), Error> {
         // A refusal costs precision only.

@@ -46,6 +46,11 @@ impl Protocol {
         }
     }
 
+    /// Whether a touch with an exptime of 0 deletes; otherwise the item lives without end.
+    pub fn zero_exptime_deletes(self) -> bool {
+        self == Protocol::Resp
+    }
+
     /// What stands before and after the key of a get of one key of `key_len` bytes.
     pub fn get_frame(self, key_len: usize) -> (Vec<u8>, Vec<u8>) {
         match self {

@@ -13,9 +13,9 @@ use super::{
 use crate::{
     clock::{Nanos, SECOND},
     driver::{Agent, BusyMeter, Next},
+    interval::IntervalRecorder,
     progress::Answered,
     protocol::{Unparsable, Verdict},
-    recorder::Recorder,
     workload::{Rng, Schedule},
 };
 
@@ -44,30 +44,39 @@ pub struct RunAgent<'a> {
     reported: u64,
     done: u64,
     last_reply: Nanos,
-    recorder: Recorder,
     tally: Tally,
+    intervals: IntervalRecorder,
+    /// Whether the server left no room for an arrival that is due: the lateness of those until now is its own.
+    held_up: bool,
 }
 
 impl<'a> RunAgent<'a> {
-    pub fn new(plan: &'a Plan, index: usize, connections: usize, now: Nanos, answered: &'a Answered) -> Self {
-        let measure_from = now.saturating_add(plan.warmup);
+    pub fn new(
+        plan: &'a Plan,
+        index: usize,
+        connections: usize,
+        intervals: IntervalRecorder,
+        answered: &'a Answered,
+    ) -> Self {
+        let (measure_from, end) = (intervals.timeline().start(), intervals.timeline().end());
         let budget = plan.requests.map_or(u64::MAX, |total| super::share(total, plan.threads, index));
         let lane = index as u64 * 2;
-        let schedule = plan.rate.map(|rate| {
+        let schedule = plan.course.as_ref().map(|course| {
+            let time = (measure_from.saturating_sub(plan.warmup), plan.warmup, plan.duration);
             // The threads' even arrivals interleave.
-            let offset = 1e9 / rate * index as f64 / plan.threads as f64;
-            Schedule::new(plan.arrivals, rate, now + offset as u64, Rng::new(plan.seed, lane + 1))
+            let first = index as f64 / plan.threads as f64;
+            Schedule::new(plan.arrivals, course, time, first, Rng::new(plan.seed, lane + 1))
         });
         RunAgent {
             plan,
             answered,
-            composer: Composer::new(plan.protocol, &plan.work, plan.threads, now),
+            composer: Composer::new(plan.protocol, &plan.work, plan.threads, measure_from.saturating_sub(plan.warmup)),
             rng: Rng::new(plan.seed, lane),
             lanes: (0..connections).map(|_| Lane::default()).collect(),
             schedule,
             cursor: 0,
             measure_from,
-            end: if plan.requests.is_some() { Nanos::MAX } else { measure_from.saturating_add(plan.duration) },
+            end,
             budget,
             measuring: false,
             stopped: false,
@@ -75,21 +84,19 @@ impl<'a> RunAgent<'a> {
             reported: 0,
             done: 0,
             last_reply: 0,
-            recorder: Recorder::default(),
             tally: Tally::default(),
+            intervals,
+            held_up: false,
         }
     }
 
-    /// The results, after the driver has finished.
-    pub fn finish(mut self, busy: f64, load_errors: u64) -> Outcome {
-        self.recorder.settle();
+    /// The results, after the driver has finished; `worked` is the CPU time since the meter was started.
+    pub fn finish(self, worked: Nanos, load_errors: u64) -> Outcome {
         let due: usize = self.lanes.iter().map(|lane| lane.due.len()).sum();
         let unscheduled = self.schedule.as_ref().filter(|_| self.plan.requests.is_none());
+        self.intervals.finish(self.last_reply.max(self.measure_from), worked);
         Outcome {
-            recorder: self.recorder,
             tally: self.tally,
-            elapsed: self.last_reply.saturating_sub(self.measure_from),
-            busy,
             unanswered: self.outstanding as u64,
             unsent: due as u64 + unscheduled.map_or(0, |schedule| schedule.count_before(self.end)),
             load_errors,
@@ -99,6 +106,7 @@ impl<'a> RunAgent<'a> {
     /// Hands arrivals that are due to connections with room; gives the moment of the next one.
     fn assign(&mut self, now: Nanos, wake: &mut Vec<usize>) -> Nanos {
         let Some(schedule) = &mut self.schedule else { return Nanos::MAX };
+        let punctual = self.measuring && !self.held_up;
         while schedule.next_at() <= now {
             if schedule.next_at() >= self.end {
                 return Nanos::MAX;
@@ -106,7 +114,13 @@ impl<'a> RunAgent<'a> {
             let mut turns = (0..self.lanes.len()).map(|step| (self.cursor + step) % self.lanes.len());
             let room = turns.find(|&id| self.lanes[id].load() < self.plan.pipeline);
             // Only a reply makes room, and a reply ends the wait.
-            let Some(id) = room else { return Nanos::MAX };
+            let Some(id) = room else {
+                self.held_up = true;
+                return Nanos::MAX;
+            };
+            if punctual {
+                self.intervals.recorder.record_lag(now - schedule.next_at());
+            }
             if self.lanes[id].due.is_empty() {
                 wake.push(id);
             }
@@ -114,6 +128,7 @@ impl<'a> RunAgent<'a> {
             schedule.advance();
             self.cursor = (id + 1) % self.lanes.len();
         }
+        self.held_up = false;
         schedule.next_at()
     }
 
@@ -171,7 +186,7 @@ impl<'a> RunAgent<'a> {
         if !pending.measured {
             return Ok(());
         }
-        let counts = &mut self.recorder.counts;
+        let counts = &mut self.intervals.recorder.counts;
         let (mut done, mut not_done) = (0, 0);
         match end {
             End::Read => {
@@ -196,7 +211,7 @@ impl<'a> RunAgent<'a> {
             tally.errors += u64::from(end == End::Error);
         }
         self.last_reply = now;
-        self.recorder.record(now.saturating_sub(pending.intended));
+        self.intervals.recorder.record(now.saturating_sub(pending.intended));
         Ok(())
     }
 }
@@ -205,6 +220,8 @@ impl Agent for RunAgent<'_> {
     fn plan(&mut self, now: Nanos, wake: &mut Vec<usize>, meter: &mut BusyMeter) -> Next {
         if !self.measuring && now >= self.measure_from {
             self.measuring = true;
+            meter.start(now);
+        } else if self.measuring && now >= self.intervals.due() && self.intervals.cut(now, meter.worked()) {
             meter.start(now);
         }
         self.answered.add(self.done - self.reported);
@@ -218,7 +235,7 @@ impl Agent for RunAgent<'_> {
             return if done { Next::Finish } else { Next::WaitUntil(now + SECOND) };
         }
         let next_arrival = self.assign(now, wake);
-        let next_phase = if self.measuring { self.end } else { self.measure_from };
+        let next_phase = if self.measuring { self.end.min(self.intervals.due()) } else { self.measure_from };
         // Phases need no precision: only arrivals are worth polling for.
         Next::WaitUntil(next_arrival.min(next_phase.saturating_add(SECOND / 1000)))
     }
@@ -246,7 +263,7 @@ impl Agent for RunAgent<'_> {
             }
         }
         if self.measuring {
-            self.recorder.counts.bytes_sent += out.len() as u64;
+            self.intervals.recorder.counts.bytes_sent += out.len() as u64;
         }
     }
 
@@ -270,7 +287,7 @@ impl Agent for RunAgent<'_> {
             }
         }
         if self.measuring {
-            self.recorder.counts.bytes_received += used as u64;
+            self.intervals.recorder.counts.bytes_received += used as u64;
         }
         Ok(used)
     }
@@ -280,5 +297,7 @@ impl Agent for RunAgent<'_> {
     }
 }
 
+#[cfg(test)]
+mod mixed_tests;
 #[cfg(test)]
 mod tests;

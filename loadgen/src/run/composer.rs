@@ -59,6 +59,19 @@ impl MixedWork {
     }
 }
 
+/// Refuses in words a key space whose operations cannot be asked for in `protocol`.
+pub fn suits(protocol: Protocol, space: &Space) -> Result<(), String> {
+    for operation in Operation::ALL.into_iter().filter(|operation| space.mix.has(*operation)) {
+        if let Some(reason) = protocol.lacks(operation) {
+            return Err(format!("{} cannot be asked for: {reason}", operation.name()));
+        }
+    }
+    if protocol.zero_exptime_deletes() && space.mix.has(Operation::Touch) && space.ttl.min() == 0 {
+        return Err("touch needs a `ttl` above 0 in this protocol, where an exptime of 0 deletes".into());
+    }
+    Ok(())
+}
+
 /// What was appended.
 #[derive(Clone, Copy, Debug)]
 pub struct Written {

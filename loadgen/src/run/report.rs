@@ -4,17 +4,17 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Outcome, step::Tally};
+use super::{Measured, Pace, step::Tally};
 use crate::{
-    cli::RunArgs,
+    bottleneck::Strain,
+    cli::LoadArgs,
     clock::SECOND,
-    recorder::{Counts, Percentiles, Recorder},
+    collector::{SeriesRow, StageRow},
+    host::Origin,
+    recorder::{Counts, CurvePoint, Percentiles},
     units::human_bytes,
-    workload::Arrivals,
+    workload::{Arrivals, Rate, RateCourse, Stage},
 };
-
-/// From this share of a core on, the generator was the bottleneck.
-const BUSY_BOTTLENECK: f64 = 0.95;
 
 /// The options that a workload file replaces.
 #[derive(Debug, Serialize)]
@@ -38,7 +38,10 @@ pub struct RunReport {
     workload: Option<String>,
     #[serde(flatten)]
     plain: Option<PlainOptions>,
+    /// Requests per second, where an open loop has one rate.
     rate: Option<f64>,
+    /// The open loop's rates as they were typed.
+    rates: Option<String>,
     arrivals: Option<&'static str>,
     seed: u64,
     elapsed_s: f64,
@@ -54,27 +57,23 @@ pub struct RunReport {
     unsent: u64,
     /// Sets that were refused while loading.
     load_errors: u64,
-    /// The busiest generator thread's share of its core.
-    generator_busy: f64,
+    #[serde(flatten)]
+    strain: Strain,
     generator_was_bottleneck: bool,
+    #[serde(flatten)]
+    origin: Origin,
+    stages: Vec<StageRow>,
+    curve: Vec<CurvePoint>,
+    series: Vec<SeriesRow>,
 }
 
 impl RunReport {
-    pub fn new(args: &RunArgs, seed: u64, outcomes: Vec<Outcome>) -> Self {
-        let mut recorder = Recorder::default();
-        let mut operations = Tally::default();
-        let (mut elapsed, mut busy, mut unanswered, mut unsent, mut load_errors) = (0, 0f64, 0, 0, 0);
-        for outcome in outcomes {
-            recorder.merge(outcome.recorder);
-            operations.merge(&outcome.tally);
-            elapsed = elapsed.max(outcome.elapsed);
-            busy = busy.max(outcome.busy);
-            unanswered += outcome.unanswered;
-            unsent += outcome.unsent;
-            load_errors += outcome.load_errors;
-        }
-        let elapsed_s = elapsed as f64 / SECOND as f64;
-        let requests_per_s = if elapsed > 0 { recorder.counts.requests as f64 / elapsed_s } else { 0.0 };
+    pub fn new(args: &LoadArgs, seed: u64, pace: &Pace, measured: Measured) -> Self {
+        let Measured { totals, operations, unanswered, unsent, load_errors } = measured;
+        let elapsed_s = totals.elapsed as f64 / SECOND as f64;
+        let counts = totals.recorder.counts.clone();
+        let requests_per_s = if totals.elapsed > 0 { counts.requests as f64 / elapsed_s } else { 0.0 };
+        let latency = totals.recorder.percentiles();
         RunReport {
             server: args.common.server.to_string(),
             protocol: args.protocol.name(),
@@ -89,23 +88,40 @@ impl RunReport {
                 value_size: args.value_size.to_string(),
                 distribution: args.distribution.to_string(),
             }),
-            rate: args.rate,
-            arrivals: args.rate.map(|_| match args.arrivals {
+            rate: pace.course.as_ref().and_then(constant_rate),
+            rates: pace.course.as_ref().map(|course| course.to_string()),
+            arrivals: pace.course.as_ref().map(|_| match pace.arrivals {
                 Arrivals::Even => "even",
                 Arrivals::Poisson => "poisson",
             }),
             seed,
             elapsed_s,
             requests_per_s,
-            latency: recorder.percentiles(),
+            latency,
             operations,
-            counts: recorder.counts,
+            counts,
             unanswered,
             unsent,
             load_errors,
-            generator_busy: busy,
-            generator_was_bottleneck: busy >= BUSY_BOTTLENECK,
+            strain: totals.strain,
+            // One stage that was too much is enough: the whole is then no measure of the server.
+            generator_was_bottleneck: totals.strain.is_bottleneck(latency.p99_us)
+                || totals.stages.iter().any(|stage| stage.generator_was_bottleneck),
+            origin: Origin::of_this_process(),
+            stages: totals.stages,
+            curve: totals.recorder.curve(),
+            series: totals.series,
         }
+    }
+
+    /// Seconds, requests per second, error replies, latencies, and how hard the generator worked.
+    pub fn figures(&self) -> (f64, f64, u64, Percentiles, Strain) {
+        (self.elapsed_s, self.requests_per_s, self.counts.errors, self.latency, self.strain)
+    }
+
+    /// The constant rate that was asked for.
+    pub fn rate(&self) -> Option<f64> {
+        self.rate
     }
 
     /// Whether every request got an answer.
@@ -130,13 +146,20 @@ impl fmt::Display for RunReport {
         writeln!(f, "errors      {} error replies, {} unanswered", c.errors, self.unanswered)?;
         writeln!(f, "bytes       {} sent, {} received", human_bytes(c.bytes_sent), human_bytes(c.bytes_received))?;
         let l = &self.latency;
-        let from = if self.rate.is_some() { " from the intended moment" } else { "" };
+        let from = if self.rates.is_some() { " from the intended moment" } else { "" };
         writeln!(
             f,
             "latency us  p50 {:.1}  p90 {:.1}  p99 {:.1}  p99.9 {:.1}  max {:.1}{from}",
             l.p50_us, l.p90_us, l.p99_us, l.p99_9_us, l.max_us
         )?;
-        writeln!(f, "generator   {:.0} % of a core (seed {})", self.generator_busy * 100.0, self.seed)?;
+        write!(f, "generator   {:.0} % of a core", self.strain.generator_busy * 100.0)?;
+        if self.rates.is_some() {
+            write!(f, ", p99 of its own lateness {:.1} us", self.strain.send_lag_p99_us)?;
+        }
+        writeln!(f, " (seed {})", self.seed)?;
+        if self.stages.len() > 1 {
+            self.write_stages(f)?;
+        }
         if self.load_errors > 0 {
             writeln!(f, "note: {} keys were refused while loading", self.load_errors)?;
         }
@@ -144,8 +167,45 @@ impl fmt::Display for RunReport {
             writeln!(f, "note: {} arrivals could not be sent in time: the rate was not reached", self.unsent)?;
         }
         if self.generator_was_bottleneck {
-            writeln!(f, "note: the generator was the bottleneck; give it more --cores")?;
+            let stages = self.stages.iter().filter_map(|stage| stage.strain.complaint(stage.latency.p99_us));
+            let whole = self.strain.complaint(self.latency.p99_us);
+            let reason = whole.into_iter().chain(stages).next().unwrap_or_default();
+            writeln!(f, "note: the generator was the bottleneck ({reason}): these figures are not the server's.")?;
+            writeln!(f, "      Give it more --cores, or cores that nothing else uses")?;
         }
         Ok(())
+    }
+}
+
+impl RunReport {
+    fn write_stages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["rate/s", "answered/s", "p50 us", "p90 us", "p99 us", "p99.9 us", "max us"];
+        write!(f, "stages  ")?;
+        for name in head {
+            write!(f, "{name:>14}")?;
+        }
+        writeln!(f, "  generator")?;
+        for (at, row) in self.stages.iter().enumerate() {
+            let rate = match (row.rate_from, row.rate_to) {
+                (Some(from), Some(to)) => Stage { from, to }.to_string(),
+                _ => String::new(),
+            };
+            let l = &row.latency;
+            write!(f, "{:>7} {rate:>14}{:>14}", at + 1, Rate(row.requests_per_s).to_string())?;
+            for value in [l.p50_us, l.p90_us, l.p99_us, l.p99_9_us, l.max_us] {
+                write!(f, "{value:>14.1}")?;
+            }
+            let mark = if row.generator_was_bottleneck { " (bottleneck)" } else { "" };
+            writeln!(f, "  {:.0} %{mark}", row.strain.generator_busy * 100.0)?;
+        }
+        Ok(())
+    }
+}
+
+/// The rate of a course that does not change it.
+fn constant_rate(course: &RateCourse) -> Option<f64> {
+    match course.stages() {
+        [stage] if stage.from == stage.to => Some(stage.from),
+        _ => None,
     }
 }

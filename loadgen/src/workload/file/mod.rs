@@ -24,8 +24,7 @@ use toml::Spanned;
 
 use crate::{
     error::Error,
-    protocol::Protocol,
-    workload::{Amount, Space, Workload},
+    workload::{Space, Workload},
 };
 use space::RawSpace;
 
@@ -42,19 +41,19 @@ struct RawFile {
     keyspace: Vec<Spanned<RawSpace>>,
 }
 
-/// Reads the workload file at `path` for a run that speaks `protocol`.
-pub fn read(path: &Path, protocol: Protocol) -> Result<Workload, Error> {
+/// Reads the workload file at `path`; `suits` may refuse a key space in words.
+pub fn read(path: &Path, suits: impl Fn(&Space) -> Result<(), String>) -> Result<Workload, Error> {
     let failed = |source| Error::WorkloadFile { path: path.into(), source };
     let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > FILE_LEN_MAX {
         return Err(failed(std::io::Error::other(format!("a workload file has at most {FILE_LEN_MAX} bytes"))));
     }
     let text = std::fs::read_to_string(path).map_err(failed)?;
-    parse(&text, protocol).map_err(|(line, reason)| Error::WorkloadLine { path: path.into(), line, reason })
+    parse(&text, suits).map_err(|(line, reason)| Error::WorkloadLine { path: path.into(), line, reason })
 }
 
 /// The workload that `text` describes, or the line (from 1) and the reason why it describes none.
-fn parse(text: &str, protocol: Protocol) -> Result<Workload, (usize, String)> {
+pub fn parse(text: &str, suits: impl Fn(&Space) -> Result<(), String>) -> Result<Workload, (usize, String)> {
     let line_of = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
     let raw: RawFile = toml::from_str(text).map_err(|error: toml::de::Error| {
         (line_of(error.span().map_or(0, |span| span.start)), error.message().replace('\n', ", "))
@@ -65,19 +64,15 @@ fn parse(text: &str, protocol: Protocol) -> Result<Workload, (usize, String)> {
     let mut weighted: Vec<(f64, Space)> = Vec::new();
     for raw in raw.keyspace {
         let line = line_of(raw.span().start);
-        let (weight, space) = raw.into_inner().checked(protocol).map_err(|reason| (line, reason))?;
+        let (weight, space) = raw.into_inner().checked().map_err(|reason| (line, reason))?;
+        let name = space.prefix.strip_suffix(b":").unwrap_or_default().escape_ascii().to_string();
         if weighted.iter().any(|(_, other)| other.prefix == space.prefix) {
-            let name = space.prefix.strip_suffix(b":").unwrap_or_default().escape_ascii().to_string();
             return Err((line, format!("the name `{name}` is taken by an earlier key space")));
         }
+        suits(&space).map_err(|reason| (line, format!("key space `{name}`: {reason}")))?;
         weighted.push((weight, space));
     }
     Workload::new(weighted).map_err(|reason| (1, format!("key spaces: {reason}")))
-}
-
-/// Whether some amount of `of` can be 0.
-fn can_be_zero(of: &Amount) -> bool {
-    of.min() == 0
 }
 
 #[cfg(test)]

@@ -7,14 +7,9 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use super::{
-    amount::{KeyBytes, Keys, Seconds, ValueBytes, Written, duration},
-    can_be_zero,
-};
+use super::amount::{KeyBytes, Keys, Seconds, ValueBytes, Written, duration};
 use crate::{
-    clock::nanos,
     operation::Operation,
-    protocol::Protocol,
     workload::{Amount, Distribution, Every, HotShift, Keyspace, OperationMix, Space},
 };
 
@@ -96,8 +91,8 @@ impl TryFrom<RawShiftParts> for RawShift {
 
     fn try_from(parts: RawShiftParts) -> Result<Self, String> {
         let every = match (parts.every, parts.every_requests) {
-            (Some(text), None) => match duration(&text).map(nanos) {
-                Some(time) if time > 0 => Every::Time(time),
+            (Some(text), None) => match duration(&text).map(|time| u64::try_from(time.as_nanos())) {
+                Some(Ok(time)) if time > 0 => Every::Time(time),
                 _ => return Err(format!("`{text}`: expected a time above 0 such as \"10s\"")),
             },
             (None, Some(requests)) if requests > 0 => Every::Requests(requests),
@@ -155,16 +150,11 @@ impl TryFrom<String> for MixName {
 }
 
 impl RawSpace {
-    /// The space and its weight, for a run that speaks `protocol`.
-    pub fn checked(self, protocol: Protocol) -> Result<(f64, Space), String> {
+    /// The space and its weight.
+    pub fn checked(self) -> Result<(f64, Space), String> {
         let RawMix(mix) = self.mix;
         let name = self.name.0;
         let refused = |reason: String| format!("key space `{name}`: {reason}");
-        for operation in Operation::ALL.into_iter().filter(|operation| mix.has(*operation)) {
-            if let Some(reason) = protocol.lacks(operation) {
-                return Err(refused(format!("{} cannot be asked for: {reason}", operation.name())));
-            }
-        }
         let counts = mix.has(Operation::Incr) || mix.has(Operation::Decr);
         if counts && !self.counters {
             return Err(refused("incr and decr need `counters = true`, or the values are no numbers".into()));
@@ -176,13 +166,10 @@ impl RawSpace {
             return Err(refused("`multiget` is given and the mix has no multiget".into()));
         }
         let multiget = self.multiget.map_or(Amount::Constant(10), |written| written.0);
-        if can_be_zero(&multiget) {
+        if multiget.min() == 0 {
             return Err(refused("a multiget has at least 1 key".into()));
         }
         let ttl = self.ttl.map_or(Amount::Constant(0), |written| written.0);
-        if protocol == Protocol::Resp && mix.has(Operation::Touch) && can_be_zero(&ttl) {
-            return Err(refused("touch needs a `ttl` above 0 in RESP, where an exptime of 0 deletes".into()));
-        }
         let reads = [Operation::Get, Operation::Multiget, Operation::Gat, Operation::Cas];
         if self.miss_then_set && !reads.iter().any(|read| mix.has(*read)) {
             return Err(refused("`miss-then-set` is given and the mix has no reads".into()));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     operation::Operation,
-    workload::{Distribution, Every},
+    workload::{Amount, Distribution, Every},
 };
 
 const WHOLE: &str = r#"
@@ -33,7 +33,7 @@ decr = 1
 
 #[test]
 fn all_that_a_file_may_say_is_read() {
-    let workload = parse(WHOLE, Protocol::Text).unwrap();
+    let workload = parse(WHOLE, |_| Ok(())).unwrap();
     let [session, count] = workload.spaces.as_slice() else { panic!("{workload:?}") };
     assert_eq!(workload.bounds[0], (0.75 * u64::MAX as f64) as u64);
     assert_eq!((session.prefix.as_slice(), session.keyspace.count()), (b"session:".as_slice(), 100_000));
@@ -120,21 +120,16 @@ fn a_wrong_file_is_refused_with_line_and_reason() {
         (with("hot-shift = { keys = 1000, every = \"1s\" }"), 1, "moves by 1000 keys and there are 1000"),
         (with(&with("")), 5, "the name `a` is taken"),
     ] {
-        let (at, said) = parse(&text, Protocol::Text).expect_err(&text);
+        let (at, said) = parse(&text, |_| Ok(())).expect_err(&text);
         assert!(said.contains(reason), "{text}\n{at}: {said}");
         assert_eq!(at, line, "{text}\n{said}");
     }
 }
 
 #[test]
-fn what_a_protocol_lacks_is_refused() {
-    let cas = "[[keyspace]]\nname = \"a\"\nkeys = 1000\nmix = { cas = 1 }";
-    assert!(parse(cas, Protocol::Binary).is_ok());
-    let (_, said) = parse(cas, Protocol::Resp).unwrap_err();
-    assert_eq!(said, "key space `a`: cas cannot be asked for: RESP has no cas numbers");
-    let touch = "[[keyspace]]\nname = \"a\"\nkeys = 1000\nmix = { touch = 1 }";
-    assert!(parse(touch, Protocol::Meta).is_ok());
-    let (_, said) = parse(touch, Protocol::Resp).unwrap_err();
-    assert!(said.contains("touch needs a `ttl` above 0"), "{said}");
-    assert!(parse(&format!("{touch}\nttl = \"1m\""), Protocol::Resp).is_ok());
+fn a_space_that_does_not_suit_is_refused() {
+    let suits = |space: &Space| if space.mix.has(Operation::Cas) { Err("no cas".into()) } else { Ok(()) };
+    assert!(parse(&with(""), suits).is_ok());
+    let (line, said) = parse("\n[[keyspace]]\nname = \"a\"\nkeys = 9\nmix = { cas = 1 }", suits).unwrap_err();
+    assert_eq!((line, said.as_str()), (2, "key space `a`: no cas"));
 }
