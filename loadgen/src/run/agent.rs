@@ -114,7 +114,7 @@ impl<'a> RunAgent<'a> {
         }
     }
 
-    /// The results, after the driver has finished; `worked` is the CPU time since the meter was started.
+    /// The results, after the driver has finished; `worked` is what the meter shows.
     pub fn finish(self, worked: Nanos, load_errors: u64) -> Outcome {
         let due: usize = self.lanes.iter().map(|lane| lane.due.len()).sum();
         let unscheduled = self.schedule.as_ref().filter(|_| self.plan.requests.is_none());

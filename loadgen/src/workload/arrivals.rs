@@ -211,7 +211,7 @@ mod tests {
             {
                 let got = between(&moments, from, to) as f64;
                 // Poisson counts spread by their square root.
-                let allowed = if arrivals == Arrivals::Even { 1.0 } else { 6.0 * expected.sqrt() };
+                let allowed = if arrivals == Arrivals::Even { 1.0 } else { 6.0 * f64::sqrt(expected) };
                 assert!((got - expected).abs() <= allowed, "{arrivals:?} {from}: {got}");
             }
             assert!(counted.abs_diff(85_000) < 20, "{counted}");

@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 /// How the server misbehaves.
@@ -38,7 +39,12 @@ pub enum Fault {
     AnswersNonsense,
     /// Connections are closed after a while.
     ClosesConnections,
+    /// No fault, but a thousand commands a second are the most that it can do, whoever asks.
+    TakesTime,
 }
+
+/// How long a command takes a server that takes time.
+const COMMAND_TIME: Duration = Duration::from_millis(1);
 
 struct Item {
     value: Vec<u8>,
@@ -62,6 +68,26 @@ pub fn start(fault: Fault) -> SocketAddr {
         for stream in listener.incoming().flatten() {
             let (state, commands) = (state.clone(), commands.clone());
             thread::spawn(move || serve(stream, &state, &commands, fault));
+        }
+    });
+    address
+}
+
+/// Starts a server that answers every line by a miss, as fast as one can: no generator keeps it busy.
+pub fn start_null() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let (mut input, misses) = (vec![0; 256 << 10], b"END\r\n".repeat(256 << 10));
+                while let Ok(read @ 1..) = stream.read(&mut input) {
+                    let lines = input[..read].iter().filter(|byte| **byte == b'\n').count();
+                    if stream.write_all(&misses[..lines * 5]).is_err() {
+                        break;
+                    }
+                }
+            });
         }
     });
     address
@@ -97,6 +123,10 @@ fn serve(stream: TcpStream, state: &Mutex<State>, commands: &AtomicU64, fault: F
                 if fault == Fault::Evicts && strikes {
                     let victim = state.items.keys().next().cloned();
                     victim.map(|key| state.items.remove(&key));
+                }
+                if fault == Fault::TakesTime {
+                    // The lock is held meanwhile.
+                    thread::sleep(COMMAND_TIME);
                 }
                 let reply = state.execute(&words, value, number, strikes, fault);
                 // Unlocked while writing: a slow reader holds up nobody.

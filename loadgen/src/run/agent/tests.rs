@@ -104,7 +104,7 @@ fn an_open_loop_sends_on_schedule_and_charges_the_wait() {
 #[test]
 fn the_end_stops_sending_and_waits_for_replies() {
     let (plan, answered) = (plan(1, None), Answered::default());
-    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
     turn(&mut agent, 0);
     assert_eq!(sent_by(&mut agent, 0, 0), 1);
     assert!(matches!(turn(&mut agent, SECOND).0, Next::WaitUntil(_)));
@@ -141,7 +141,7 @@ fn replies_that_nothing_asked_for_are_faults() {
     for wrong in
         [b"STORED\r\n".as_slice(), b"END\r\nEND\r\n", b"DELETED\r\n", b"HD\r\n", b"VALUE a 0 0\r\n\r\nSTORED\r\n"]
     {
-        let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+        let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
         turn(&mut agent, 0);
         sent_by(&mut agent, 0, 0);
         assert!(agent.replies(0, MS, wrong).is_err(), "{}", wrong.escape_ascii());
