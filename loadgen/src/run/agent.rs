@@ -19,7 +19,7 @@ use crate::{
 /// Arrivals meant for the time before the end are still sent this long after it.
 const OVERRUN: Nanos = SECOND / 2;
 
-/// After the end, replies are awaited for this long; those that do not come are reported.
+/// From when the end is noticed, replies are awaited for this long; those that do not come are reported.
 const DRAIN: Nanos = 5 * SECOND;
 
 /// A request that is sent and not answered.
@@ -61,6 +61,7 @@ pub struct RunAgent<'a> {
     budget: u64,
     measuring: bool,
     stopped: bool,
+    end_noticed: Option<Nanos>,
     outstanding: usize,
     reported: u64,
     done: u64,
@@ -105,6 +106,7 @@ impl<'a> RunAgent<'a> {
             budget,
             measuring: false,
             stopped: false,
+            end_noticed: None,
             outstanding: 0,
             reported: 0,
             done: 0,
@@ -258,7 +260,9 @@ impl Agent for RunAgent<'_> {
         let end = if late { self.end.saturating_add(OVERRUN) } else { self.end };
         self.stopped = now >= end || self.budget == 0;
         if self.stopped {
-            let waited_enough = self.end != Nanos::MAX && now >= self.end.saturating_add(DRAIN);
+            // Not from the end itself: this process may have been stopped since.
+            let noticed = *self.end_noticed.get_or_insert(now);
+            let waited_enough = self.end != Nanos::MAX && now >= noticed.saturating_add(DRAIN);
             let done = self.outstanding == 0 || waited_enough;
             return if done { Next::Finish } else { Next::WaitUntil(now + SECOND) };
         }

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod examples;
+mod null;
 mod open_loop;
 mod outputs;
 mod page;

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::{
     Workplace,
-    common::{Fault, start, start_null},
+    common::{Fault, start},
+    null::start_null,
 };
 
 /// A machine that is busy with other things may spoil a search; it does not spoil it every time.
