@@ -5,9 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    error::Error,
     page::RUNS_MAX,
     protocol::Protocol,
-    target::Target,
+    target::{Endpoint, Target},
+    tls::Trust,
     units::{Bytes, SizeRange},
     workload::{Arrivals, Distribution, Rate, RateCourse},
 };
@@ -19,7 +21,7 @@ const PIPELINE_MAX: u32 = 65_536;
 const CONNECTIONS_MAX: u32 = 100_000;
 
 /// Most keys of one multiget.
-const MULTIGET_MAX: u32 = 10_000;
+const MULTIGET_MAX: u16 = 10_000;
 
 /// A load generator for servers that speak memcached's protocols.
 #[derive(Debug, Parser)]
@@ -67,6 +69,15 @@ pub struct Common {
     /// The server: HOST:PORT or unix:PATH.
     #[arg(long, default_value = "127.0.0.1:11211", value_name = "ADDRESS")]
     pub server: Target,
+    /// Speak TLS. The server's certificate must name the host of --server and be trusted by this system.
+    #[arg(long)]
+    pub tls: bool,
+    /// Trust the certificates of this PEM file instead.
+    #[arg(long, requires = "tls", conflicts_with = "tls_insecure", value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long, requires = "tls")]
+    pub tls_insecure: bool,
     /// The cores to run on, one generator thread each (a list such as 0-3,6); default: one thread, not pinned.
     #[arg(long, value_parser = crate::cores::parse, value_name = "LIST")]
     pub cores: Option<crate::cores::CoreList>,
@@ -79,6 +90,17 @@ pub struct Common {
 }
 
 impl Common {
+    /// The server, and how to speak to it; refused in words if the certificates cannot be read.
+    pub fn endpoint(&self) -> Result<Endpoint, Error> {
+        let trust = match &self.tls_ca {
+            _ if !self.tls => None,
+            _ if self.tls_insecure => Some(Trust::Anybody),
+            None => Some(Trust::System),
+            Some(path) => Some(Trust::File(path)),
+        };
+        Endpoint::new(self.server.clone(), trust)
+    }
+
     /// The core of each generator thread; one thread without a core where none are named.
     pub fn pins(&self) -> Vec<Option<usize>> {
         self.cores.as_ref().map_or_else(|| vec![None], |list| list.0.iter().map(|core| Some(*core)).collect())
@@ -93,6 +115,11 @@ pub struct LoadArgs {
     /// The protocol.
     #[arg(long, value_enum, default_value_t = Protocol::Text)]
     pub protocol: Protocol,
+    /// What to ask for, from a TOML file: key spaces, sizes, operations. It replaces the options --multiget,
+    /// --get-ratio, --keys, --key-size, --value-size and --distribution, which cannot be given too.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["multiget", "get_ratio", "keys", "key_size", "value_size",
+        "distribution"])]
+    pub workload: Option<PathBuf>,
     /// Connections, over all cores.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(CONNECTIONS_MAX)))]
     pub connections: u32,
@@ -100,8 +127,8 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(PIPELINE_MAX)))]
     pub pipeline: u32,
     /// Keys of one get.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MULTIGET_MAX)))]
-    pub multiget: u32,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MULTIGET_MAX)))]
+    pub multiget: u16,
     /// The share of gets among the requests, 0 to 1; the others are sets.
     #[arg(long, default_value_t = 0.9, value_parser = ratio)]
     pub get_ratio: f64,
@@ -285,6 +312,12 @@ mod tests {
             "ringload run --duration 1s --requests 5",
             "ringload run --value-size 9-3",
             "ringload run --server nowhere",
+            "ringload run --tls-insecure",
+            "ringload run --tls-ca x",
+            "ringload run --tls --tls-insecure --tls-ca x",
+            "ringload run --workload x --keys 5",
+            "ringload run --workload x --get-ratio 0.5",
+            "ringload run --protocol http",
             "ringload replay",
             "ringload check --keys 0",
         ] {

@@ -34,6 +34,12 @@ pub enum Error {
     /// A trace holds a line that is not in its format.
     #[error("{}, line {line}: {reason}", path.display())]
     TraceLine { path: PathBuf, line: u64, reason: &'static str },
+    /// A workload file could not be read.
+    #[error("{}: {source}", path.display())]
+    WorkloadFile { path: PathBuf, source: io::Error },
+    /// A workload file says something that cannot be.
+    #[error("{}, line {line}: {reason}", path.display())]
+    WorkloadLine { path: PathBuf, line: usize, reason: String },
     /// A result file could not be written.
     #[error("writing {}: {source}", path.display())]
     Output { path: PathBuf, source: io::Error },

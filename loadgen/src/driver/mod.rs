@@ -28,7 +28,7 @@ use crate::{
     clock::{Clock, Nanos, SECOND},
     error::Error,
     protocol::Unparsable,
-    target::Target,
+    target::Endpoint,
 };
 use connection::Connection;
 pub use meter::BusyMeter;
@@ -82,11 +82,11 @@ pub struct Driver {
 
 impl Driver {
     /// Opens `count` connections. A reply that an agent must see whole may have `reply_len_max` bytes.
-    pub fn connect(target: &Target, count: usize, reply_len_max: usize, clock: Clock) -> Result<Self, Error> {
+    pub fn connect(endpoint: &Endpoint, count: usize, reply_len_max: usize, clock: Clock) -> Result<Self, Error> {
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(|error| Error::Poll(error.into()))?;
         let mut connections = Vec::with_capacity(count);
         for id in 0..count {
-            let stream = target.connect()?;
+            let stream = endpoint.connect()?;
             epoll::add(&epoll, &stream, EventData::new_u64(id as u64), EventFlags::IN)
                 .map_err(|error| Error::Poll(error.into()))?;
             connections.push(Connection::new(stream));
@@ -146,6 +146,9 @@ impl Driver {
                 }
                 if flags.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
                     self.receive(agent, id)?;
+                    while self.connections[id].stream.holds_more() {
+                        self.receive(agent, id)?;
+                    }
                     wake.push(id);
                 }
             }

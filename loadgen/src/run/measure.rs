@@ -5,7 +5,14 @@ use std::{
     thread,
 };
 
-use super::{Outcome, Plan, agent::RunAgent, load::LoadAgent, share};
+use super::{
+    Outcome, Plan,
+    agent::RunAgent,
+    composer::{MixedWork, PlainWork, Work, suits},
+    load::LoadAgent,
+    share,
+    step::Tally,
+};
 use crate::{
     cli::LoadArgs,
     clock::{Clock, Nanos, SECOND},
@@ -16,7 +23,7 @@ use crate::{
     interval::{self, IntervalRecorder},
     progress::{Answered, Live},
     timeline::Timeline,
-    workload::{Arrivals, Keyspace, Mix, RateCourse, ValueSource},
+    workload::{Arrivals, Keyspace, Mix, RateCourse, ValueSource, file},
 };
 
 /// Threads that are ready begin this long after they are told, so that all have heard it.
@@ -40,6 +47,8 @@ pub struct Pace {
 /// What a load came to.
 pub struct Measured {
     pub totals: Totals,
+    /// The answers by kind of request, with a workload file.
+    pub operations: Tally,
     /// Requests without an answer when waiting for them ended.
     pub unanswered: u64,
     /// Arrivals of the open loop that could not be sent before the end.
@@ -60,6 +69,7 @@ pub fn measure(
     let pins = load.common.pins();
     let threads = pins.len();
     let plan = Arc::new(plan(load, seed, pace, threads)?);
+    let endpoint = load.common.endpoint()?;
     let clock = Clock::start();
     let answered = Arc::new(Answered::default());
     let live = Live::new(what, pace.requests.unwrap_or(0));
@@ -69,12 +79,12 @@ pub fn measure(
         let (start, started) = mpsc::channel::<IntervalRecorder>();
         starts.push(start);
         let (plan, answered, ready) = (plan.clone(), answered.clone(), ready.clone());
-        let target = load.common.server.clone();
+        let endpoint = endpoint.clone();
         let count = share(u64::from(load.connections), threads, index) as usize;
         workers.push(thread::spawn(move || {
             let prepare = || {
                 core.map_or(Ok(()), cores::pin)?;
-                let mut driver = Driver::connect(&target, count, 0, clock)?;
+                let mut driver = Driver::connect(&endpoint, count, 0, clock)?;
                 let mut load_errors = 0;
                 if store {
                     let mut agent = LoadAgent::new(&plan, index, count);
@@ -131,8 +141,11 @@ pub fn measure(
         outcomes.extend(outcome?);
     }
     let totals = totals.ok_or(Error::Thread)?;
+    let mut operations = Tally::default();
+    outcomes.iter().for_each(|outcome| operations.merge(&outcome.tally));
     Ok(Measured {
         totals,
+        operations,
         unanswered: outcomes.iter().map(|outcome| outcome.unanswered).sum(),
         unsent: outcomes.iter().map(|outcome| outcome.unsent).sum(),
         load_errors: outcomes.iter().map(|outcome| outcome.load_errors).sum(),
@@ -146,11 +159,7 @@ fn plan(args: &LoadArgs, seed: u64, pace: &Pace, threads: usize) -> Result<Plan,
     Ok(Plan {
         protocol: args.protocol,
         pipeline: args.pipeline as usize,
-        multiget: args.multiget as usize,
-        keyspace: Keyspace::new(args.keys, args.key_size.0).map_err(Error::Usage)?,
-        values: ValueSource::new(args.value_size, seed),
-        distribution: args.distribution,
-        mix: Mix::new(args.get_ratio),
+        work: work(args, seed)?,
         course: pace.course.as_ref().map(|course| course.divided(threads)),
         arrivals: pace.arrivals,
         warmup: pace.warmup,
@@ -159,4 +168,18 @@ fn plan(args: &LoadArgs, seed: u64, pace: &Pace, threads: usize) -> Result<Plan,
         seed,
         threads,
     })
+}
+
+/// What the run asks for: by the workload file, or by the options.
+fn work(args: &LoadArgs, seed: u64) -> Result<Work, Error> {
+    if let Some(path) = &args.workload {
+        return Ok(Work::Mixed(MixedWork::new(file::read(path, |space| suits(args.protocol, space))?, seed)));
+    }
+    Ok(Work::Plain(PlainWork {
+        keyspace: Keyspace::new(args.keys, args.key_size.0).map_err(Error::Usage)?,
+        values: ValueSource::new(args.value_size, seed),
+        distribution: args.distribution,
+        mix: Mix::new(args.get_ratio),
+        multiget: args.multiget,
+    }))
 }

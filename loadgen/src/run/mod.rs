@@ -1,9 +1,12 @@
 //! `ringload run`: a synthetic load, in a closed or an open loop, from one thread per core.
 
 mod agent;
+mod composer;
+mod lane;
 mod load;
 mod measure;
 mod report;
+mod step;
 
 use crate::{
     cli::RunArgs,
@@ -12,12 +15,13 @@ use crate::{
     error::Error,
     hdr_log::HdrLogFile,
     page,
-    workload::{Arrivals, Distribution, Keyspace, Mix, RateCourse, ValueSource},
+    protocol::Protocol,
+    workload::{Arrivals, RateCourse},
 };
+use composer::Work;
 pub use measure::{Measured, Pace, measure};
 pub use report::RunReport;
-
-use crate::protocol::Protocol;
+use step::Tally;
 
 /// Shortest `--interval`.
 const INTERVAL_MIN: Nanos = SECOND / 100;
@@ -27,11 +31,7 @@ const INTERVAL_MIN: Nanos = SECOND / 100;
 pub struct Plan {
     protocol: Protocol,
     pipeline: usize,
-    multiget: usize,
-    keyspace: Keyspace,
-    values: ValueSource,
-    distribution: Distribution,
-    mix: Mix,
+    work: Work,
     /// One thread's share of the open loop's course.
     course: Option<RateCourse>,
     arrivals: Arrivals,
@@ -45,6 +45,7 @@ pub struct Plan {
 
 /// What one thread brings back beside its intervals.
 struct Outcome {
+    tally: Tally,
     unanswered: u64,
     unsent: u64,
     load_errors: u64,

@@ -4,18 +4,28 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Measured, Pace};
+use super::{Measured, Pace, step::Tally};
 use crate::{
     bottleneck::Strain,
     cli::LoadArgs,
     clock::SECOND,
     collector::{SeriesRow, StageRow},
     host::Origin,
-    protocol::Protocol,
     recorder::{Counts, CurvePoint, Percentiles},
     units::human_bytes,
     workload::{Arrivals, Rate, RateCourse, Stage},
 };
+
+/// The options that a workload file replaces.
+#[derive(Debug, Serialize)]
+struct PlainOptions {
+    multiget: u16,
+    get_ratio: f64,
+    keys: u64,
+    key_size: usize,
+    value_size: String,
+    distribution: String,
+}
 
 /// What a run found.
 #[derive(Debug, Serialize)]
@@ -24,12 +34,10 @@ pub struct RunReport {
     protocol: &'static str,
     connections: u32,
     pipeline: u32,
-    multiget: u32,
-    get_ratio: f64,
-    keys: u64,
-    key_size: usize,
-    value_size: String,
-    distribution: String,
+    /// The workload file; the options that it replaces are then absent.
+    workload: Option<String>,
+    #[serde(flatten)]
+    plain: Option<PlainOptions>,
     /// Requests per second, where an open loop has one rate.
     rate: Option<f64>,
     /// The open loop's rates as they were typed.
@@ -41,6 +49,8 @@ pub struct RunReport {
     #[serde(flatten)]
     counts: Counts,
     latency: Percentiles,
+    /// The answers by kind of request, with a workload file.
+    operations: Tally,
     /// Requests without an answer when waiting for them ended.
     unanswered: u64,
     /// Arrivals of the open loop that could not be sent before the end.
@@ -61,7 +71,7 @@ pub struct RunReport {
 
 impl RunReport {
     pub fn new(args: &LoadArgs, seed: u64, pace: &Pace, measured: Measured) -> Self {
-        let Measured { totals, unanswered, unsent, load_errors } = measured;
+        let Measured { totals, operations, unanswered, unsent, load_errors } = measured;
         let elapsed_s = totals.elapsed as f64 / SECOND as f64;
         let counts = totals.recorder.counts.clone();
         let requests_per_s = if totals.elapsed > 0 { counts.requests as f64 / elapsed_s } else { 0.0 };
@@ -71,18 +81,18 @@ impl RunReport {
         let complaint = totals.strain.complaint(latency.p99_us).into_iter().chain(stages).next();
         RunReport {
             server: args.common.server.to_string(),
-            protocol: match args.protocol {
-                Protocol::Text => "text",
-                Protocol::Meta => "meta",
-            },
+            protocol: args.protocol.name(),
             connections: args.connections,
             pipeline: args.pipeline,
-            multiget: args.multiget,
-            get_ratio: args.get_ratio,
-            keys: args.keys,
-            key_size: args.key_size.0,
-            value_size: args.value_size.to_string(),
-            distribution: args.distribution.to_string(),
+            workload: args.workload.as_ref().map(|path| path.display().to_string()),
+            plain: args.workload.is_none().then(|| PlainOptions {
+                multiget: args.multiget,
+                get_ratio: args.get_ratio,
+                keys: args.keys,
+                key_size: args.key_size.0,
+                value_size: args.value_size.to_string(),
+                distribution: args.distribution.to_string(),
+            }),
             rate: pace.course.as_ref().and_then(constant_rate),
             rates: pace.course.as_ref().map(|course| course.to_string()),
             arrivals: pace.course.as_ref().map(|_| match pace.arrivals {
@@ -93,6 +103,7 @@ impl RunReport {
             elapsed_s,
             requests_per_s,
             latency,
+            operations,
             counts,
             unanswered,
             unsent,
@@ -132,6 +143,10 @@ impl fmt::Display for RunReport {
             writeln!(f, "gets        {} keys: {} hits, {} misses (hit ratio {ratio:.4})", c.gets, c.hits, c.misses)?;
         }
         writeln!(f, "sets        {} stored", c.stored)?;
+        for (name, counts) in self.operations.rows() {
+            let (requests, done, not_done) = (counts.requests, counts.done, counts.not_done);
+            writeln!(f, "  {name:<9} {requests} requests: {done} done, {not_done} not, {} errors", counts.errors)?;
+        }
         writeln!(f, "errors      {} error replies, {} unanswered", c.errors, self.unanswered)?;
         writeln!(f, "bytes       {} sent, {} received", human_bytes(c.bytes_sent), human_bytes(c.bytes_received))?;
         let l = &self.latency;

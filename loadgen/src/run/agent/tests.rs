@@ -3,7 +3,9 @@
 use super::*;
 use crate::{
     interval::{self, Inbox},
+    protocol::Protocol,
     recorder::Recorder,
+    run::composer::{PlainWork, Work},
     timeline::Timeline,
     units::SizeRange,
     workload::{Arrivals, Distribution, Keyspace, Mix, ValueSource},
@@ -11,15 +13,17 @@ use crate::{
 
 const MS: Nanos = SECOND / 1000;
 
-fn plan(pipeline: usize, rate: Option<&str>) -> Plan {
+pub fn plan(pipeline: usize, rate: Option<&str>) -> Plan {
     Plan {
         protocol: Protocol::Text,
         pipeline,
-        multiget: 1,
-        keyspace: Keyspace::new(1000, 8).unwrap(),
-        values: ValueSource::new(SizeRange { min: 4, max: 4 }, 1),
-        distribution: Distribution::Uniform,
-        mix: Mix::new(1.0),
+        work: Work::Plain(PlainWork {
+            keyspace: Keyspace::new(1000, 8).unwrap(),
+            values: ValueSource::new(SizeRange { min: 4, max: 4 }, 1),
+            distribution: Distribution::Uniform,
+            mix: Mix::new(1.0),
+            multiget: 1,
+        }),
         course: rate.map(|rate| rate.parse().unwrap()),
         arrivals: Arrivals::Even,
         warmup: 0,
@@ -31,7 +35,7 @@ fn plan(pipeline: usize, rate: Option<&str>) -> Plan {
 }
 
 /// An agent that begins at 0 (its warm-up counted), with intervals of 100 ms.
-fn agent_of<'a>(plan: &'a Plan, connections: usize, answered: &'a Answered) -> (RunAgent<'a>, Inbox) {
+pub fn agent_of<'a>(plan: &'a Plan, connections: usize, answered: &'a Answered) -> (RunAgent<'a>, Inbox) {
     let stages = plan.course.as_ref().map_or(1, |course| course.stages().len());
     let timeline = Timeline::new(plan.warmup, stages, plan.duration, 100 * MS);
     let (mut recorders, inbox) = interval::connect(1, timeline);
@@ -39,7 +43,7 @@ fn agent_of<'a>(plan: &'a Plan, connections: usize, answered: &'a Answered) -> (
 }
 
 /// The result of an agent, and all that it recorded.
-fn finish(agent: RunAgent, inbox: &Inbox) -> (Outcome, Recorder) {
+pub fn finish(agent: RunAgent, inbox: &Inbox) -> (Outcome, Recorder) {
     let outcome = agent.finish(0, 0);
     let mut recorder = Recorder::default();
     inbox.intervals.try_iter().for_each(|mut interval| recorder.merge(&mut interval.recorder));
@@ -112,7 +116,7 @@ fn the_end_stops_sending_and_waits_for_replies() {
     assert_eq!(sent_by(&mut agent, 0, SECOND + MS), 0);
     assert_eq!(turn(&mut agent, SECOND + MS).0, Next::Finish);
 
-    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
     turn(&mut agent, 0);
     sent_by(&mut agent, 0, 0);
     // However late the end is noticed, replies have time to come.
@@ -127,7 +131,7 @@ fn the_end_stops_sending_and_waits_for_replies() {
 fn the_warm_up_is_not_counted() {
     let plan = Plan { warmup: 100 * MS, ..plan(1, None) };
     let answered = Answered::default();
-    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
     for (now, sent) in [(0, 1), (100 * MS, 1)] {
         turn(&mut agent, now);
         assert_eq!(sent_by(&mut agent, 0, now), sent);
@@ -157,7 +161,7 @@ fn every_split_of_the_replies_counts_the_same() {
     let (plan, answered) = (plan(4, None), Answered::default());
     let input = b"VALUE key00001 0 4\r\nEND\r\r\nEND\r\nEND\r\nSERVER_ERROR busy\r\nVALUE key00002 0 0\r\n\r\nEND\r\n";
     for piece in 1..input.len() {
-        let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+        let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
         turn(&mut agent, 0);
         sent_by(&mut agent, 0, 0);
         let (mut start, mut arrived) = (0, 0);
@@ -173,7 +177,7 @@ fn every_split_of_the_replies_counts_the_same() {
 #[test]
 fn the_generators_own_lateness_is_told_from_the_servers() {
     let (plan, answered) = (plan(1, Some("100")), Answered::default());
-    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
     // Meant for 0 and sent 3 ms later though there was room.
     assert_eq!(turn(&mut agent, 3 * MS).1, vec![(0, 1)]);
     // The server keeps the pipeline full until 45 ms: what was meant for 10 ms is late for its sake.
@@ -187,7 +191,7 @@ fn the_generators_own_lateness_is_told_from_the_servers() {
 #[test]
 fn every_interval_is_handed_over_when_it_ends() {
     let (plan, answered) = (plan(1, None), Answered::default());
-    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
     for round in 0..3u64 {
         let now = round * 100 * MS;
         turn(&mut agent, now);
