@@ -14,7 +14,8 @@ const LAG_HARMLESS_US: f64 = 50.0;
 /// How hard the generator had to work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Strain {
-    /// The busiest generator thread's share of its core, 0 to 1, without polling for the next arrival.
+    /// The share of a core that the busiest generator thread used or waited for, 0 to 1, without polling for the next
+    /// arrival.
     pub generator_busy: f64,
     /// 99 of 100 requests of an open loop were sent at most this late although the server held nothing up.
     pub send_lag_p99_us: f64,
@@ -28,7 +29,7 @@ impl Strain {
 
     /// Why it was, in words.
     pub fn complaint(&self, p99_us: f64) -> Option<String> {
-        let busy = format!("its thread used {:.0} % of a core", self.generator_busy * 100.0);
+        let busy = format!("its thread used or waited for {:.0} % of a core", self.generator_busy * 100.0);
         let late = format!(
             "it sent 1 of 100 requests more than {:.0} us late, and p99 is {p99_us:.0} us",
             self.send_lag_p99_us

@@ -35,14 +35,17 @@ pub struct Cli {
 pub enum Command {
     /// Drive a synthetic load and report throughput and latency.
     ///
-    /// Example: ringload run --server 127.0.0.1:11211 --load --connections 16 --pipeline 64 --cores 1
+    /// Example: ringload run --server 127.0.0.1:11211 --load --connections 16 --pipeline 64 --cores 0
+    ///
+    /// Example: ringload run --server 127.0.0.1:11211 --rate 10k,20k,50k..100k --duration 2s --report steps.html
     Run(RunArgs),
     /// Find the highest rate at which the server holds a latency goal.
     ///
     /// Probes with an open loop: the rate doubles until the goal is missed twice, then the interval is halved; what is
     /// found must hold again. If the generator was the limit, not the server, there is no result.
     /// Exit code 1 without a confirmed result.
-    /// Example: ringload saturate --server 127.0.0.1:11211 --load --p99-us 1000 --connections 16 --pipeline 64
+    ///
+    /// Example: ringload saturate --server 127.0.0.1:11211 --load --keys 10000 --p99-us 1000 --pipeline 16
     Saturate(SaturateArgs),
     /// Write a page that compares results: HTML that needs no network.
     ///
@@ -51,11 +54,12 @@ pub enum Command {
     /// Replay a cache trace in Twitter's column format and report the hit ratio.
     ///
     /// Every get that misses is followed by a set of that key in the size that the trace gives.
+    ///
     /// Example: ringload replay --server 127.0.0.1:11211 --trace cluster52.csv.zst --limit 1000000
     Replay(ReplayArgs),
     /// Drive a mixed load whose every value is verified; exit code 1 if any reply is wrong.
     ///
-    /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 30s
+    /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 3s
     Check(CheckArgs),
 }
 

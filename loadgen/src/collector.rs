@@ -59,7 +59,7 @@ struct Open {
     number: u64,
     from: Nanos,
     to: Nanos,
-    /// CPU time of every thread's work.
+    /// Time that every thread's work needed of a core.
     worked: Vec<Nanos>,
     recorder: Recorder,
 }

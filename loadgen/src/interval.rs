@@ -21,7 +21,7 @@ pub struct Interval {
     pub from: Nanos,
     /// When it ended it.
     pub to: Nanos,
-    /// CPU time spent on work.
+    /// Time that its work needed of a core.
     pub worked: Nanos,
     /// The figures.
     pub recorder: Recorder,

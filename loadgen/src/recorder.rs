@@ -93,8 +93,8 @@ impl Recorder {
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
         self.counts = Counts::default();
-        self.latency.clear();
-        self.lag.clear();
+        self.latency.reset();
+        self.lag.reset();
         self.run = (0, 0);
     }
 

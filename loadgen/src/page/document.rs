@@ -138,8 +138,9 @@ fn percent(now: f64, first: f64) -> String {
 
 fn warnings(run: &Run) -> Vec<String> {
     let mut warnings = Vec::new();
-    if run.generator_was_bottleneck {
-        warnings.push("the generator was the bottleneck, so these figures are not the server's.".into());
+    if let Some(reason) = &run.generator_complaint {
+        let reason = escape(reason);
+        warnings.push(format!("the generator was the bottleneck ({reason}), so these figures are not the server's."));
     }
     if run.unsent > 0 {
         warnings.push(format!("{} arrivals could not be sent in time: the rate was not reached.", run.unsent));

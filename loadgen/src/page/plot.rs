@@ -73,7 +73,7 @@ impl Plot {
             // A name needs room; the line alone does not.
             if x - last > 55.0 {
                 let anchor = if x > right - 20.0 { "end" } else { "middle" };
-                writeln!(out, r#"<text x="{x:.1}" y="{:.1}" text-anchor="{anchor}">{name}</text>"#, bottom + 18.0)?;
+                writeln!(out, r#"<text x="{x:.1}" y="{:.1}" text-anchor="{anchor}">{name}</text>"#, bottom + 22.0)?;
                 last = x;
             }
         }
@@ -81,7 +81,7 @@ impl Plot {
             out,
             r#"<text x="{:.1}" y="{:.1}" text-anchor="middle" class="name">{}</text>"#,
             (LEFT + right) / 2.0,
-            bottom + 38.0,
+            bottom + 40.0,
             self.x_name
         )?;
         for (value, name) in self.y.ticks() {

@@ -34,6 +34,7 @@ pub struct Run {
     pub generator_busy: f64,
     pub send_lag_p99_us: f64,
     pub generator_was_bottleneck: bool,
+    pub generator_complaint: Option<String>,
     pub command_line: String,
     pub ended: String,
     pub version: String,

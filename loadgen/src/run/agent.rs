@@ -22,7 +22,7 @@ use crate::{
 /// Arrivals meant for the time before the end are still sent this long after it.
 const OVERRUN: Nanos = SECOND / 2;
 
-/// After the end, replies are awaited for this long; those that do not come are reported.
+/// From when the end is noticed, replies are awaited for this long; those that do not come are reported.
 const DRAIN: Nanos = 5 * SECOND;
 
 /// One thread's load.
@@ -44,6 +44,7 @@ pub struct RunAgent<'a> {
     budget: u64,
     measuring: bool,
     stopped: bool,
+    end_noticed: Option<Nanos>,
     outstanding: usize,
     reported: u64,
     done: u64,
@@ -87,6 +88,7 @@ impl<'a> RunAgent<'a> {
             budget,
             measuring: false,
             stopped: false,
+            end_noticed: None,
             outstanding: 0,
             reported: 0,
             done: 0,
@@ -97,7 +99,7 @@ impl<'a> RunAgent<'a> {
         }
     }
 
-    /// The results, after the driver has finished; `worked` is the CPU time since the meter was started.
+    /// The results, after the driver has finished; `worked` is what the meter shows.
     pub fn finish(self, worked: Nanos, load_errors: u64) -> Outcome {
         let due: usize = self.lanes.iter().map(|lane| lane.due.len()).sum();
         let unscheduled = self.schedule.as_ref().filter(|_| self.plan.requests.is_none());
@@ -246,7 +248,9 @@ impl Agent for RunAgent<'_> {
         let end = if late { self.end.saturating_add(OVERRUN) } else { self.end };
         self.stopped = now >= end || self.budget == 0;
         if self.stopped {
-            let waited_enough = self.end != Nanos::MAX && now >= self.end.saturating_add(DRAIN);
+            // Not from the end itself: this process may have been stopped since.
+            let noticed = *self.end_noticed.get_or_insert(now);
+            let waited_enough = self.end != Nanos::MAX && now >= noticed.saturating_add(DRAIN);
             let done = self.outstanding == 0 || waited_enough;
             return if done { Next::Finish } else { Next::WaitUntil(now + SECOND) };
         }

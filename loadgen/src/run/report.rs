@@ -60,6 +60,8 @@ pub struct RunReport {
     #[serde(flatten)]
     strain: Strain,
     generator_was_bottleneck: bool,
+    /// Why it was.
+    generator_complaint: Option<String>,
     #[serde(flatten)]
     origin: Origin,
     stages: Vec<StageRow>,
@@ -74,6 +76,9 @@ impl RunReport {
         let counts = totals.recorder.counts.clone();
         let requests_per_s = if totals.elapsed > 0 { counts.requests as f64 / elapsed_s } else { 0.0 };
         let latency = totals.recorder.percentiles();
+        // One stage that was too much is enough: the whole is then no measure of the server.
+        let stages = totals.stages.iter().filter_map(|stage| stage.strain.complaint(stage.latency.p99_us));
+        let complaint = totals.strain.complaint(latency.p99_us).into_iter().chain(stages).next();
         RunReport {
             server: args.common.server.to_string(),
             protocol: args.protocol.name(),
@@ -104,9 +109,8 @@ impl RunReport {
             unsent,
             load_errors,
             strain: totals.strain,
-            // One stage that was too much is enough: the whole is then no measure of the server.
-            generator_was_bottleneck: totals.strain.is_bottleneck(latency.p99_us)
-                || totals.stages.iter().any(|stage| stage.generator_was_bottleneck),
+            generator_was_bottleneck: complaint.is_some(),
+            generator_complaint: complaint,
             origin: Origin::of_this_process(),
             stages: totals.stages,
             curve: totals.recorder.curve(),
@@ -166,10 +170,7 @@ impl fmt::Display for RunReport {
         if self.unsent > 0 {
             writeln!(f, "note: {} arrivals could not be sent in time: the rate was not reached", self.unsent)?;
         }
-        if self.generator_was_bottleneck {
-            let stages = self.stages.iter().filter_map(|stage| stage.strain.complaint(stage.latency.p99_us));
-            let whole = self.strain.complaint(self.latency.p99_us);
-            let reason = whole.into_iter().chain(stages).next().unwrap_or_default();
+        if let Some(reason) = &self.generator_complaint {
             writeln!(f, "note: the generator was the bottleneck ({reason}): these figures are not the server's.")?;
             writeln!(f, "      Give it more --cores, or cores that nothing else uses")?;
         }

@@ -114,7 +114,9 @@ fn number(text: &str) -> Option<f64> {
         b'm' | b'M' => (&text[..text.len() - 1], 1e6),
         _ => (text, 1.0),
     };
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    // Nothing else that a parser of numbers takes: signs, exponents, infinity.
+    let plain =
+        digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     digits.parse::<f64>().ok().filter(|_| plain).map(|number| number * factor)
 }
 

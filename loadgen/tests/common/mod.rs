@@ -11,6 +11,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 /// How the server misbehaves.
@@ -40,7 +41,12 @@ pub enum Fault {
     AnswersNonsense,
     /// Connections are closed after a while.
     ClosesConnections,
+    /// No fault, but a thousand commands a second are the most that it can do, whoever asks.
+    TakesTime,
 }
+
+/// How long a command takes a server that takes time.
+const COMMAND_TIME: Duration = Duration::from_millis(1);
 
 struct Item {
     value: Vec<u8>,
@@ -115,6 +121,10 @@ fn serve(stream: impl Read + Write, state: &Mutex<State>, commands: &AtomicU64, 
                 if fault == Fault::Evicts && strikes {
                     let victim = state.items.keys().next().cloned();
                     victim.map(|key| state.items.remove(&key));
+                }
+                if fault == Fault::TakesTime {
+                    // The lock is held meanwhile.
+                    thread::sleep(COMMAND_TIME);
                 }
                 let reply = state.execute(&words, value, number, strikes, fault);
                 // Unlocked while writing: a slow reader holds up nobody.
