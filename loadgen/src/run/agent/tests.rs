@@ -116,7 +116,7 @@ fn the_end_stops_sending_and_waits_for_replies() {
     assert_eq!(sent_by(&mut agent, 0, SECOND + MS), 0);
     assert_eq!(turn(&mut agent, SECOND + MS).0, Next::Finish);
 
-    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
     turn(&mut agent, 0);
     sent_by(&mut agent, 0, 0);
     // However late the end is noticed, replies have time to come.
@@ -131,7 +131,7 @@ fn the_end_stops_sending_and_waits_for_replies() {
 fn the_warm_up_is_not_counted() {
     let plan = Plan { warmup: 100 * MS, ..plan(1, None) };
     let answered = Answered::default();
-    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
     for (now, sent) in [(0, 1), (100 * MS, 1)] {
         turn(&mut agent, now);
         assert_eq!(sent_by(&mut agent, 0, now), sent);
@@ -161,7 +161,7 @@ fn every_split_of_the_replies_counts_the_same() {
     let (plan, answered) = (plan(4, None), Answered::default());
     let input = b"VALUE key00001 0 4\r\nEND\r\r\nEND\r\nEND\r\nSERVER_ERROR busy\r\nVALUE key00002 0 0\r\n\r\nEND\r\n";
     for piece in 1..input.len() {
-        let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
+        let (mut agent, inbox) = agent_of(&plan, 1, &answered);
         turn(&mut agent, 0);
         sent_by(&mut agent, 0, 0);
         let (mut start, mut arrived) = (0, 0);
@@ -177,7 +177,7 @@ fn every_split_of_the_replies_counts_the_same() {
 #[test]
 fn the_generators_own_lateness_is_told_from_the_servers() {
     let (plan, answered) = (plan(1, Some("100")), Answered::default());
-    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
     // Meant for 0 and sent 3 ms later though there was room.
     assert_eq!(turn(&mut agent, 3 * MS).1, vec![(0, 1)]);
     // The server keeps the pipeline full until 45 ms: what was meant for 10 ms is late for its sake.
@@ -191,7 +191,7 @@ fn the_generators_own_lateness_is_told_from_the_servers() {
 #[test]
 fn every_interval_is_handed_over_when_it_ends() {
     let (plan, answered) = (plan(1, None), Answered::default());
-    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
+    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
     for round in 0..3u64 {
         let now = round * 100 * MS;
         turn(&mut agent, now);
