@@ -261,7 +261,6 @@ fn spawn(
         .io_memory(EXECUTOR_IO_MEMORY_BYTES)
         .spawn(move || async move {
             let _end = EndOfShard(failed.clone());
-            let bell = start.mesh.bell().clone();
             // Made here, on its core, so that its memory is that core's.
             let worker = match worker(start) {
                 Ok(worker) => worker,
@@ -272,7 +271,7 @@ fn spawn(
             };
             let _ = started.send(Ok(()));
             drop(started);
-            if let Err(cause) = executor::run(worker, &bell).await {
+            if let Err(cause) = executor::run(worker).await {
                 error!("the shard of core {core} failed: {cause}");
                 failed.store(true, Ordering::SeqCst);
             }
