@@ -91,6 +91,10 @@ impl Dispatch {
         if queue.is_front(sequence) && connection.out.len() < OUTPUT_HIGH_BYTES {
             queue.pop_front();
             write(output(connection, pool));
+            // Those behind it that are ready follow at once, so that the next answer finds itself first, too.
+            if let Some(queue) = &mut connection.queue {
+                queue.drain_ready(&mut connection.out, OUTPUT_HIGH_BYTES);
+            }
         } else {
             queue.fill(sequence, write);
         }
@@ -111,7 +115,7 @@ impl Dispatch {
             }
             let stream = match queue.drain_ready(&mut connection.out, high_bytes) {
                 Front::Empty => {
-                    connection.queue = None;
+                    connection.queue.take().into_iter().for_each(|queue| pool.give_queue(queue));
                     break;
                 }
                 Front::Waiting => break,

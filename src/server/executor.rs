@@ -22,6 +22,7 @@ const TURNS_PER_LOOK: u32 = 64;
 /// When its ring fails.
 pub async fn run(mut worker: Worker) -> io::Result<()> {
     let mut turns = 0u32;
+    let spins: u32 = std::env::var("RC_SPIN").ok().and_then(|s| s.parse().ok()).unwrap_or(SPINS_BEFORE_SLEEP);
     loop {
         if worker.tick() {
             // A chance for the executor's own upkeep.
@@ -37,15 +38,15 @@ pub async fn run(mut worker: Worker) -> io::Result<()> {
             if !worked {
                 worker.sleep_a_moment()?;
             }
-        } else if !worker.awaits_peers() || (!worked && !spin(&mut worker)) {
+        } else if !worker.awaits_peers() || (!worked && !spin(&mut worker, spins)) {
             worker.sleep()?;
         }
     }
 }
 
 /// Waits a moment for answers of other shards. Returns whether something came.
-fn spin(worker: &mut Worker) -> bool {
-    (0..SPINS_BEFORE_SLEEP).any(|_| {
+fn spin(worker: &mut Worker, spins: u32) -> bool {
+    (0..spins).any(|_| {
         std::hint::spin_loop();
         worker.has_news()
     })

@@ -69,10 +69,14 @@ pub(super) struct ReplyQueue {
     first: Sequence,
     entries: VecDeque<Entry>,
     stash: Vec<u8>,
+    /// Output is held back until all replies before this one are there.
+    held_until: Option<Sequence>,
 }
 
 /// A stash larger than this is given back when it empties.
 const STASH_KEPT_BYTES: usize = 16 << 10;
+/// A queue for more replies than this is not kept for another connection.
+const ENTRIES_KEPT: usize = 64;
 
 impl ReplyQueue {
     /// Replies in the queue.
@@ -148,6 +152,39 @@ impl ReplyQueue {
         }
         self.set(sequence, entry);
         encoded
+    }
+
+    /// Whether the output so far is better sent together with what is outstanding now: answers of other shards come
+    /// within microseconds, and each send costs as much as some ten requests. What becomes outstanding later does not
+    /// count, or a client that never pauses would be kept waiting.
+    pub(super) fn holds_back(&mut self) -> bool {
+        if !matches!(self.entries.front(), Some(Entry::Waiting)) {
+            self.held_until = None;
+            return false;
+        }
+        let next = self.next_sequence();
+        let until = *self.held_until.get_or_insert(next);
+        // Sequences wrap; there are never more than a few hundred between the two.
+        let holds = until.wrapping_sub(self.first).cast_signed() > 0;
+        if !holds {
+            self.held_until = None;
+        }
+        holds
+    }
+
+    /// The output was sent, held back or not.
+    pub(super) fn let_go(&mut self) {
+        self.held_until = None;
+    }
+
+    /// Whether the empty queue is worth keeping for the next connection that needs one.
+    pub(super) fn is_small(&self) -> bool {
+        self.entries.capacity() <= ENTRIES_KEPT && self.stash.capacity() <= STASH_KEPT_BYTES
+    }
+
+    /// Memory of the queue, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.entries.capacity() * size_of::<Entry>() + self.stash.capacity()
     }
 
     /// Drops the first reply, whose bytes went elsewhere.

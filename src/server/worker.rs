@@ -12,13 +12,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::connection::{Blocked, Closing};
+use super::connection::{Blocked, Closing, Connection};
 use super::conns::Listening;
 use super::control::Control;
 use super::dispatch::{Dispatch, touch};
 use super::input::Input;
 use super::ledger::ProcessMemory;
-use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
+use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES, OUTPUT_HELD_BYTES};
 use super::ring::{BufferId, Completion, Ring, Timer};
 use super::rules::Rules;
 use super::stop::Stopping;
@@ -175,7 +175,7 @@ impl Worker {
     /// # Errors
     /// When the ring itself fails, which nothing short of a restart mends.
     pub fn turn(&mut self) -> io::Result<bool> {
-        if !std::mem::take(&mut self.entered) {
+        if !std::mem::take(&mut self.entered) && self.ring.has_deferred_work() {
             self.ring.kick()?;
         }
         let mut completions = std::mem::take(&mut self.completions);
@@ -408,7 +408,7 @@ impl Worker {
             self.dispatch.connections.at(number).touched = false;
             self.dispatch.advance(number);
             let connection = self.dispatch.connections.at(number);
-            if !connection.sending && !connection.out.is_empty() {
+            if !connection.sending && !connection.out.is_empty() && !holds_back(connection) {
                 let bytes = std::mem::take(&mut connection.out);
                 connection.sending = true;
                 self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
@@ -535,4 +535,14 @@ impl Worker {
         self.dispatch.router.traffic_mut().curr_connections -= 1;
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Whether a connection's output waits for answers of other shards, to be sent together with them.
+fn holds_back(connection: &mut Connection) -> bool {
+    let Some(queue) = &mut connection.queue else { return false };
+    if connection.out.len() >= OUTPUT_HELD_BYTES {
+        queue.let_go();
+        return false;
+    }
+    queue.holds_back()
 }
