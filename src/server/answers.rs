@@ -37,6 +37,9 @@ impl Dispatch {
 
     pub(super) fn take_answer(&mut self, owner: usize, ticket: Ticket, answer: &Answer<'_>) {
         match (ticket, answer) {
+            (Ticket::Reply { connection, generation, sequence, .. }, Answer::Written(reply)) => {
+                self.fill(connection, generation, sequence, |out| out.extend_from_slice(reply));
+            }
             (Ticket::Reply { connection, generation, sequence, form }, Answer::Reply(key, meta, reply)) => {
                 let form = form.with(meta);
                 if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = *reply {

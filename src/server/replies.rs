@@ -75,6 +75,8 @@ pub(super) struct ReplyQueue {
 
 /// A stash larger than this is given back when it empties.
 const STASH_KEPT_BYTES: usize = 16 << 10;
+/// Ready replies of so many bytes together are moved as one, and in parts above.
+const JOINED_BYTES_MAX: u32 = 4 << 10;
 /// A queue for more replies than this is not kept for another connection.
 const ENTRIES_KEPT: usize = 64;
 
@@ -109,9 +111,16 @@ impl ReplyQueue {
     /// Queues a reply that `write` appends to the stash.
     pub(super) fn push_ready(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let entry = self.stash_entry(write);
-        // A reply that says nothing needs no place.
-        if !matches!(entry, Entry::Ready { len: 0, .. }) {
-            self.entries.push_back(entry);
+        match (entry, self.entries.back_mut()) {
+            // A reply that says nothing needs no place.
+            (Entry::Ready { len: 0, .. }, _) => {}
+            // Numbers are given to what is outstanding, so neighbours may share a place.
+            (Entry::Ready { start, len }, Some(Entry::Ready { start: s, len: l }))
+                if *s + *l == start && *l < JOINED_BYTES_MAX =>
+            {
+                *l += len;
+            }
+            _ => self.entries.push_back(entry),
         }
     }
 

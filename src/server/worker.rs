@@ -193,8 +193,9 @@ impl Worker {
         }
         self.completions = completions;
 
-        self.dispatch.serve();
+        self.dispatch.router.take_requests();
         self.dispatch.take_replies();
+        self.dispatch.serve();
         self.dispatch.take_mail();
         self.collect_ready();
         self.dispatch.go_on_gathering();
