@@ -1,7 +1,7 @@
 //! The runtime that hosts a worker, and the only place besides `launch` that knows it.
 //!
 //! A worker runs as the one task of a pinned glommio executor. While there is work it turns; when there is none it
-//! spins for a moment if other shards owe it answers, and then sleeps in its own ring, which its timers and its bell
+//! looks for some for a moment, if other shards owe it answers or it is told to, and then sleeps in its own ring, which its timers and its bell
 //! wake. Sleeping in the executor's rings cost some six system calls and an interrupt of the other cores each time.
 
 use std::io;
@@ -10,19 +10,21 @@ use glommio::executor;
 
 use super::worker::Worker;
 
-/// Looks at the mesh before a worker that awaits answers goes to sleep: some microseconds, a fraction of what
-/// being woken costs.
-const SPINS_BEFORE_SLEEP: u32 = 2000;
+/// How long a worker that awaits answers of other shards looks for them before it sleeps, in nanoseconds: a fraction of
+/// what being woken costs.
+const PATIENCE_NANOS: u64 = 4_000;
+/// Looks for work between two looks at the clock.
+const LOOKS_PER_TIMING: u32 = 8;
 /// Turns of a stopping worker, which is never without work, between two looks at whether it is done.
 const TURNS_PER_LOOK: u32 = 64;
 
-/// Runs a worker until the server stops.
+/// Runs a worker until the server stops. Without work it looks for some for `spin_us` microseconds before it sleeps.
 ///
 /// # Errors
 /// When its ring fails.
-pub async fn run(mut worker: Worker) -> io::Result<()> {
+pub async fn run(mut worker: Worker, spin_us: u32) -> io::Result<()> {
+    let spin_nanos = u64::from(spin_us) * 1000;
     let mut turns = 0u32;
-    let spins: u32 = std::env::var("RC_SPIN").ok().and_then(|s| s.parse().ok()).unwrap_or(SPINS_BEFORE_SLEEP);
     loop {
         if worker.tick() {
             // A chance for the executor's own upkeep.
@@ -38,16 +40,28 @@ pub async fn run(mut worker: Worker) -> io::Result<()> {
             if !worked {
                 worker.sleep_a_moment()?;
             }
-        } else if !worker.awaits_peers() || (!worked && !spin(&mut worker, spins)) {
+            continue;
+        }
+        let patience_nanos = if worker.awaits_peers() { spin_nanos.max(PATIENCE_NANOS) } else { spin_nanos };
+        // One system call submits what the turn has left and sleeps, unless something is to be waited for awake.
+        if patience_nanos == 0 || (!worked && !spin(&mut worker, patience_nanos)) {
             worker.sleep()?;
         }
     }
 }
 
-/// Waits a moment for answers of other shards. Returns whether something came.
-fn spin(worker: &mut Worker, spins: u32) -> bool {
-    (0..spins).any(|_| {
-        std::hint::spin_loop();
-        worker.has_news()
-    })
+/// Looks for work. Returns whether there is some.
+fn spin(worker: &mut Worker, patience_nanos: u64) -> bool {
+    let until_nanos = worker.nanos() + patience_nanos;
+    loop {
+        for _ in 0..LOOKS_PER_TIMING {
+            if worker.has_news() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if worker.nanos() >= until_nanos {
+            return false;
+        }
+    }
 }

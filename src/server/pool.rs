@@ -13,6 +13,7 @@ const NEW_BUFFER_BYTES: usize = 2 << 10;
 #[derive(Default)]
 pub(super) struct OutputPool {
     buffers: Vec<Vec<u8>>,
+    #[allow(clippy::vec_box)] // As connections have them: moved as they are.
     queues: Vec<Box<ReplyQueue>>,
     bytes: usize,
     /// The fewest that were there since the last [`trim`](Self::trim).

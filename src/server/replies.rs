@@ -329,14 +329,15 @@ mod tests {
     fn what_is_ready_waits_where_the_output_is_full() {
         let mut queue = ReplyQueue::default();
         let waiting = queue.push_waiting();
-        (0..10).for_each(|_| queue.push_ready(say("0123456789")));
+        let piece = "0123456789".repeat(500);
+        (0..10).for_each(|_| queue.push_ready(say(&piece)));
         queue.fill(waiting, say("x"));
         let mut out = Vec::new();
-        assert!(matches!(queue.drain_ready(&mut out, 30), Front::Waiting));
-        assert_eq!(out.len(), 31);
+        assert!(matches!(queue.drain_ready(&mut out, 15_000), Front::Waiting));
+        assert_eq!(out.len(), 15_001);
         out.clear();
-        assert!(matches!(queue.drain_ready(&mut out, 1000), Front::Empty));
-        assert_eq!(out.len(), 70);
+        assert!(matches!(queue.drain_ready(&mut out, 1 << 20), Front::Empty));
+        assert_eq!(out.len(), 35_000);
     }
 
     #[test]
@@ -374,5 +375,51 @@ mod tests {
             Left::Dump(id) => id,
         });
         assert_eq!(left.collect::<Vec<_>>(), [1, 3, 9]);
+    }
+
+    /// A client that never pauses always has something outstanding; it waited until it had 16 KiB of replies.
+    #[test]
+    fn output_is_held_for_what_is_outstanding_and_not_for_what_comes_later() {
+        let mut queue = ReplyQueue::default();
+        assert!(!queue.holds_back(), "nothing is outstanding");
+        let (first, second) = (queue.push_waiting(), queue.push_waiting());
+        assert!(queue.holds_back());
+        let later = queue.push_waiting();
+        queue.fill(first, say("1"));
+        assert_eq!(drain(&mut queue), "1");
+        assert!(queue.holds_back(), "the second was outstanding, too");
+        queue.fill(second, say("2"));
+        assert_eq!(drain(&mut queue), "2");
+        assert!(!queue.holds_back(), "the third was not");
+        assert!(queue.holds_back(), "but it is now");
+        queue.fill(later, say("3"));
+        assert_eq!(drain(&mut queue), "3");
+        assert!(!queue.holds_back());
+    }
+
+    #[test]
+    fn output_is_not_held_for_a_large_value() {
+        let mut queue = ReplyQueue::default();
+        let waiting = queue.push_waiting();
+        assert!(queue.holds_back());
+        let follows = |_: &mut Vec<u8>| Encoded::ValueFollows;
+        assert!(queue.fill_stream(waiting, stream(1), follows) == Encoded::ValueFollows);
+        assert!(!queue.holds_back());
+    }
+
+    #[test]
+    fn ready_neighbours_share_a_place_up_to_a_bound() {
+        let mut queue = ReplyQueue::default();
+        let waiting = queue.push_waiting();
+        (0..10).for_each(|_| queue.push_ready(say("abc")));
+        assert_eq!(queue.len(), 2);
+        let last = queue.push_waiting();
+        queue.fill(last, say("last"));
+        queue.push_ready(|out| out.extend_from_slice(&[b'x'; JOINED_BYTES_MAX as usize]));
+        queue.push_ready(say("end"));
+        assert_eq!(queue.len(), 4, "nothing is joined to what is long");
+        queue.fill(waiting, say("first"));
+        let all = drain(&mut queue);
+        assert!(all.starts_with("firstabcabc") && all.contains("abclastxx") && all.ends_with("xxend"), "{all}");
     }
 }

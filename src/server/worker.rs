@@ -175,6 +175,7 @@ impl Worker {
     /// # Errors
     /// When the ring itself fails, which nothing short of a restart mends.
     pub fn turn(&mut self) -> io::Result<bool> {
+        // Answers of other shards need no system call.
         if !std::mem::take(&mut self.entered) && self.ring.has_deferred_work() {
             self.ring.kick()?;
         }
@@ -273,6 +274,11 @@ impl Worker {
     /// Whether anything came from other shards.
     pub fn has_arrivals(&self) -> bool {
         self.dispatch.router.has_arrivals()
+    }
+
+    /// The nanoseconds since the process's clock was started.
+    pub fn nanos(&self) -> u64 {
+        self.clock.nanos()
     }
 
     /// Whether something has come, as far as can be told without asking the kernel.

@@ -142,6 +142,15 @@ impl Ring {
         })
     }
 
+    /// Has the kernel poll the queues that connections' packets come from, for so many microseconds, before a
+    /// [`wait`](Self::wait) sleeps. Loopback has none.
+    ///
+    /// # Errors
+    /// `EINVAL` on kernels before 6.9 and those without `CONFIG_NET_RX_BUSY_POLL`.
+    pub fn busy_poll(&self, microseconds: u32) -> io::Result<()> {
+        self.uring.submitter().register_napi(&mut types::Napi::new().set_busy_poll_timeout(microseconds))
+    }
+
     /// Arms a multishot accept on `listener`, which must stay open while it is armed.
     pub fn accept(&mut self, index: u32, listener: BorrowedFd<'_>) {
         let entry = opcode::AcceptMulti::new(types::Fd(listener.as_raw_fd())).flags(libc::SOCK_CLOEXEC).build();
@@ -542,6 +551,59 @@ mod tests {
                 assert!(reader.read(&mut got).is_ok_and(|n| n > 0), "round {round}: reader {n} was sent nothing more");
             }
         }
+    }
+
+    /// The same while sleeping: the kernel goes on by itself.
+    #[test]
+    fn a_wait_does_all_the_work_there_is() {
+        const READERS: u32 = 100;
+        let (mut ring, _event) = ring();
+        let (here, mut there): (Vec<_>, Vec<_>) = (0..READERS).map(|_| UnixStream::pair().expect("pair")).unzip();
+        for (n, socket) in (0..).zip(&here) {
+            ring.send(n, socket.as_fd(), vec![1; 2 << 20]);
+        }
+        ring.kick().expect("enter");
+        let readers = std::thread::spawn(move || {
+            let mut got = vec![0; 2 << 20];
+            there.iter_mut().for_each(|reader| reader.read_exact(&mut got).expect("all of it"));
+        });
+        let (mut sent, mut out) = (0, Vec::new());
+        while sent < READERS {
+            ring.wait().expect("enter");
+            ring.reap(64, &mut out);
+            sent += out.drain(..).filter(|c| matches!(c, Completion::Sent { result: Ok(_), .. })).count() as u32;
+        }
+        readers.join().expect("readers");
+    }
+
+    #[test]
+    fn a_wait_is_ended_by_the_event_again_and_again() {
+        let (mut ring, event) = ring();
+        let (done, told) = std::sync::mpsc::channel();
+        let mut event = std::fs::File::from(event);
+        let ringer = std::thread::spawn(move || {
+            for _ in 0..100 {
+                event.write_all(&1u64.to_ne_bytes()).expect("an event");
+                told.recv().expect("the sleeper");
+            }
+        });
+        for _ in 0..100 {
+            ring.wait().expect("enter");
+            // What ended it says nothing, but is taken, or the next wait would not wait.
+            ring.reap(64, &mut Vec::new());
+            done.send(()).expect("the ringer");
+        }
+        ringer.join().expect("the ringer");
+    }
+
+    #[test]
+    fn a_wait_is_ended_by_a_timer() {
+        let (mut ring, _event) = ring();
+        ring.wake_after(Timer::DrainStep);
+        ring.wait().expect("enter");
+        let mut out = Vec::new();
+        ring.reap(64, &mut out);
+        assert!(matches!(out[..], [Completion::Timer(Timer::DrainStep)]));
     }
 
     #[test]
