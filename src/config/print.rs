@@ -101,7 +101,7 @@ mod tests {
             "-p 5 -l ::1,10.0.0.1",
             "-l ::1,10.0.0.1:6,127.0.0.1:0",
             "-m 8200k -I 1025 -t 1",
-            "-m 3g -c 7 -b 8 -M -F --eviction s3fifo -U 0 -vvv --cores 6,0-1 --steering cpu --spin-us 20 --per-shard-ports 20000 --control-core 5 --busy-poll-us 30 -P /run/p -u root",
+            "-m 3g -c 7 -b 8 -M -F --eviction s3fifo -U 0 -vvv --cores 6,0-1 --steering cpu --spin-us 20 --per-shard-ports 20000 --control-core 2 --busy-poll-us 30 -P /run/p -u root",
             "--compress zstd:dict",
             "--compress lz4 --compress-min 2k",
             "--compress zstd --compress-min 700",
