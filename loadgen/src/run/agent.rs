@@ -34,6 +34,10 @@ pub struct RunAgent<'a> {
     lanes: Vec<Lane>,
     schedule: Option<Schedule>,
     cursor: usize,
+    /// When the warm-up begins.
+    begin: Nanos,
+    /// Whether connections were told to wait for that.
+    early: bool,
     measure_from: Nanos,
     end: Nanos,
     /// Measured requests still to send, with `--requests`.
@@ -60,10 +64,11 @@ impl<'a> RunAgent<'a> {
         answered: &'a Answered,
     ) -> Self {
         let (measure_from, end) = (intervals.timeline().start(), intervals.timeline().end());
+        let begin = measure_from.saturating_sub(plan.warmup);
         let budget = plan.requests.map_or(u64::MAX, |total| super::share(total, plan.threads, index));
         let lane = index as u64 * 2;
         let schedule = plan.course.as_ref().map(|course| {
-            let time = (measure_from.saturating_sub(plan.warmup), plan.warmup, plan.duration);
+            let time = (begin, plan.warmup, plan.duration);
             // The threads' even arrivals interleave.
             let first = index as f64 / plan.threads as f64;
             Schedule::new(plan.arrivals, course, time, first, Rng::new(plan.seed, lane + 1))
@@ -71,11 +76,13 @@ impl<'a> RunAgent<'a> {
         RunAgent {
             plan,
             answered,
-            composer: Composer::new(plan.protocol, &plan.work, plan.threads, measure_from.saturating_sub(plan.warmup)),
+            composer: Composer::new(plan.protocol, &plan.work, plan.threads, begin),
             rng: Rng::new(plan.seed, lane),
             lanes: (0..connections).map(|_| Lane::default()).collect(),
             schedule,
             cursor: 0,
+            begin,
+            early: false,
             measure_from,
             end,
             budget,
@@ -220,6 +227,15 @@ impl<'a> RunAgent<'a> {
 
 impl Agent for RunAgent<'_> {
     fn plan(&mut self, now: Nanos, wake: &mut Vec<usize>, meter: &mut BusyMeter) -> Next {
+        if now < self.begin {
+            // Without a warm-up nothing is sent that does not count.
+            self.early = true;
+            wake.clear();
+            return Next::WaitUntil(self.begin);
+        }
+        if std::mem::take(&mut self.early) {
+            wake.extend(0..self.lanes.len());
+        }
         if !self.measuring && now >= self.measure_from {
             self.measuring = true;
             meter.start(now);
