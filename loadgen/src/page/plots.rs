@@ -73,8 +73,11 @@ fn by_rate(runs: &[Run]) -> Plot {
     }
 }
 
+/// One of p50 and p99: whether its line is thin, its name, and which of the two it takes.
+type Figure = (bool, &'static str, fn(f64, f64) -> f64);
+
 /// The two figures of a run over time or rate.
-const FIGURES: [(bool, &str, fn(f64, f64) -> f64); 2] = [(true, "p50", |p50, _| p50), (false, "p99", |_, p99| p99)];
+const FIGURES: [Figure; 2] = [(true, "p50", |p50, _| p50), (false, "p99", |_, p99| p99)];
 
 fn throughput(runs: &[Run]) -> Plot {
     let series: Vec<Vec<Row>> = runs.iter().map(|run| grouped(&run.series)).collect();

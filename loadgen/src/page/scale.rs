@@ -123,7 +123,7 @@ impl Unit {
 /// Three significant digits at least, and no zeros at the end.
 fn short(value: f64) -> String {
     let places = match value.abs() {
-        v if v >= 99.9 && v < 100.0 => 7,
+        v if (99.9..100.0).contains(&v) => 7,
         v if v >= 100.0 => 0,
         v if v >= 10.0 => 1,
         v if v >= 1.0 => 2,

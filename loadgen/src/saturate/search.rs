@@ -110,9 +110,9 @@ impl Search {
         self.confirmed = 0;
         self.confirming = false;
         self.probing = match (self.best(), self.missed) {
-            (Some(best), None) if best >= self.fastest => self.to_confirm(best),
+            (Some(best), None) if best >= self.fastest => self.confirm_next(best),
             (Some(best), None) => (best * 2.0).min(self.fastest),
-            (Some(best), Some(missed)) if missed / best <= self.gap => self.to_confirm(best),
+            (Some(best), Some(missed)) if missed / best <= self.gap => self.confirm_next(best),
             // The geometric mean: equal precision at all rates.
             (Some(best), Some(missed)) => (best * missed).sqrt(),
             (None, Some(missed)) => missed / 2.0,
@@ -120,7 +120,7 @@ impl Search {
         };
     }
 
-    fn to_confirm(&mut self, best: f64) -> f64 {
+    fn confirm_next(&mut self, best: f64) -> f64 {
         self.confirming = true;
         best
     }

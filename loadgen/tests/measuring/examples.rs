@@ -6,10 +6,14 @@ use std::process::Command;
 use crate::{
     Workplace,
     common::{Fault, start},
+    support::{Kind, Server},
 };
 
-/// Addresses that examples name.
+/// Addresses of a server that speaks memcached's protocols.
 const ADDRESSES: [&str; 2] = ["127.0.0.1:11211", "unix:/run/cache.sock"];
+
+/// The address of a server that speaks RESP.
+const REDIS: &str = "127.0.0.1:6379";
 
 /// A search would take a minute.
 const SEARCH_TIME: &str = "--time-max 3s";
@@ -73,7 +77,13 @@ fn every_example_runs() {
         }
         let arguments = example.strip_prefix("ringload ").unwrap_or_else(|| panic!("not of this program: {example}"));
         let mut line = ADDRESSES.iter().fold(arguments.to_owned(), |line, address| line.replace(address, &server));
-        let named = line.contains(&server);
+        let mut redis = None;
+        if line.contains(REDIS) {
+            let Some(started) = Server::start(Kind::Redis, false) else { continue };
+            line = line.replace(REDIS, &started.address.to_string());
+            redis = Some(started);
+        }
+        let named = line.contains(&server) || redis.is_some();
         let search = line.starts_with("saturate ");
         if search {
             line = format!("{line} {SEARCH_TIME}");

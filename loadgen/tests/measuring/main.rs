@@ -9,6 +9,9 @@ mod open_loop;
 mod outputs;
 mod page;
 mod saturate;
+#[allow(dead_code, reason = "the tests against real servers need more of it")]
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::{
     path::{Path, PathBuf},

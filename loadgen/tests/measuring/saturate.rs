@@ -6,6 +6,7 @@ use crate::{
     Workplace,
     common::{Fault, start},
     null::start_null,
+    support::{Kind, Server},
 };
 
 /// A machine that is busy with other things may spoil a search; it does not spoil it every time.
@@ -80,4 +81,34 @@ fn a_server_that_answers_errors_holds_nothing() {
     let (passed, result, said) = saturate(start(Fault::AnswersErrors), options);
     assert!(!passed && result["rate"].is_null(), "{said}");
     assert!(said.contains("error replies"), "{said}");
+}
+
+#[test]
+fn real_servers_are_searched_and_shown_on_one_page() {
+    let work = Workplace::new();
+    let mut results = Vec::new();
+    for (kind, protocol) in
+        [(Kind::Ringcached, "text"), (Kind::Ringcached, "binary"), (Kind::Memcached, "meta"), (Kind::Redis, "resp")]
+    {
+        let Some(server) = Server::start(kind, false) else { continue };
+        let name = format!("{kind:?}-{protocol}.json");
+        let options = "--load --keys 1000 --connections 4 --p99-us 5000000 --from 500 --to 2k --confirm 1 \
+                       --warmup 50ms --duration 300ms";
+        let line = format!("saturate --server {} --protocol {protocol} {options} --json {name}", server.address);
+        let (passed, said) = work.ringload(&line);
+        assert!(passed && said.contains("result: 2k/s with p99 within 5000000 us"), "{name}: {said}");
+        let result = work.json(&name);
+        assert_eq!(
+            (&result["best"]["misses"], &result["best"]["errors"]),
+            (&Value::from(0), &Value::from(0)),
+            "{said}"
+        );
+        results.push(name);
+    }
+    if !results.is_empty() {
+        let (passed, said) = work.ringload(&format!("report {} -o servers.html", results.join(" ")));
+        assert!(passed, "{said}");
+        let page = std::fs::read_to_string(work.path("servers.html")).unwrap();
+        assert!(results.iter().all(|name| page.contains(name.trim_end_matches(".json"))));
+    }
 }
