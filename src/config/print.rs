@@ -48,6 +48,7 @@ impl Config {
             threads: None,
             cores: Some(cores::format(&self.shards)),
             steering: Some(self.steering),
+            numa: Some(self.numa),
             per_shard_ports: self.per_shard_ports,
             control_core: self.control_core,
             spin_us: Some(self.spin_us),
@@ -89,7 +90,14 @@ mod tests {
     use crate::config::{Flags, Host, file};
 
     fn host() -> Host {
-        Host { allowed_cores: vec![0, 1, 2, 6], memory: None, is_root: true, somaxconn: None, inherited_sockets: 0 }
+        Host {
+            allowed_cores: vec![0, 1, 2, 6],
+            memory: None,
+            is_root: true,
+            somaxconn: None,
+            inherited_sockets: 0,
+            nodes: Vec::new(),
+        }
     }
 
     #[test]
