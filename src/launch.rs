@@ -327,16 +327,21 @@ fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
 /// Before the shard makes anything, so that all of it comes from where it is to.
 fn bind_memory(start: &ShardStart) -> Result<(), String> {
     let (config, shard) = (&start.config, start.mesh.own());
-    match config.nodes.get(shard) {
-        Some(nodes) if !nodes.is_empty() => mempolicy::bind(nodes, config.numa == Numa::Interleave).map_err(|cause| {
-            format!(
-                "--numa {}: memory cannot be bound to node(s) {nodes:?} ({cause}); a container may need \
-                     CAP_SYS_NICE for it; use --numa off",
-                config.numa.name()
-            )
-        }),
-        _ => Ok(()),
+    let nodes = config.nodes.get(shard).map(Vec::as_slice).unwrap_or_default();
+    if nodes.is_empty() {
+        return Ok(());
     }
+    let Err(cause) = mempolicy::bind(nodes, config.numa == Numa::Interleave) else { return Ok(()) };
+    let refusal = format!(
+        "--numa {}: memory cannot be bound to node(s) {nodes:?} ({cause}); a container may need CAP_SYS_NICE for it; use \
+         --numa off",
+        config.numa.name()
+    );
+    if config.numa_is_asked {
+        return Err(refusal);
+    }
+    warn!("{refusal}");
+    Ok(())
 }
 
 fn worker(start: ShardStart) -> Result<Worker, String> {

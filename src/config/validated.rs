@@ -97,6 +97,8 @@ pub struct Config {
     pub steering: Steering,
     /// Which NUMA nodes' memory shards use.
     pub numa: Numa,
+    /// Whether that was asked for; if not, a sandbox may forbid it.
+    pub numa_is_asked: bool,
     /// Those nodes, for each shard; none where it is left to the kernel.
     pub nodes: Vec<Vec<u32>>,
     /// Shard i listens on this port plus i, too, at every address.
@@ -207,6 +209,7 @@ impl Config {
                 core_files: options.enable_coredumps.unwrap_or(false),
                 steering: options.steering.unwrap_or(defaults::STEERING),
                 numa,
+                numa_is_asked: options.numa.is_some(),
                 nodes,
                 per_shard_ports,
                 control_core: options.control_core,

@@ -63,6 +63,7 @@ fn defaults_are_memcacheds_on_loopback() {
         core_files: false,
         steering: Steering::Hash,
         numa: Numa::Off,
+        numa_is_asked: false,
         nodes: vec![vec![]; 4],
         per_shard_ports: None,
         control_core: None,
