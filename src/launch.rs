@@ -26,6 +26,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 mod listeners;
 mod notify;
+mod populator;
 mod trainer;
 
 use self::listeners::Listeners;
@@ -40,7 +41,7 @@ use crate::config::{
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
 use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
-use crate::shard::{Change, Shard, TrainerPort};
+use crate::shard::{Change, PopulatorPort, Shard, TrainerPort};
 use crate::storage::{COMPRESSED_LEN_MAX, Compression, EvictionPolicy, StoreConfig};
 
 /// glommio's preemption timer: longer than a process lives. If it fires before the executor has begun to run its
@@ -196,8 +197,10 @@ fn serve(
         Compress::ZstdDict => trainer::start(config.shards.len()).map_err(system("starting the trainer's thread"))?,
         _ => Vec::new(),
     };
+    let populators = populator::start(&config.shards).map_err(system("starting the populator's thread"))?;
     let mut executors = Vec::new();
-    for ((core, mesh), listeners) in config.shards.iter().zip(mesh(&bells)).zip(listeners) {
+    for (((core, mesh), listeners), populator) in config.shards.iter().zip(mesh(&bells)).zip(listeners).zip(populators)
+    {
         let start = ShardStart {
             core: *core,
             config: config.clone(),
@@ -208,6 +211,7 @@ fn serve(
             mesh,
             listeners,
             trainer: trainers.pop(),
+            populator,
         };
         executors.push(spawn(start, started.clone(), failed.clone())?);
     }
@@ -247,6 +251,7 @@ struct ShardStart {
     mesh: Mesh<Ticket>,
     listeners: Vec<OwnedFd>,
     trainer: Option<TrainerPort>,
+    populator: PopulatorPort,
 }
 
 fn spawn(
@@ -313,7 +318,7 @@ fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
 }
 
 fn worker(start: ShardStart) -> Result<Worker, String> {
-    let ShardStart { config, clock, control, hasher, shared, mesh, listeners, trainer, .. } = start;
+    let ShardStart { config, clock, control, hasher, shared, mesh, listeners, trainer, populator, .. } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
     let store = StoreConfig {
         item_size_max_bytes: config.item_size_max_bytes,
@@ -333,6 +338,7 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     let mut shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     set_up(&mut shard, &config, clock);
     trainer.into_iter().for_each(|trainer| shard.train_at(trainer));
+    shard.populate_at(populator);
     if config.detail_from_start {
         shard.count_prefixes(Some(config.detail_delimiter));
     }
