@@ -104,20 +104,20 @@ impl HashTable {
         self.buckets.has_order()
     }
 
-    /// Segments that all initial ones fill.
-    fn initial_segments(&self) -> usize {
-        (1usize << self.base_bits).next_multiple_of(self.segments_per_extent())
-    }
-
     /// Has an extent populated elsewhere, if the table will soon need one: one of the initial segments, or, if it
     /// `may_grow`, the next. `None` if nothing is wanted, can be had, or something is ordered already.
     pub(in crate::storage) fn order_extent(&mut self, may_grow: bool) -> Option<Population> {
-        // Nobody has touched the memory of initial segments yet; but what is in use has been.
-        let touched = self.depths.len().next_multiple_of(self.segments_per_extent());
-        self.populated_segments = self.populated_segments.max(touched);
-        let wanted = self.depths.len() + self.spare_segments_low();
-        if self.len > 0 && wanted > self.populated_segments && self.populated_segments < self.initial_segments() {
-            return self.buckets.order(self.populated_segments * BUCKETS, self.segments_per_extent() * BUCKETS);
+        if self.buckets.has_order() {
+            return None;
+        }
+        // Nobody has touched the memory of initial segments yet, save for those in use.
+        if self.populated_segments < 1 << self.base_bits && self.len > 0 {
+            let touched = self.depths.len().next_multiple_of(self.segments_per_extent());
+            self.populated_segments = self.populated_segments.max(touched);
+            let wanted = self.depths.len() + self.spare_segments_low();
+            if self.populated_segments < wanted.min(1 << self.base_bits) {
+                return self.buckets.order(self.populated_segments * BUCKETS, self.segments_per_extent() * BUCKETS);
+            }
         }
         if may_grow && self.is_short_of_segments() { self.buckets.order_extent() } else { None }
     }
@@ -126,7 +126,9 @@ impl HashTable {
     pub(in crate::storage) fn end_order(&mut self, wanted: bool) {
         if self.is_coming() {
             self.buckets.end_extent_order(wanted);
-        } else if let Some(buckets) = self.buckets.end_order() {
+        } else if let Some(buckets) = self.buckets.end_order()
+            && buckets.start / BUCKETS <= self.populated_segments
+        {
             self.populated_segments = self.populated_segments.max(buckets.end / BUCKETS);
         }
     }
