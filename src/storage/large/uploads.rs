@@ -63,7 +63,7 @@ mod tests {
     fn no_table_moves_many_when_it_grows() {
         for shards in [1, 4, 60] {
             let mut uploads = Uploads::new(&RandomState::with_seeds(1, 2, 3, 4));
-            let names = || (0..UPLOADS_MAX as u64).map(move |number| (number % shards) << 32 | number / shards);
+            let names = || (0..UPLOADS_MAX as u64).map(move |number| ((number % shards) << 32) | (number / shards));
             for name in names() {
                 uploads.insert(name, Upload::new(20_000));
             }

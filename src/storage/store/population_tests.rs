@@ -69,10 +69,12 @@ fn who_is_in_time_is_the_only_one_to_take_memory() {
             put(&mut store, &number.to_le_bytes(), &[7; 20]).unwrap();
             number += 1;
         }
-        assert_eq!(index_and_pages(&store), before, "at {number} items");
+        // At the limit pages may go, to make room for the index.
+        let taken = |now: (usize, usize)| now.0 > before.0 || now.1 > before.1;
+        assert!(!taken(index_and_pages(&store)), "at {number} items");
         store.maintain(NOW);
         if store.next_free_of_orders() {
-            assert_eq!(index_and_pages(&store), before, "at {number} items");
+            assert!(!taken(index_and_pages(&store)), "at {number} items");
         }
         while let Some(population) = store.next_population(NOW) {
             store.end_population(population);
