@@ -41,6 +41,8 @@ pub enum Command {
     ///
     /// Example: ringload run --server 127.0.0.1:11211 --protocol meta --workload loadgen/workloads/social.toml
     ///
+    /// Example: ringload run --server 127.0.0.1:11211 --shard-aware --load --pipeline 16 --multiget 10
+    ///
     /// Example: ringload run --server 127.0.0.1:6379 --protocol resp --workload loadgen/workloads/sessions.toml
     ///
     /// Example: ringload run --server 127.0.0.1:6380 --protocol resp --tls --tls-ca ca.pem --value-size 100-4k
@@ -66,6 +68,8 @@ pub enum Command {
     /// Drive a mixed load whose every value is verified; exit code 1 if any reply is wrong.
     ///
     /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 3s
+    ///
+    /// Example: ringload check --server 127.0.0.1:11211 --linearizable --requests 200000
     Check(CheckArgs),
 }
 
@@ -153,6 +157,10 @@ pub struct LoadArgs {
     /// First store every key once, so that gets hit.
     #[arg(long)]
     pub load: bool,
+    /// Send each key to the shard that owns it, as `stats routing` of a ringcached with --per-shard-ports tells: the
+    /// connections go to the shards' ports in turn, and a multiget becomes one for each shard that owns some of its keys.
+    #[arg(long, conflicts_with = "workload")]
+    pub shard_aware: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -259,15 +267,20 @@ pub struct ReplayArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub common: Common,
+    /// Check instead that the answers are linearizable: all connections read and write all keys by get, gets, set, add,
+    /// cas, incr and delete, and afterwards an order is looked for in which each request, between the moment it was
+    /// sent and its answer, could have been done as it was answered. The server must not evict meanwhile.
+    #[arg(long, conflicts_with = "value_size")]
+    pub linearizable: bool,
     /// Connections, over all cores. Each is the only writer of its share of the keys; all read all.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub connections: u32,
     /// Requests in flight on a connection.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub pipeline: u32,
-    /// How many keys there are.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    pub keys: u64,
+    /// How many keys there are; default: 10000, and 100 with --linearizable, so that requests meet.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub keys: Option<u64>,
     /// Bytes of a key.
     #[arg(long, default_value = "24", value_name = "BYTES")]
     pub key_size: Bytes,

@@ -49,6 +49,9 @@ pub enum Error {
     /// A file that should hold results does not.
     #[error("{}: not a result that `ringload run` or `ringload saturate` wrote: {reason}", path.display())]
     NotAResult { path: PathBuf, reason: String },
+    /// A conversation outside of the load broke.
+    #[error("asking {target}: {source}")]
+    Asked { target: String, source: io::Error },
     /// A generator thread ended without a result.
     #[error("a generator thread panicked")]
     Thread,

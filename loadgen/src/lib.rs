@@ -6,6 +6,7 @@
 //!
 //! All of it is the program's; its reader of traces and its distributions also serve `benches/hit_ratio`.
 
+mod ask;
 mod bottleneck;
 mod check;
 mod cli;
@@ -24,6 +25,7 @@ mod progress;
 mod protocol;
 mod recorder;
 mod replay;
+mod routing;
 mod run;
 mod saturate;
 mod target;

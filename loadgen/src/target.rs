@@ -90,6 +90,15 @@ impl Endpoint {
         Ok(Endpoint { target, tls })
     }
 
+    /// The same host at another port; `None` where there are no ports.
+    pub fn with_port(&self, port: u16) -> Option<Endpoint> {
+        let Target::Tcp { name, addresses } = &self.target else { return None };
+        let host = name.rsplit_once(':').map_or(name.as_str(), |(host, _)| host);
+        let addresses = addresses.iter().map(|address| SocketAddr::new(address.ip(), port)).collect();
+        let target = Target::Tcp { name: format!("{host}:{port}"), addresses };
+        Some(Endpoint { target, tls: self.tls.clone() })
+    }
+
     /// Opens a non-blocking connection.
     pub fn connect(&self) -> Result<Stream, Error> {
         self.open().map_err(|source| Error::Connect { target: self.target.to_string(), source })
@@ -129,6 +138,12 @@ impl Endpoint {
         })?;
         stream.tcp().set_nonblocking(true)?;
         Ok(Stream::Tls(Box::new(stream)))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.fmt(f)
     }
 }
 
@@ -208,6 +223,15 @@ mod tests {
         for bad in ["", "unix:", "127.0.0.1", "127.0.0.1:notaport"] {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_port_beside_the_server_s_is_on_the_same_host() {
+        let at = |text: &str| Endpoint::new(text.parse().unwrap(), None).unwrap().with_port(7000);
+        assert_eq!(at("[::1]:1").unwrap().to_string(), "[::1]:7000");
+        let Target::Tcp { addresses, .. } = at("127.0.0.1:11211").unwrap().target else { panic!() };
+        assert_eq!(addresses, ["127.0.0.1:7000".parse().unwrap()]);
+        assert!(at("unix:/x").is_none());
     }
 
     #[test]

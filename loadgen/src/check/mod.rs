@@ -7,6 +7,7 @@
 mod agent;
 mod history;
 mod known;
+mod linear;
 mod report;
 mod value;
 
@@ -32,6 +33,9 @@ use value::{HEADER, ValueCodec};
 /// Most pairs of connection and key, each of which remembers a version (4 bytes).
 const SEEN_MAX: u64 = 256 << 20;
 
+/// How many keys there are if nobody says.
+const KEYS: u64 = 10_000;
+
 /// Largest `--value-size`.
 const VALUE_SIZE_MAX: usize = 1 << 30;
 
@@ -53,30 +57,41 @@ pub struct Plan {
 
 /// Runs the check; gives whether nothing was wrong.
 pub fn check(args: &CheckArgs) -> Result<bool, Error> {
+    if args.linearizable { linear::check(args) } else { check_values(args) }
+}
+
+/// Keys that nobody has used, whatever the seed: what an earlier check left in the server is none of ours. Also gives
+/// what their names begin with.
+fn fresh_keys(keys: u64, key_size: usize) -> Result<(KeyRenderer, String), Error> {
+    let name = format!("c{:08x}-", crate::random_seed() as u32);
+    let digits = keys.ilog10() as usize + 1;
+    if key_size < name.len() + digits {
+        return Err(Error::Usage(format!("--key-size is at least {}", name.len() + digits)));
+    }
+    let keyspace = Keyspace::new(keys, key_size).map_err(Error::Usage)?;
+    Ok((keyspace.named(name.as_bytes()), name))
+}
+
+fn check_values(args: &CheckArgs) -> Result<bool, Error> {
+    let keys = args.keys.unwrap_or(KEYS);
     let seed = args.common.seed.unwrap_or_else(crate::random_seed);
     let pins = args.common.pins();
     let (threads, connections) = (pins.len(), u64::from(args.connections));
     if connections < threads as u64 {
         return Err(Error::Usage(format!("{threads} cores need at least {threads} connections")));
     }
-    if args.keys * connections > SEEN_MAX {
+    if keys * connections > SEEN_MAX {
         return Err(Error::Usage(format!("--keys times --connections is at most {SEEN_MAX}")));
     }
     if !(HEADER..=VALUE_SIZE_MAX).contains(&args.value_size.0) {
         return Err(Error::Usage(format!("--value-size lies between {HEADER} and 1g")));
     }
-    // Fresh names, whatever the seed: what an earlier check left in the server is none of ours.
-    let name = format!("c{:08x}-", crate::random_seed() as u32);
-    let digits = args.keys.ilog10() as usize + 1;
-    if args.key_size.0 < name.len() + digits {
-        return Err(Error::Usage(format!("--key-size is at least {}", name.len() + digits)));
-    }
-    let keyspace = Keyspace::new(args.keys, args.key_size.0).map_err(Error::Usage)?;
+    let (renderer, _) = fresh_keys(keys, args.key_size.0)?;
     let plan = Arc::new(Plan {
-        keys: args.keys,
-        renderer: keyspace.named(name.as_bytes()),
+        keys,
+        renderer,
         codec: ValueCodec::new(args.value_size.0, seed),
-        history: History::new(args.keys),
+        history: History::new(keys),
         value_size: args.value_size.0,
         pipeline: args.pipeline as usize,
         connections,
@@ -123,7 +138,7 @@ pub fn check(args: &CheckArgs) -> Result<bool, Error> {
     let report = CheckReport {
         server: args.common.server.to_string(),
         seed,
-        keys: args.keys,
+        keys,
         connections: args.connections,
         elapsed_s: clock.now() as f64 / SECOND as f64,
         unanswered,

@@ -83,9 +83,19 @@ pub struct Driver {
 impl Driver {
     /// Opens `count` connections. A reply that an agent must see whole may have `reply_len_max` bytes.
     pub fn connect(endpoint: &Endpoint, count: usize, reply_len_max: usize, clock: Clock) -> Result<Self, Error> {
+        Self::connect_to(std::slice::from_ref(endpoint), count, reply_len_max, clock)
+    }
+
+    /// The same to several endpoints in turn: connection `n` to that of number `n` modulo how many there are.
+    pub fn connect_to(
+        endpoints: &[Endpoint],
+        count: usize,
+        reply_len_max: usize,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(|error| Error::Poll(error.into()))?;
         let mut connections = Vec::with_capacity(count);
-        for id in 0..count {
+        for (id, endpoint) in endpoints.iter().cycle().take(count).enumerate() {
             let stream = endpoint.connect()?;
             epoll::add(&epoll, &stream, EventData::new_u64(id as u64), EventFlags::IN)
                 .map_err(|error| Error::Poll(error.into()))?;

@@ -159,7 +159,7 @@ impl<'a> RunAgent<'a> {
         if !self.may_send() {
             return false;
         }
-        let written = self.composer.request(now, &mut self.rng, &mut self.lanes[connection].asked, out);
+        let written = self.composer.request(connection, now, &mut self.rng, &mut self.lanes[connection].asked, out);
         self.sent(connection, written, intended);
         true
     }

@@ -7,12 +7,14 @@ use std::collections::VecDeque;
 
 use super::{
     lane::{Asked, FollowUp},
+    routed::Routed,
     step::Step,
 };
 use crate::{
     clock::Nanos,
     operation::Operation,
     protocol::{Protocol, Store},
+    routing::Routing,
     workload::{Distribution, KeyPicker, KeyRenderer, Keyspace, Mix, Popularity, Rng, Space, ValueSource, Workload},
 };
 
@@ -24,6 +26,8 @@ const DELTA: u64 = 1;
 pub enum Work {
     /// Gets and sets of one key space.
     Plain(PlainWork),
+    /// The same, each key sent to the shard that owns it.
+    Routed(PlainWork, Routing),
     /// What a workload file says.
     Mixed(MixedWork),
 }
@@ -92,6 +96,7 @@ pub struct Composer<'a> {
 #[derive(Debug)]
 enum Source<'a> {
     Plain(Plain<'a>),
+    Routed(Routed<'a>),
     Mixed(Mixed<'a>),
 }
 
@@ -99,16 +104,8 @@ impl<'a> Composer<'a> {
     /// A source for one of `threads` threads; time is counted from `start`.
     pub fn new(protocol: Protocol, work: &'a Work, threads: usize, start: Nanos) -> Self {
         let source = match work {
-            Work::Plain(work) => {
-                let keys = work.keyspace.renderer();
-                let (before, after) = protocol.get_frame(work.keyspace.key_size());
-                Source::Plain(Plain {
-                    work,
-                    picker: KeyPicker::new(work.distribution, work.keyspace.count()),
-                    get_lines: keys.framed(&before, &after),
-                    keys,
-                })
-            }
+            Work::Plain(work) => Source::Plain(Plain::new(protocol, work)),
+            Work::Routed(work, routing) => Source::Routed(Routed::new(Plain::new(protocol, work), routing)),
             Work::Mixed(work) => Source::Mixed(Mixed {
                 workload: &work.workload,
                 spaces: work
@@ -139,11 +136,19 @@ impl<'a> Composer<'a> {
         matches!(self.source, Source::Mixed(_))
     }
 
-    /// Appends the next request; keys that its answer may ask more about are added to `asked`.
+    /// Appends the next request of a connection; keys that its answer may ask more about are added to `asked`.
     #[inline]
-    pub fn request(&mut self, now: Nanos, rng: &mut Rng, asked: &mut VecDeque<Asked>, out: &mut Vec<u8>) -> Written {
+    pub fn request(
+        &mut self,
+        connection: usize,
+        now: Nanos,
+        rng: &mut Rng,
+        asked: &mut VecDeque<Asked>,
+        out: &mut Vec<u8>,
+    ) -> Written {
         match &mut self.source {
             Source::Plain(plain) => plain.request(self.protocol, rng, out),
+            Source::Routed(routed) => routed.request(self.protocol, connection, rng, out),
             Source::Mixed(mixed) => mixed.request(self.protocol, now, rng, asked, out),
         }
     }
@@ -163,7 +168,7 @@ impl<'a> Composer<'a> {
     /// The name of a key that was asked for.
     pub fn key(&mut self, asked: Asked) -> &[u8] {
         match &mut self.source {
-            Source::Plain(plain) => plain.keys.render(asked.key),
+            Source::Plain(plain) | Source::Routed(Routed { plain, .. }) => plain.keys.render(asked.key),
             Source::Mixed(mixed) => mixed.spaces[asked.space as usize].key(asked.key),
         }
     }
@@ -171,19 +176,29 @@ impl<'a> Composer<'a> {
     /// Whether a miss of this key is followed by a set.
     pub fn fills(&self, asked: Asked) -> bool {
         match &self.source {
-            Source::Plain(_) => false,
+            Source::Plain(_) | Source::Routed(_) => false,
             Source::Mixed(mixed) => mixed.spaces[asked.space as usize].space.miss_then_set,
         }
     }
 }
 
+/// Gets and sets of one key space.
 #[derive(Debug)]
-struct Plain<'a> {
-    work: &'a PlainWork,
-    picker: KeyPicker,
-    keys: KeyRenderer,
+pub struct Plain<'a> {
+    pub work: &'a PlainWork,
+    pub picker: KeyPicker,
+    pub keys: KeyRenderer,
     /// Renders a whole get of one key: one copy per request.
-    get_lines: KeyRenderer,
+    pub get_lines: KeyRenderer,
+}
+
+impl<'a> Plain<'a> {
+    fn new(protocol: Protocol, work: &'a PlainWork) -> Self {
+        let keys = work.keyspace.renderer();
+        let (before, after) = protocol.get_frame(work.keyspace.key_size());
+        let picker = KeyPicker::new(work.distribution, work.keyspace.count());
+        Plain { work, picker, get_lines: keys.framed(&before, &after), keys }
+    }
 }
 
 impl Plain<'_> {

@@ -1,10 +1,13 @@
 //! Stores every key of every key space once, in order, before the run.
 
+use std::collections::VecDeque;
+
 use super::{Plan, composer::Work};
 use crate::{
     clock::{Nanos, SECOND},
     driver::{Agent, BusyMeter, Next},
     protocol::{Reply, Store, Unparsable},
+    routing::Routing,
     workload::{KeyRenderer, Rng, Space, ValueSource},
 };
 
@@ -13,6 +16,9 @@ const BATCH: usize = 64;
 
 /// A batch ends early when it has this many bytes.
 const BATCH_BYTES: usize = 256 << 10;
+
+/// Keys that wait for the connections of one shard.
+const PASSED_MAX: usize = 4096;
 
 /// A key space whose keys are stored.
 struct Shelf<'a> {
@@ -27,6 +33,9 @@ struct Shelf<'a> {
 pub struct LoadAgent<'a> {
     plan: &'a Plan,
     shelves: Vec<Shelf<'a>>,
+    /// Where each key goes to the shard that owns it: keys that were passed over, for every shard.
+    /// Bounded by [`PASSED_MAX`].
+    passed: Option<(&'a Routing, Vec<VecDeque<u64>>)>,
     /// The shelf that is being stored, and its next key of this thread.
     shelf: usize,
     next: u64,
@@ -42,7 +51,7 @@ pub struct LoadAgent<'a> {
 impl<'a> LoadAgent<'a> {
     pub fn new(plan: &'a Plan, index: usize, connections: usize) -> Self {
         let shelves = match &plan.work {
-            Work::Plain(work) => vec![Shelf {
+            Work::Plain(work) | Work::Routed(work, _) => vec![Shelf {
                 keys: work.keyspace.renderer(),
                 count: work.keyspace.count(),
                 values: &work.values,
@@ -58,9 +67,14 @@ impl<'a> LoadAgent<'a> {
                 })
                 .collect(),
         };
+        let passed = match &plan.work {
+            Work::Routed(_, routing) => Some((routing, vec![VecDeque::new(); routing.shards()])),
+            Work::Plain(_) | Work::Mixed(_) => None,
+        };
         let mut agent = LoadAgent {
             plan,
             shelves,
+            passed,
             shelf: 0,
             next: index as u64,
             index: index as u64,
@@ -87,6 +101,41 @@ impl<'a> LoadAgent<'a> {
         self.shelf >= self.shelves.len()
     }
 
+    /// Appends the next set of a connection; false if there is none for now.
+    fn store_next(&mut self, connection: usize, out: &mut Vec<u8>) -> bool {
+        let Some((routing, passed)) = &mut self.passed else {
+            let stored = self.is_stored();
+            if !stored {
+                self.store(out);
+            }
+            return !stored;
+        };
+        let Some(shelf) = self.shelves.first_mut() else { return false };
+        let shard = connection % routing.shards();
+        let key = loop {
+            if let Some(key) = passed[shard].pop_front() {
+                break key;
+            }
+            if self.next >= shelf.count {
+                self.shelf = 1;
+                return false;
+            }
+            let owner = routing.owner(shelf.keys.render(self.next));
+            if passed[owner].len() >= PASSED_MAX {
+                return false;
+            }
+            passed[owner].push_back(self.next);
+            self.next += self.plan.threads as u64;
+        };
+        self.plan.protocol.store(out, Store::Set, shelf.keys.render(key), 0, shelf.values.value(key));
+        true
+    }
+
+    /// Whether keys wait for the connections of their owners.
+    fn has_passed_over(&self) -> bool {
+        self.passed.as_ref().is_some_and(|(_, passed)| passed.iter().any(|keys| !keys.is_empty()))
+    }
+
     /// Appends the next set.
     fn store(&mut self, out: &mut Vec<u8>) {
         let Some(shelf) = self.shelves.get_mut(self.shelf) else { return };
@@ -105,8 +154,12 @@ impl<'a> LoadAgent<'a> {
 }
 
 impl Agent for LoadAgent<'_> {
-    fn plan(&mut self, now: Nanos, _wake: &mut Vec<usize>, _meter: &mut BusyMeter) -> Next {
-        let done = self.is_stored() && self.outstanding == 0;
+    fn plan(&mut self, now: Nanos, wake: &mut Vec<usize>, _meter: &mut BusyMeter) -> Next {
+        if self.passed.is_some() {
+            // One that found nothing to store may have been passed keys since.
+            wake.extend((0..self.pending.len()).filter(|connection| self.pending[*connection] == 0));
+        }
+        let done = self.is_stored() && self.outstanding == 0 && !self.has_passed_over();
         if done { Next::Finish } else { Next::WaitUntil(now + SECOND) }
     }
 
@@ -114,8 +167,7 @@ impl Agent for LoadAgent<'_> {
         if self.pending[connection] > 0 {
             return;
         }
-        while self.pending[connection] < BATCH && out.len() < BATCH_BYTES && !self.is_stored() {
-            self.store(out);
+        while self.pending[connection] < BATCH && out.len() < BATCH_BYTES && self.store_next(connection, out) {
             self.pending[connection] += 1;
             self.outstanding += 1;
         }

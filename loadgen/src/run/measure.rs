@@ -22,12 +22,18 @@ use crate::{
     error::Error,
     interval::{self, IntervalRecorder},
     progress::{Answered, Live},
+    protocol::Protocol,
+    routing::Routing,
+    target::Endpoint,
     timeline::Timeline,
     workload::{Arrivals, Keyspace, Mix, RateCourse, ValueSource, file},
 };
 
 /// Threads that are ready begin this long after they are told, so that all have heard it.
 const HEAD_START: Nanos = SECOND / 1000;
+
+/// Keys that are looked at to see that every shard has one.
+const OWNED_LOOKS: u64 = 1 << 20;
 
 /// How fast to ask, and for how long.
 #[derive(Clone, Debug)]
@@ -55,6 +61,8 @@ pub struct Measured {
     pub unsent: u64,
     /// Sets that were refused while loading.
     pub load_errors: u64,
+    /// The server's shards, where each key was sent to its owner.
+    pub shards: Option<usize>,
 }
 
 /// Drives `load` at `pace`, after storing every key if `store` says so. `closed` is shown every interval.
@@ -68,8 +76,14 @@ pub fn measure(
 ) -> Result<Measured, Error> {
     let pins = load.common.pins();
     let threads = pins.len();
-    let plan = Arc::new(plan(load, seed, pace, threads)?);
     let endpoint = load.common.endpoint()?;
+    let routing = load.shard_aware.then(|| route(load, &endpoint, threads)).transpose()?;
+    let shards = routing.as_ref().map(Routing::shards);
+    let endpoints = match &routing {
+        Some(routing) => routing.endpoints(&endpoint)?,
+        None => vec![endpoint],
+    };
+    let plan = Arc::new(plan(load, seed, pace, threads, routing)?);
     let clock = Clock::start();
     let answered = Arc::new(Answered::default());
     let live = Live::new(what, pace.requests.unwrap_or(0));
@@ -79,12 +93,12 @@ pub fn measure(
         let (start, started) = mpsc::channel::<IntervalRecorder>();
         starts.push(start);
         let (plan, answered, ready) = (plan.clone(), answered.clone(), ready.clone());
-        let endpoint = endpoint.clone();
+        let endpoints = endpoints.clone();
         let count = share(u64::from(load.connections), threads, index) as usize;
         workers.push(thread::spawn(move || {
             let prepare = || {
                 core.map_or(Ok(()), cores::pin)?;
-                let mut driver = Driver::connect(&endpoint, count, 0, clock)?;
+                let mut driver = Driver::connect_to(&endpoints, count, 0, clock)?;
                 let mut load_errors = 0;
                 if store {
                     let mut agent = LoadAgent::new(&plan, index, count);
@@ -149,17 +163,47 @@ pub fn measure(
         unanswered: outcomes.iter().map(|outcome| outcome.unanswered).sum(),
         unsent: outcomes.iter().map(|outcome| outcome.unsent).sum(),
         load_errors: outcomes.iter().map(|outcome| outcome.load_errors).sum(),
+        shards,
     })
 }
 
-fn plan(args: &LoadArgs, seed: u64, pace: &Pace, threads: usize) -> Result<Plan, Error> {
+/// The shards of the server, where the load can be sent to each.
+fn route(args: &LoadArgs, endpoint: &Endpoint, threads: usize) -> Result<Routing, Error> {
+    if args.protocol == Protocol::Resp {
+        return Err(Error::Usage("--shard-aware is for memcached's protocols: RESP has no `stats routing`".into()));
+    }
+    let routing = Routing::ask(endpoint)?;
+    let (needed, keys) = (routing.shards() * threads, args.keys);
+    if (args.connections as usize) < needed {
+        let reason = format!("--shard-aware: {threads} threads and {} shards need", routing.shards());
+        return Err(Error::Usage(format!("{reason} at least {needed} connections")));
+    }
+    let mut keyspace = Keyspace::new(keys, args.key_size.0).map_err(Error::Usage)?.renderer();
+    // A shard without a key would be asked for ever which one to send.
+    let mut owned = vec![false; routing.shards()];
+    for key in 0..keys.min(OWNED_LOOKS) {
+        owned[routing.owner(keyspace.render(key))] = true;
+    }
+    if owned.contains(&false) {
+        return Err(Error::Usage(format!("--shard-aware: {keys} keys leave a shard without any")));
+    }
+    Ok(routing)
+}
+
+fn plan(
+    args: &LoadArgs,
+    seed: u64,
+    pace: &Pace,
+    threads: usize,
+    routing: Option<Routing>,
+) -> Result<Plan, Error> {
     if (args.connections as usize) < threads {
         return Err(Error::Usage(format!("{threads} cores need at least {threads} connections")));
     }
     Ok(Plan {
         protocol: args.protocol,
         pipeline: args.pipeline as usize,
-        work: work(args, seed)?,
+        work: work(args, seed, routing)?,
         course: pace.course.as_ref().map(|course| course.divided(threads)),
         arrivals: pace.arrivals,
         warmup: pace.warmup,
@@ -171,15 +215,19 @@ fn plan(args: &LoadArgs, seed: u64, pace: &Pace, threads: usize) -> Result<Plan,
 }
 
 /// What the run asks for: by the workload file, or by the options.
-fn work(args: &LoadArgs, seed: u64) -> Result<Work, Error> {
+fn work(args: &LoadArgs, seed: u64, routing: Option<Routing>) -> Result<Work, Error> {
     if let Some(path) = &args.workload {
         return Ok(Work::Mixed(MixedWork::new(file::read(path, |space| suits(args.protocol, space))?, seed)));
     }
-    Ok(Work::Plain(PlainWork {
+    let plain = PlainWork {
         keyspace: Keyspace::new(args.keys, args.key_size.0).map_err(Error::Usage)?,
         values: ValueSource::new(args.value_size, seed),
         distribution: args.distribution,
         mix: Mix::new(args.get_ratio),
         multiget: args.multiget,
-    }))
+    };
+    Ok(match routing {
+        Some(routing) => Work::Routed(plain, routing),
+        None => Work::Plain(plain),
+    })
 }

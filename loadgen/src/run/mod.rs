@@ -6,6 +6,7 @@ mod lane;
 mod load;
 mod measure;
 mod report;
+mod routed;
 mod step;
 
 use crate::{

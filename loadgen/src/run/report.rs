@@ -57,6 +57,8 @@ pub struct RunReport {
     unsent: u64,
     /// Sets that were refused while loading.
     load_errors: u64,
+    /// The server's shards, if each key was sent to its owner.
+    shard_aware: Option<usize>,
     #[serde(flatten)]
     strain: Strain,
     generator_was_bottleneck: bool,
@@ -71,7 +73,7 @@ pub struct RunReport {
 
 impl RunReport {
     pub fn new(args: &LoadArgs, seed: u64, pace: &Pace, measured: Measured) -> Self {
-        let Measured { totals, operations, unanswered, unsent, load_errors } = measured;
+        let Measured { totals, operations, unanswered, unsent, load_errors, shards } = measured;
         let elapsed_s = totals.elapsed as f64 / SECOND as f64;
         let counts = totals.recorder.counts.clone();
         let requests_per_s = if totals.elapsed > 0 { counts.requests as f64 / elapsed_s } else { 0.0 };
@@ -108,6 +110,7 @@ impl RunReport {
             unanswered,
             unsent,
             load_errors,
+            shard_aware: shards,
             strain: totals.strain,
             generator_was_bottleneck: complaint.is_some(),
             generator_complaint: complaint,
@@ -138,6 +141,9 @@ impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let c = &self.counts;
         writeln!(f, "requests    {} in {:.3} s: {:.0}/s", c.requests, self.elapsed_s, self.requests_per_s)?;
+        if let Some(shards) = self.shard_aware {
+            writeln!(f, "routing     shard-aware: every key to its owner of {shards} shards")?;
+        }
         if c.gets > 0 {
             let ratio = c.hits as f64 / c.gets as f64;
             writeln!(f, "gets        {} keys: {} hits, {} misses (hit ratio {ratio:.4})", c.gets, c.hits, c.misses)?;
