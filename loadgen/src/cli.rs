@@ -10,7 +10,7 @@ use crate::{
     protocol::Protocol,
     target::{Endpoint, Target},
     tls::Trust,
-    units::{Bytes, SizeRange},
+    units::{Bytes, Share, SizeRange},
     workload::{Arrivals, Distribution, Rate, RateCourse},
 };
 
@@ -59,12 +59,24 @@ pub enum Command {
     ///
     /// Example: ringload report before.json after.json -o comparison.html
     Report(ReportArgs),
-    /// Replay a cache trace in Twitter's column format and report the hit ratio.
+    /// Replay a cache trace and report the hit ratio.
     ///
+    /// The trace has Twitter's columns, or is an oracleGeneral binary of libCacheSim, told by that word in its name.
     /// Every get that misses is followed by a set of that key in the size that the trace gives.
     ///
     /// Example: ringload replay --server 127.0.0.1:11211 --trace cluster52.csv.zst --limit 1000000
+    ///
+    /// Example: ringload replay --server 127.0.0.1:11211 --trace w81.oracleGeneral.bin.zst --speed 100x
+    ///
+    /// Example: ringload replay --server 127.0.0.1:11211 --trace recorded.csv.zst --speed 10x --no-fill
     Replay(ReplayArgs),
+    /// Record what a server is asked, by its `watch` stream, as a trace that `replay` replays.
+    ///
+    /// Keys are replaced by a keyed hash whose secret nobody learns: the same key has the same name within one
+    /// recording and no other. The server loses lines that are not read in time; how many is told.
+    ///
+    /// Example: ringload record --server 127.0.0.1:11211 --output recorded.csv.zst --sample 1/100 --duration 3s
+    Record(RecordArgs),
     /// Drive a mixed load whose every value is verified; exit code 1 if any reply is wrong.
     ///
     /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 3s
@@ -246,9 +258,17 @@ pub struct ReportArgs {
 pub struct ReplayArgs {
     #[command(flatten)]
     pub common: Common,
-    /// The trace: timestamp,key,key_size,value_size,client,operation,ttl per line; plain, .zst or .xz.
+    /// The trace: timestamp,key,key_size,value_size,client,operation,ttl per line, or an oracleGeneral binary; plain,
+    /// .zst or .xz.
     #[arg(long, value_name = "FILE")]
     pub trace: PathBuf,
+    /// Send requests when the trace says so, this many times faster than it was recorded (1x, 10x, 0.5x); latency
+    /// counts from that moment. Default: as fast as the server answers.
+    #[arg(long, value_parser = speed, value_name = "FACTOR")]
+    pub speed: Option<f64>,
+    /// Leave misses as they are: the trace holds the sets that followed them, as a recorded one does.
+    #[arg(long)]
+    pub no_fill: bool,
     /// Stop after this many requests of the trace.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -261,6 +281,24 @@ pub struct ReplayArgs {
     /// Values above this size are cut to it.
     #[arg(long, default_value = "1000k", value_name = "BYTES")]
     pub value_size_max: Bytes,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RecordArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The trace to write; a name that ends in .zst is compressed.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Record the keys whose hash falls into this share: all requests of such a key, and none of others.
+    #[arg(long, default_value = "1/1", value_name = "N/M")]
+    pub sample: Share,
+    /// Record for this long.
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
+    /// End earlier when this many requests are recorded.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -297,6 +335,11 @@ pub struct CheckArgs {
 
 fn ratio(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|r| (0.0..=1.0).contains(r)).ok_or_else(|| "must lie between 0 and 1".into())
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('x').unwrap_or(text).parse().ok();
+    number.filter(|factor| (1e-3..=1e6).contains(factor)).ok_or_else(|| "must lie between 0.001x and 1000000x".into())
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -338,6 +381,12 @@ mod tests {
             "ringload run --workload x --get-ratio 0.5",
             "ringload run --protocol http",
             "ringload replay",
+            "ringload replay --trace x --speed 0x",
+            "ringload replay --trace x --speed fast",
+            "ringload record",
+            "ringload record -o x --sample 2/1",
+            "ringload run --shard-aware --workload x",
+            "ringload check --linearizable --value-size 5",
             "ringload check --keys 0",
         ] {
             assert!(refused(line), "{line}");

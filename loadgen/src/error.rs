@@ -31,9 +31,9 @@ pub enum Error {
     /// A trace could not be read.
     #[error("{}: {source}", path.display())]
     TraceFile { path: PathBuf, source: io::Error },
-    /// A trace holds a line that is not in its format.
-    #[error("{}, line {line}: {reason}", path.display())]
-    TraceLine { path: PathBuf, line: u64, reason: &'static str },
+    /// A trace holds a line or record that is not in its format.
+    #[error("{}, {unit} {line}: {reason}", path.display())]
+    TraceLine { path: PathBuf, unit: &'static str, line: u64, reason: &'static str },
     /// A workload file could not be read.
     #[error("{}: {source}", path.display())]
     WorkloadFile { path: PathBuf, source: io::Error },

@@ -23,6 +23,7 @@ mod operation;
 mod page;
 mod progress;
 mod protocol;
+mod record;
 mod recorder;
 mod replay;
 mod routing;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Saturate(args) => saturate::saturate(&args),
         Command::Report(args) => page::report(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Record(args) => record::record(&args),
         Command::Check(args) => check::check(&args),
     };
     match outcome {

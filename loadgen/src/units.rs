@@ -49,6 +49,38 @@ impl std::fmt::Display for SizeRange {
     }
 }
 
+/// A share of all keys, typed as `1/100`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    of: u64,
+    all: u64,
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(of, all)| Some((of.parse().ok()?, all.parse().ok()?)));
+        match numbers {
+            Some((of, all)) if 0 < of && of <= all => Ok(Share { of, all }),
+            _ => Err(format!("`{text}` is not a share such as 1/100")),
+        }
+    }
+}
+
+impl Share {
+    /// Whether something with this hash belongs to the share.
+    pub fn takes(self, hash: u64) -> bool {
+        u128::from(hash) * u128::from(self.all) < (u128::from(self.of) << 64)
+    }
+}
+
+impl std::fmt::Display for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.of, self.all)
+    }
+}
+
 /// A number of bytes as a person reads it.
 pub fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -64,6 +96,19 @@ pub fn human_bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_take_their_part_of_the_hashes() {
+        let share = |text: &str| text.parse::<Share>();
+        let all = share("1/1").unwrap();
+        assert!(all.takes(0) && all.takes(u64::MAX));
+        let half = share("1/2").unwrap();
+        assert!(half.takes(u64::MAX / 2) && !half.takes(u64::MAX / 2 + 1));
+        assert_eq!(share("3/1000").unwrap().to_string(), "3/1000");
+        for bad in ["0/5", "2/1", "1", "x/2", "1/0", "-1/2", "1/2/3"] {
+            assert!(share(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn sizes_take_suffixes() {

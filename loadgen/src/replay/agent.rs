@@ -18,7 +18,7 @@ use crate::{
     progress::Answered,
     protocol::{Reply, Unparsable, text},
     recorder::{Percentiles, Recorder},
-    trace::{Operation, Request, TraceReader},
+    trace::{Operation, Paced, Request, TraceReader},
     units::SizeRange,
     workload::ValueSource,
 };
@@ -53,7 +53,7 @@ struct Pending {
 #[derive(Default)]
 struct Lane {
     /// Bounded by `QUEUE_MAX`.
-    queue: VecDeque<Request>,
+    queue: VecDeque<(Nanos, Request)>,
     /// Bounded by the batch that caused them.
     follow_ups: VecDeque<(Step, Request)>,
     pending: VecDeque<Pending>,
@@ -63,9 +63,22 @@ struct Lane {
     found: Option<u64>,
 }
 
+/// Where requests come from.
+enum Source {
+    /// At once.
+    Flat(TraceReader),
+    /// When they are due.
+    Paced(Paced),
+}
+
 /// The replay.
 pub struct ReplayAgent<'a> {
-    reader: TraceReader,
+    source: Source,
+    /// When the trace begins.
+    begin: Nanos,
+    /// When the next request is due, if that is not yet.
+    due: Nanos,
+    fills: bool,
     answered: &'a Answered,
     hasher: RandomState,
     values: ValueSource,
@@ -74,10 +87,12 @@ pub struct ReplayAgent<'a> {
     left: u64,
     lanes: Vec<Lane>,
     /// A request that was read and whose connection's queue is full.
-    stash: Option<Request>,
+    stash: Option<(Nanos, Request)>,
     ended: bool,
     fault: Option<Error>,
     outstanding: usize,
+    /// How long the latest request waited, beyond the moment it was due, until a connection had room for it.
+    behind_max: Nanos,
     reported: u64,
     counts: ReplayCounts,
     recorder: Recorder,
@@ -85,10 +100,17 @@ pub struct ReplayAgent<'a> {
 }
 
 impl<'a> ReplayAgent<'a> {
-    pub fn new(args: &ReplayArgs, reader: TraceReader, answered: &'a Answered) -> Self {
+    /// A replay that begins at `begin`.
+    pub fn new(args: &ReplayArgs, reader: TraceReader, begin: Nanos, answered: &'a Answered) -> Self {
         let value_size_max = args.value_size_max.0;
         ReplayAgent {
-            reader,
+            source: match args.speed {
+                None => Source::Flat(reader),
+                Some(speed) => Source::Paced(Paced::new(reader, speed)),
+            },
+            begin,
+            due: 0,
+            fills: !args.no_fill,
             answered,
             // Fixed: a key belongs to the same connection in every replay.
             hasher: RandomState::with_seeds(1, 2, 3, 4),
@@ -101,6 +123,7 @@ impl<'a> ReplayAgent<'a> {
             ended: false,
             fault: None,
             outstanding: 0,
+            behind_max: 0,
             reported: 0,
             counts: ReplayCounts::default(),
             recorder: Recorder::default(),
@@ -110,21 +133,22 @@ impl<'a> ReplayAgent<'a> {
 
     /// The results, or what was wrong with the trace.
     pub fn finish(mut self) -> Result<(ReplayCounts, Percentiles), Error> {
+        self.counts.behind_us_max = self.behind_max / 1000;
         self.recorder.settle();
         self.fault.map_or(Ok((self.counts, self.recorder.percentiles())), Err)
     }
 
     /// Reads on until this connection has a request; false if there is none for now.
-    fn supply(&mut self, connection: usize) -> bool {
+    fn supply(&mut self, connection: usize, now: Nanos) -> bool {
         while self.lanes[connection].queue.is_empty() {
             let request = match self.stash.take() {
                 Some(request) => request,
-                None => match self.read() {
+                None => match self.read(now) {
                     Some(request) => request,
                     None => return false,
                 },
             };
-            let lane = (self.hasher.hash_one(&request.key) % self.lanes.len() as u64) as usize;
+            let lane = (self.hasher.hash_one(&request.1.key) % self.lanes.len() as u64) as usize;
             if self.lanes[lane].queue.len() >= QUEUE_MAX {
                 self.stash = Some(request);
                 return false;
@@ -134,13 +158,25 @@ impl<'a> ReplayAgent<'a> {
         true
     }
 
-    fn read(&mut self) -> Option<Request> {
+    /// The next request with the moment that its latency counts from; `None` if there is none, or none yet.
+    fn read(&mut self, now: Nanos) -> Option<(Nanos, Request)> {
         if self.ended || self.left == 0 {
             self.ended = true;
             return None;
         }
-        match self.reader.next_request() {
-            Ok(Some(mut request)) => {
+        let next = match &mut self.source {
+            Source::Flat(reader) => reader.next_request().map(|next| next.map(|request| (0, request))),
+            Source::Paced(paced) => match paced.next_due() {
+                Ok(Some(due)) if self.begin.saturating_add(due) > now => {
+                    self.due = self.begin.saturating_add(due);
+                    return None;
+                }
+                Ok(_) => Ok(paced.take().map(|(due, request)| (self.begin.saturating_add(due), request))),
+                Err(error) => Err(error),
+            },
+        };
+        match next {
+            Ok(Some((due, mut request))) => {
                 self.left -= 1;
                 self.counts.requests += 1;
                 self.counts.keys_replaced += u64::from(request.key_replaced);
@@ -148,7 +184,8 @@ impl<'a> ReplayAgent<'a> {
                     request.value_size = self.value_size_max;
                     self.counts.values_cut += 1;
                 }
-                Some(request)
+                self.behind_max = self.behind_max.max(if due > 0 { now - due } else { 0 });
+                Some((due, request))
             }
             Ok(None) => {
                 self.ended = true;
@@ -210,7 +247,7 @@ impl<'a> ReplayAgent<'a> {
                 counts.gets += 1;
                 if found.is_some() {
                     counts.hits += 1;
-                } else {
+                } else if self.fills {
                     lane.follow_ups.push_back((Step::Fill, request));
                 }
             }
@@ -249,6 +286,10 @@ impl Agent for ReplayAgent<'_> {
         if self.fault.is_some() || (self.ended && self.stash.is_none() && self.lanes.iter().all(empty)) {
             return Next::Finish;
         }
+        // Connections that wait read on when the next request is due; one that is busy does when it is answered.
+        if self.due > now {
+            return Next::WaitUntil(self.due);
+        }
         // With nothing on the way no event can come, but the trace may have ended meanwhile.
         Next::WaitUntil(if self.outstanding == 0 { now } else { now + SECOND })
     }
@@ -262,21 +303,22 @@ impl Agent for ReplayAgent<'_> {
             self.send(connection, step, request, now, out);
         }
         while self.lanes[connection].pending.len() < self.pipeline && out.len() < BATCH_BYTES {
-            if !self.supply(connection) {
+            if !self.supply(connection, now) {
                 break;
             }
             let lane = &mut self.lanes[connection];
             let Some(head) = lane.queue.front() else { break };
-            if lane.reads.contains(&self.hasher.hash_one(&head.key)) {
+            if lane.reads.contains(&self.hasher.hash_one(&head.1.key)) {
                 break;
             }
-            let step = match head.operation {
+            let step = match head.1.operation {
                 Operation::Get | Operation::Gets => Step::Read,
                 Operation::Cas => Step::ReadForCas,
                 _ => Step::Plain,
             };
-            if let Some(request) = lane.queue.pop_front() {
-                self.send(connection, step, request, now, out);
+            if let Some((due, request)) = lane.queue.pop_front() {
+                let from = if due > 0 { due } else { now };
+                self.send(connection, step, request, from, out);
             }
         }
     }

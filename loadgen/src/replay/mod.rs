@@ -1,4 +1,4 @@
-//! `ringload replay`: the requests of a trace, as fast as the server takes them, with the hit ratio as the result.
+//! `ringload replay`: the requests of a trace, at the trace's speed or as fast as the server takes them, with the hit ratio as the result.
 
 mod agent;
 mod report;
@@ -68,7 +68,7 @@ fn drive(
     let clock = Clock::start();
     let mut driver = Driver::connect(&args.common.endpoint()?, args.connections as usize, 0, clock)?;
     let start = clock.now();
-    let mut agent = ReplayAgent::new(args, reader, answered);
+    let mut agent = ReplayAgent::new(args, reader, start, answered);
     driver.drive(&mut agent)?;
     let elapsed = clock.now() - start;
     let busy = driver.busy();

@@ -43,6 +43,8 @@ pub struct ReplayCounts {
     pub keys_replaced: u64,
     /// Values cut to `--value-size-max`.
     pub values_cut: u64,
+    /// Microseconds that a request was read late at most, where the trace says when it is due.
+    pub behind_us_max: u64,
 }
 
 /// What a replay found.
@@ -52,6 +54,10 @@ pub struct ReplayReport {
     trace: String,
     connections: u32,
     pipeline: u32,
+    /// How many times faster than the trace; none is as fast as the server answers.
+    speed: Option<f64>,
+    /// Whether misses were followed by sets.
+    fills_misses: bool,
     elapsed_s: f64,
     /// Requests of the trace per second.
     requests_per_s: f64,
@@ -70,6 +76,8 @@ impl ReplayReport {
             trace: args.trace.display().to_string(),
             connections: args.connections,
             pipeline: args.pipeline,
+            speed: args.speed,
+            fills_misses: !args.no_fill,
             elapsed_s,
             requests_per_s: counts.requests as f64 / elapsed_s,
             hit_ratio: if counts.gets > 0 { counts.hits as f64 / counts.gets as f64 } else { 0.0 },
@@ -89,6 +97,10 @@ impl fmt::Display for ReplayReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let c = &self.counts;
         writeln!(f, "requests    {} in {:.3} s: {:.0}/s", c.requests, self.elapsed_s, self.requests_per_s)?;
+        if let Some(speed) = self.speed {
+            let behind = c.behind_us_max as f64 / 1000.0;
+            writeln!(f, "speed       {speed}x the trace's, {behind:.1} ms behind it at most")?;
+        }
         writeln!(f, "hit ratio   {:.4} ({} of {} gets)", self.hit_ratio, c.hits, c.gets)?;
         writeln!(f, "writes      {} stored ({} after a miss), {} not stored", c.stored, c.fills, c.not_stored)?;
         writeln!(f, "others      {} deleted, {} numbers, {} not found", c.deleted, c.numbers, c.not_found)?;

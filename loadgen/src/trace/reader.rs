@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::request::{Request, parse};
+use super::{
+    oracle,
+    request::{Request, parse},
+};
 use crate::error::Error;
 
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -23,11 +26,14 @@ pub struct TraceReader {
     path: PathBuf,
     input: Box<dyn BufRead + Send>,
     line: Vec<u8>,
+    /// Lines or records read.
     line_number: u64,
+    /// Whether it is an oracleGeneral binary.
+    binary: bool,
 }
 
 impl TraceReader {
-    /// Opens a plain, zstd or xz file.
+    /// Opens a plain, zstd or xz file; one with `oracleGeneral` in its name is such a binary.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::TraceFile { path: path.into(), source };
         let mut file = BufReader::with_capacity(BUFFER, File::open(path).map_err(failed)?);
@@ -41,11 +47,19 @@ impl TraceReader {
         } else {
             Box::new(file)
         };
-        Ok(TraceReader { path: path.into(), input, line: Vec::new(), line_number: 0 })
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let binary = name.to_ascii_lowercase().contains("oraclegeneral");
+        Ok(TraceReader { path: path.into(), input, line: Vec::new(), line_number: 0, binary })
     }
 
     /// The next request; `None` at the end. Empty lines are passed over.
     pub fn next_request(&mut self) -> Result<Option<Request>, Error> {
+        if self.binary {
+            self.line_number += 1;
+            let read = oracle::read(&mut self.input);
+            let read = read.map_err(|source| Error::TraceFile { path: self.path.clone(), source })?;
+            return read.transpose().map_err(|reason| self.refused_as("record", reason));
+        }
         loop {
             self.line.clear();
             let read = (&mut self.input).take(LINE_LEN_MAX).read_until(b'\n', &mut self.line);
@@ -68,7 +82,11 @@ impl TraceReader {
     }
 
     fn refused(&self, reason: &'static str) -> Error {
-        Error::TraceLine { path: self.path.clone(), line: self.line_number, reason }
+        self.refused_as("line", reason)
+    }
+
+    fn refused_as(&self, unit: &'static str, reason: &'static str) -> Error {
+        Error::TraceLine { path: self.path.clone(), unit, line: self.line_number, reason }
     }
 }
 
@@ -106,6 +124,19 @@ mod tests {
             assert_eq!(keys(&temporary(name, &bytes)), ["a", "b", "c"], "{name}");
         }
         assert!(keys(&temporary("empty", b"")).is_empty());
+    }
+
+    #[test]
+    fn a_binary_is_told_by_its_name_and_its_faults_name_the_record() {
+        let record = |id: u64| [&[9, 0, 0, 0], &id.to_le_bytes()[..], &[100, 0, 0, 0], &[0xff; 8]].concat();
+        let bytes = [record(1), record(0x2f)].concat();
+        assert_eq!(keys(&temporary("a.oracleGeneral.bin", &bytes)), ["1", "2f"]);
+        assert_eq!(keys(&temporary("b.oracleGeneral.zst", &zstd::encode_all(&bytes[..], 1).unwrap())), ["1", "2f"]);
+        let path = temporary("c.oracleGeneral", &bytes[..40]);
+        let mut reader = TraceReader::open(&path).unwrap();
+        assert!(reader.next_request().unwrap().is_some());
+        assert!(reader.next_request().unwrap_err().to_string().contains("record 2: the last record"));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

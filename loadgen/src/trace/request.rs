@@ -29,6 +29,8 @@ pub enum Operation {
 pub struct Request {
     /// The timestamp in whole seconds; 0 if it is no number, since a replay as fast as possible does not need it.
     pub second: u64,
+    /// The microseconds within it, where the timestamp has a fraction.
+    pub micros: Option<u32>,
     pub operation: Operation,
     /// 1 to 250 bytes without blanks and control characters.
     pub key: Vec<u8>,
@@ -51,16 +53,24 @@ pub fn parse(line: &[u8]) -> Result<Request, &'static str> {
     let key_size = number(columns.next()).ok_or("the key size is not a number")?;
     let head = columns.next().ok_or("fewer than 7 columns")?;
     let comma = memchr::memchr(b',', head).ok_or("fewer than 7 columns")?;
-    let whole_seconds = head[..comma].split(|b| *b == b'.').next();
+    let mut timestamp = head[..comma].splitn(2, |b| *b == b'.');
+    let whole_seconds = timestamp.next();
     let (key, key_replaced) = sendable(&head[comma + 1..], usize::try_from(key_size).unwrap_or(usize::MAX));
     Ok(Request {
         second: number(whole_seconds).unwrap_or(0),
+        micros: timestamp.next().and_then(micros),
         operation,
         key,
         value_size: usize::try_from(value_size).unwrap_or(usize::MAX),
         ttl: ttl.min(TTL_MAX),
         key_replaced,
     })
+}
+
+/// The digits behind the point, as millionths.
+fn micros(digits: &[u8]) -> Option<u32> {
+    let digits = digits.iter().take_while(|b| b.is_ascii_digit()).chain([b'0'].iter().cycle());
+    Some(digits.take(6).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
 }
 
 fn number(column: Option<&[u8]>) -> Option<u64> {
@@ -113,6 +123,7 @@ mod tests {
             request,
             Request {
                 second: 17,
+                micros: None,
                 operation: Operation::Get,
                 key: b"abc__".to_vec(),
                 value_size: 100,
@@ -121,7 +132,9 @@ mod tests {
             }
         );
         assert_eq!(parse(b"0,a,b,3,0,0,set,0").unwrap().key, b"a,b");
-        assert_eq!(parse(b"12.75,a,1,0,0,set,0").unwrap().second, 12);
+        let fraction = parse(b"12.75,a,1,0,0,set,0").unwrap();
+        assert_eq!((fraction.second, fraction.micros), (12, Some(750_000)));
+        assert_eq!(parse(b"0.0000019,a,1,0,0,set,0").unwrap().micros, Some(1));
         assert_eq!(parse(b"noon,a,1,0,0,set,0").unwrap().second, 0);
         assert_eq!(parse(b"0,k,1,0,0,delete,99999999").unwrap().ttl, TTL_MAX);
     }
