@@ -81,7 +81,7 @@ pub enum Command {
     ///
     /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 3s
     ///
-    /// Example: ringload check --server 127.0.0.1:11211 --linearizable --requests 200000
+    /// Example: ringload check --server 127.0.0.1:11211 --linearizable --requests 100000
     Check(CheckArgs),
 }
 

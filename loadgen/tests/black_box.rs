@@ -142,6 +142,62 @@ fn check_finds_every_kind_of_wrong_server() {
     }
 }
 
+/// A history that no order explains is found, and shown.
+#[test]
+fn check_finds_histories_that_are_not_linearizable() {
+    let options = "--linearizable --requests 20000 --connections 6 --pipeline 4 --keys 20 --seed 5";
+    let (passed, results, said) = ringload("check", start(Fault::None), options);
+    assert!(passed && results["not_linearizable"] == 0, "{said}");
+    assert!(results["operations"].as_u64() > Some(20_000) && results["overlapping"].as_u64() > Some(1000), "{said}");
+    for fault in [
+        Fault::LosesWrites,
+        Fault::DelaysWrites,
+        Fault::GivesOldValues,
+        Fault::IgnoresDeletes,
+        Fault::IgnoresCas,
+        Fault::FlipsBits,
+        Fault::Evicts,
+    ] {
+        let (passed, results, said) = ringload("check", start(fault), options);
+        assert!(!passed && results["not_linearizable"].as_u64() > Some(0), "{fault:?}: {said}");
+        assert!(said.contains("no order explains these") && said.contains(" -> "), "{fault:?}: {said}");
+    }
+    let (passed, results, said) = ringload("check", start(Fault::AnswersErrors), options);
+    assert!(!passed && results["errors"].as_u64() > Some(0), "{said}");
+}
+
+/// Requests are sent when the trace says so: a slow clock makes a replay of few requests long.
+#[test]
+fn replay_keeps_the_trace_s_time() {
+    let path = temporary("csv");
+    let trace: String = (0..4).map(|n| format!("{n},key{n},10,100,1,get,0\n")).collect();
+    std::fs::write(&path, trace).unwrap();
+    let (passed, results, said) =
+        ringload("replay", start(Fault::None), &format!("--trace {} --speed 10x --no-fill", path.display()));
+    assert!(passed && results["requests"] == 4 && results["stored"] == 0, "{said}");
+    assert!(results["elapsed_s"].as_f64() >= Some(0.3) && said.contains("10x the trace's"), "{said}");
+    std::fs::remove_file(&path).unwrap();
+
+    let path = temporary("oracleGeneral.bin");
+    let record = |n: u32| [n.to_le_bytes(), (n % 3).to_le_bytes(), [0; 4], 50u32.to_le_bytes(), [0xff; 4], [0xff; 4]];
+    std::fs::write(&path, (0..30).flat_map(record).flatten().collect::<Vec<u8>>()).unwrap();
+    let (passed, results, said) =
+        ringload("replay", start(Fault::None), &format!("--trace {} --speed 1000x", path.display()));
+    assert!(passed && results["gets"] == 30 && results["hits"] == 27, "{said}");
+    std::fs::write(&path, [0; 30]).unwrap();
+    let (passed, _, said) = ringload("replay", start(Fault::None), &format!("--trace {}", path.display()));
+    assert!(!passed && said.contains("record 2: the last record has fewer than 24 bytes"), "{said}");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn record_tells_why_a_server_cannot_be_watched() {
+    let path = temporary("csv");
+    let (passed, _, said) = ringload("record", start(Fault::None), &format!("--output {}", path.display()));
+    assert!(!passed && said.contains("the server refuses to be watched: ERROR"), "{said}");
+    assert!(!path.exists());
+}
+
 #[test]
 fn replay_gives_the_hit_ratio_of_the_trace() {
     // Against a model: every key that was asked for or set is there until it is deleted.

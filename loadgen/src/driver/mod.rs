@@ -87,12 +87,7 @@ impl Driver {
     }
 
     /// The same to several endpoints in turn: connection `n` to that of number `n` modulo how many there are.
-    pub fn connect_to(
-        endpoints: &[Endpoint],
-        count: usize,
-        reply_len_max: usize,
-        clock: Clock,
-    ) -> Result<Self, Error> {
+    pub fn connect_to(endpoints: &[Endpoint], count: usize, reply_len_max: usize, clock: Clock) -> Result<Self, Error> {
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(|error| Error::Poll(error.into()))?;
         let mut connections = Vec::with_capacity(count);
         for (id, endpoint) in endpoints.iter().cycle().take(count).enumerate() {

@@ -96,13 +96,15 @@ mod tests {
         let micros = 1_795_176_666_008_287;
         let key = b"a b".to_vec();
         assert_eq!(get, Event { micros, key, verb: "get", value_size: 2, ttl: 0, client: 23 });
-        let store = request(
-            "ts=1.000001 gid=5 type=item_store key=k status=stored cmd=cas ttl=10 clsid=1 cfd=23 size=200",
-        );
+        let store =
+            request("ts=1.000001 gid=5 type=item_store key=k status=stored cmd=cas ttl=10 clsid=1 cfd=23 size=200");
         assert_eq!((store.verb, store.ttl, store.value_size, store.micros), ("cas", 10, 200, 1_000_001));
         assert_eq!(request("ts=1.000001 gid=5 type=deleted key=k cmd=md clsid=1 size=2").verb, "delete");
         assert_eq!(parse(b"skipped=12"), Some(Line::Skipped(12)));
-        assert_eq!(parse(b"ts=1.000001 gid=1 type=conn_new rip=127.0.0.1 rport=5 transport=tcp cfd=2"), Some(Line::Other));
+        assert_eq!(
+            parse(b"ts=1.000001 gid=1 type=conn_new rip=127.0.0.1 rport=5 transport=tcp cfd=2"),
+            Some(Line::Other)
+        );
         assert_eq!(parse(b"ts=1.000001 gid=1 type=item_store key=k cmd=touch"), Some(Line::Other));
         for bad in ["", "OK", "ts=1 gid=2", "ts=1.5 gid=1 type=item_get", "ts=1.5 type=item_get key=%2", "skipped=x"] {
             assert_eq!(parse(bad.as_bytes()), None, "{bad}");

@@ -6,10 +6,7 @@ use std::{
     path::Path,
 };
 
-use ring::{
-    hmac,
-    rand::SystemRandom,
-};
+use ring::{hmac, rand::SystemRandom};
 
 use super::line::Event;
 use crate::units::Share;

@@ -190,13 +190,7 @@ fn route(args: &LoadArgs, endpoint: &Endpoint, threads: usize) -> Result<Routing
     Ok(routing)
 }
 
-fn plan(
-    args: &LoadArgs,
-    seed: u64,
-    pace: &Pace,
-    threads: usize,
-    routing: Option<Routing>,
-) -> Result<Plan, Error> {
+fn plan(args: &LoadArgs, seed: u64, pace: &Pace, threads: usize, routing: Option<Routing>) -> Result<Plan, Error> {
     if (args.connections as usize) < threads {
         return Err(Error::Usage(format!("{threads} cores need at least {threads} connections")));
     }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::{request::Request, reader::TraceReader};
+use super::{reader::TraceReader, request::Request};
 use crate::{
     clock::{Nanos, SECOND},
     error::Error,

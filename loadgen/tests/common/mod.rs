@@ -33,6 +33,8 @@ pub enum Fault {
     IgnoresDeletes,
     /// Now and then a set is acknowledged and not done.
     LosesWrites,
+    /// Now and then a set is acknowledged and done later.
+    DelaysWrites,
     /// cas stores whatever the number.
     IgnoresCas,
     /// Now and then the answer is an error line.
@@ -58,6 +60,8 @@ struct Item {
 struct State {
     items: HashMap<Vec<u8>, Item>,
     cas: u64,
+    /// A set that was acknowledged and is done with the next one that is delayed.
+    delayed: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Starts a server; it lives as long as the test's process.
@@ -169,6 +173,12 @@ impl State {
                 b"HD"
             }
             b"set" if fault == Fault::LosesWrites && strikes => b"STORED",
+            b"set" if fault == Fault::DelaysWrites && strikes => {
+                if let Some((key, value)) = self.delayed.replace((key.to_vec(), value)) {
+                    self.put(&key, value);
+                }
+                b"STORED"
+            }
             b"set" => {
                 self.put(key, value);
                 b"STORED"

@@ -64,15 +64,22 @@ fn of_the_readme() -> Vec<String> {
 fn every_example_runs() {
     let server = start(Fault::None).to_string();
     let work = Workplace::new();
-    let trace: String = (0..1000).map(|n| format!("{n},key{},10,100,1,get,0\n", n % 77)).collect();
+    let trace: String = (0..1000).map(|n| format!("{},key{},10,100,1,get,0\n", n / 100, n % 77)).collect();
     std::fs::write(work.path("cluster52.csv.zst"), zstd::encode_all(trace.as_bytes(), 0).unwrap()).unwrap();
+    std::fs::write(work.path("recorded.csv.zst"), zstd::encode_all(trace.as_bytes(), 0).unwrap()).unwrap();
+    let record = |n: u32| [n.to_le_bytes(), (n % 7).to_le_bytes(), [0; 4], 50u32.to_le_bytes(), [0xff; 4], [0xff; 4]];
+    let binary: Vec<u8> = (0..100).flat_map(record).flatten().collect();
+    std::fs::write(work.path("w81.oracleGeneral.bin.zst"), zstd::encode_all(&binary[..], 0).unwrap()).unwrap();
     for name in ["before.json", "after.json"] {
         let (passed, said) = work.ringload(&format!("run --server {server} --requests 100 --keys 10 --json {name}"));
         assert!(passed, "{said}");
     }
     for example in [of_the_help(), of_the_readme()].concat() {
-        // tests/servers.rs runs those: the server here does not speak RESP, TLS, or all operations.
-        if ["--protocol resp", "--tls", "--workload"].iter().any(|option| example.contains(option)) {
+        // tests/servers.rs and tests/shards.rs run those: the server here does not speak RESP, TLS, or all operations.
+        if ["--protocol resp", "--tls", "--workload", "--shard-aware", "record "]
+            .iter()
+            .any(|option| example.contains(option))
+        {
             continue;
         }
         let arguments = example.strip_prefix("ringload ").unwrap_or_else(|| panic!("not of this program: {example}"));

@@ -41,13 +41,19 @@ impl Drop for Server {
 impl Server {
     /// Starts a fresh server, with TLS if asked for; `None` if this machine has no such program.
     pub fn start(kind: Kind, tls: bool) -> Option<Server> {
+        Server::start_with(kind, tls, &[])
+    }
+
+    /// The same with further options.
+    pub fn start_with(kind: Kind, tls: bool, options: &[&str]) -> Option<Server> {
         if !kind.is_there() {
             return None;
         }
         for _ in 0..STARTS_MAX {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let address = SocketAddr::from(([127, 0, 0, 1], port));
-            let mut child = kind.command(port, tls).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let mut child =
+                kind.command(port, tls).args(options).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             let begun = Instant::now();
             loop {
                 if child.try_wait().unwrap().is_some() {

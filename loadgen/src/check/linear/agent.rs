@@ -38,8 +38,17 @@ pub struct Seen {
 #[derive(Debug)]
 enum Pending {
     /// get or gets. Keys before `at` are decided.
-    Read { keys: Vec<u32>, at: usize, for_cas: bool, invoked: Nanos },
-    Write { key: u32, action: Action, invoked: Nanos },
+    Read {
+        keys: Vec<u32>,
+        at: usize,
+        for_cas: bool,
+        invoked: Nanos,
+    },
+    Write {
+        key: u32,
+        action: Action,
+        invoked: Nanos,
+    },
 }
 
 struct Lane {
@@ -102,14 +111,7 @@ impl<'a> LinearAgent<'a> {
             for pending in lane.pending.drain(..) {
                 if let Pending::Write { key, action, invoked } = pending {
                     let (outcome, responded) = (Outcome::Unknown, Nanos::MAX);
-                    self.history.push(Record {
-                        invoked,
-                        responded,
-                        connection: lane.number,
-                        key,
-                        action,
-                        outcome,
-                    });
+                    self.history.push(Record { invoked, responded, connection: lane.number, key, action, outcome });
                 }
             }
         }
@@ -150,15 +152,7 @@ impl<'a> LinearAgent<'a> {
         self.push(connection, Pending::Read { keys, at: 0, for_cas, invoked });
     }
 
-    fn write(
-        &mut self,
-        connection: usize,
-        key: u32,
-        action: Action,
-        unique: u64,
-        invoked: Nanos,
-        out: &mut Vec<u8>,
-    ) {
+    fn write(&mut self, connection: usize, key: u32, action: Action, unique: u64, invoked: Nanos, out: &mut Vec<u8>) {
         let name = self.renderer.render(u64::from(key));
         let mut store = |verb: &[u8], number: u64, cas| {
             text::store(out, verb, name, 0, number.to_string().as_bytes(), cas);

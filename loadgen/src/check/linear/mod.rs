@@ -24,7 +24,7 @@ use crate::{
     driver::Driver,
     error::Error,
     progress::{self, Answered},
-    workload::{KeyRenderer, Keyspace},
+    workload::KeyRenderer,
 };
 use agent::{LinearAgent, Seen};
 use history::Record;
@@ -103,9 +103,8 @@ pub fn check(args: &CheckArgs) -> Result<bool, Error> {
             let first = connections * index as u64 / threads as u64;
             let count = connections * (index as u64 + 1) / threads as u64 - first;
             thread::spawn(move || {
-                let prepared = core
-                    .map_or(Ok(()), cores::pin)
-                    .and_then(|()| Driver::connect(&endpoint, count as usize, 0, clock));
+                let prepared =
+                    core.map_or(Ok(()), cores::pin).and_then(|()| Driver::connect(&endpoint, count as usize, 0, clock));
                 // Also a thread that failed arrives here, or the others would wait for ever.
                 barrier.wait();
                 let mut driver = prepared?;

@@ -56,9 +56,8 @@ fn one_cas_and_one_add_of_several_wins() {
 
 #[test]
 fn a_request_without_an_answer_may_have_been_done_or_not() {
-    let then = |outcome| {
-        vec![record(0, 1, Set(1), Done), record(2, Nanos::MAX, Set(2), Unknown), record(5, 6, Get, outcome)]
-    };
+    let then =
+        |outcome| vec![record(0, 1, Set(1), Done), record(2, Nanos::MAX, Set(2), Unknown), record(5, 6, Get, outcome)];
     assert_eq!(search(&then(Number(1)), State::Absent), Verdict::Linearizable);
     assert_eq!(search(&then(Number(2)), State::Absent), Verdict::Linearizable);
     assert_eq!(search(&then(Absent), State::Absent), Verdict::Violated(2));
@@ -75,9 +74,7 @@ fn has_order(history: &[Record], put: u32, state: State) -> bool {
     due.iter().any(|&n| {
         let record = &history[n];
         record.invoked <= until
-            && state
-                .after(record.action, record.outcome)
-                .is_some_and(|after| has_order(history, put | 1 << n, after))
+            && state.after(record.action, record.outcome).is_some_and(|after| has_order(history, put | 1 << n, after))
     })
 }
 
