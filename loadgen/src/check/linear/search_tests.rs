@@ -113,6 +113,9 @@ fn random(rng: &mut Rng) -> Vec<Record> {
     for _ in 0..rng.below(3) {
         let at = rng.below(history.len() as u64) as usize;
         let other = history[rng.below(history.len() as u64) as usize].outcome;
+        if history[at].outcome == Unknown {
+            continue;
+        }
         match (history[at].action, other) {
             (Get, Number(_) | Absent) => history[at].outcome = other,
             (Delete | Cas { .. }, Done | Absent) => history[at].outcome = other,
@@ -142,7 +145,7 @@ fn the_search_finds_what_trying_every_order_finds() {
         }
         found[usize::from(expected)] += 1;
     }
-    assert!(found.iter().all(|count| *count > 3000), "{found:?}");
+    assert!(found.iter().all(|count| *count > 1000), "{found:?}");
 }
 
 /// Many requests at once for one key, as a right server would answer them.
