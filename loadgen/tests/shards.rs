@@ -57,7 +57,7 @@ fn a_shard_aware_run_is_not_forwarded() {
     let Some(server) = two_shards() else { return };
     let address = server.address;
     let fixed = format!("run --server {address} --keys 2000 --connections 4 --pipeline 8 --warmup 0s --get-ratio 0.5");
-    let mut forwarded = || of_shards(address, "forwarded_out");
+    let forwarded = || of_shards(address, "forwarded_out");
     for (options, aware) in [
         ("--load", true),
         ("--multiget 10", true),

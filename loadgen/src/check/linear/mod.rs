@@ -161,7 +161,8 @@ fn judge(history: &mut [Record], prefix: &str, findings: &mut Findings) {
                 findings.not_linearizable += 1;
                 if findings.not_linearizable <= SHOWN_MAX {
                     let name = format!("key {} ({prefix}...)", of_key[0].key);
-                    findings.describe(|| report::in_words(&name, &shrink::shrink(of_key, at), of_key.len()));
+                    let part = shrink::shrink(of_key, at);
+                    findings.histories.push(report::in_words(&name, &part, of_key.len()));
                 }
             }
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::history::Record;
 
-/// Faults told in words, and histories that are shown; the others are only counted.
+/// Faults told in words; the others are only counted.
 const FAULTS_SHOWN: usize = 10;
 
 /// Requests shown of one history.
@@ -39,6 +39,8 @@ pub struct Findings {
     pub history_full: bool,
     /// The first faults in words.
     pub faults: Vec<String>,
+    /// The parts of the first histories that no order explains.
+    pub histories: Vec<String>,
 }
 
 impl Findings {
@@ -130,7 +132,7 @@ impl fmt::Display for LinearReport {
         if c.history_full {
             writeln!(f, "note: the check ended early, with as much history as it may keep")?;
         }
-        for fault in &c.faults {
+        for fault in c.histories.iter().chain(&c.faults) {
             writeln!(f, "fault: {fault}")?;
         }
         Ok(())
