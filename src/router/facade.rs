@@ -218,6 +218,16 @@ impl<T: Copy> Router<T> {
         self.shard.upload_write(id, bytes, now);
     }
 
+    /// Where the next bytes of a LARGE value for a local key belong; empty where they are not kept.
+    pub fn upload_room(&mut self, id: UploadId, now: Now) -> &mut [u8] {
+        self.shard.upload_room(id, now)
+    }
+
+    /// So many bytes of a LARGE value were put where they belong.
+    pub fn upload_advance(&mut self, id: UploadId, len: usize) {
+        self.shard.upload_advance(id, len);
+    }
+
     /// Gives up a LARGE value that is being received.
     pub fn upload_abort(&mut self, id: UploadId) {
         self.shard.upload_abort(id);

@@ -126,6 +126,29 @@ impl Upload {
         (taken, Ok(if self.terminated { Progress::Complete } else { Progress::Unterminated }))
     }
 
+    /// Where its next bytes may be put; empty if they must be passed to [`take`](Self::take). Says whether these are the
+    /// last ones.
+    pub(super) fn room<'r>(&self, router: &'r mut WorkerRouter, now: Now) -> (&'r mut [u8], bool) {
+        if !self.begun || self.owner != router.own() {
+            return (&mut [], false);
+        }
+        let left = self.value_len - self.received;
+        let room = router.upload_room(self.id, now);
+        let is_last = room.len() as u64 == left;
+        (room, is_last)
+    }
+
+    /// So many bytes were put there.
+    pub(super) fn advance(&mut self, len: usize, router: &mut WorkerRouter) {
+        router.upload_advance(self.id, len);
+        self.received += len as u64;
+    }
+
+    /// Whether nothing of it is to come.
+    pub(super) fn is_complete(&self) -> bool {
+        self.received == self.value_len && self.terminator_len == TERMINATOR.len()
+    }
+
     fn send(&self, router: &mut WorkerRouter, errand: &Errand<'_>, now: Now) -> Result<(), Full> {
         if self.owner != router.own() {
             return router.forward(self.owner, Ticket::Nothing, errand);

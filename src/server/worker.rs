@@ -18,7 +18,7 @@ use super::control::Control;
 use super::dispatch::{Dispatch, touch};
 use super::input::Input;
 use super::ledger::ProcessMemory;
-use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
+use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES, UPLOADS_TURN_BYTES};
 use super::ring::{BufferId, Completion, Ring};
 use super::rules::Rules;
 use super::stop::Stopping;
@@ -119,6 +119,10 @@ pub struct Worker {
     pub(super) resting_listeners: Vec<u32>,
     pub(super) completions: Vec<Completion>,
     pub(super) inputs: Vec<Input>,
+    /// Empty; kept for its memory.
+    pub(super) spare_inputs: Vec<Input>,
+    /// What this turn may still receive of LARGE values beside the ring.
+    pub(super) uploads_left_bytes: usize,
     /// Connections whose receive ended and is wanted again.
     pub(super) rearm: Vec<u32>,
     pub(super) stopping: Option<Stopping>,
@@ -142,6 +146,8 @@ impl Worker {
             resting_listeners: Vec::new(),
             completions: Vec::new(),
             inputs: Vec::new(),
+            spare_inputs: Vec::new(),
+            uploads_left_bytes: 0,
             rearm: Vec::new(),
             stopping: None,
             has_housekeeping: false,
@@ -175,6 +181,7 @@ impl Worker {
         let (now, nanos) = self.clock.moment();
         self.dispatch.begin_turn(now, nanos, self.ring.sending_bytes());
         self.dispatch.router.traffic_mut().turns += 1;
+        self.uploads_left_bytes = UPLOADS_TURN_BYTES;
         self.dispatch.see_watchers();
         for completion in completions.drain(..) {
             self.complete(completion);

@@ -274,6 +274,16 @@ impl Shard {
         }
     }
 
+    /// Where the next bytes of a LARGE value belong; empty where they are not kept.
+    pub fn upload_room(&mut self, id: UploadId, now: Now) -> &mut [u8] {
+        self.store.upload_room(upload_number(id), now.seconds).unwrap_or_default()
+    }
+
+    /// So many bytes of a LARGE value were put where they belong.
+    pub fn upload_advance(&mut self, id: UploadId, len: usize) {
+        self.store.upload_advance(upload_number(id), len);
+    }
+
     /// Gives up a LARGE value that is being received.
     pub fn upload_abort(&mut self, id: UploadId) {
         self.failed_uploads.remove(&upload_number(id));
