@@ -110,38 +110,46 @@ impl Worker {
     }
 
     /// Goes on with a LARGE value of which a connection's input, `len` bytes in this buffer, was but a part: what more has
-    /// arrived goes straight to where the store keeps it, and what follows the value into the buffer, as an input. So a
-    /// long value is received by the page, not by the buffer, and by a copy less.
+    /// arrived goes straight to where the store keeps it, or at once to the owner, and what follows the value into the
+    /// buffer, as an input. So a long value is received by the page, not by the buffer, and by a copy less.
     fn receive_upload(&mut self, number: u32, id: BufferId, len: usize) {
-        let Worker { ring, dispatch, inputs, uploads_left_bytes, .. } = self;
+        let Worker { ring, dispatch, inputs, uploads_left_bytes, upload_piece, .. } = self;
         let Dispatch { connections, router, now, .. } = dispatch;
         let connection = connections.at(number);
-        let (mut left_bytes, mut rest) = (UPLOAD_ROUND_BYTES.min(*uploads_left_bytes), 0);
-        let mut more = Ring::is_full(len);
-        let mut complete = false;
+        let mut left_bytes = UPLOAD_ROUND_BYTES.min(*uploads_left_bytes);
+        let (mut more, mut behind_len, mut is_complete) = (Ring::is_full(len), 0, false);
+        let mut unsent = 0..0;
         while more && left_bytes > 0 {
             let Intake::Upload(upload) = &connection.intake else { break };
-            let (room, is_last) = upload.room(router, *now);
+            let (room, is_last) = upload.room(router, upload_piece, *now);
             let room_len = room.len();
             if room_len == 0 {
                 break;
             }
             let (in_room, in_buffer) = ring.receive_now(connection.socket(), room, is_last.then_some(&id));
-            let Intake::Upload(upload) = &mut connection.intake else { break };
-            upload.advance(in_room, router);
             router.traffic_mut().bytes_read += (in_room + in_buffer) as u64;
             connection.last_input = now.seconds;
             *uploads_left_bytes = uploads_left_bytes.saturating_sub(in_room);
             left_bytes = left_bytes.saturating_sub(in_room);
-            rest = in_buffer;
-            complete = upload.is_complete();
-            more = in_room == room_len && !is_last;
+            let Intake::Upload(upload) = &mut connection.intake else { break };
+            unsent = upload.advance(in_room, router, upload_piece, *now)..in_room;
+            is_complete = upload.is_complete();
+            behind_len = in_buffer;
+            more = in_room == room_len && !is_last && unsent.is_empty();
         }
-        if rest == 0 && !complete {
+        let data = if !unsent.is_empty() {
+            // Whoever executes it finds the mesh as full as it is here.
+            let mut tail = Tail::of(&upload_piece[unsent]);
+            tail.push(ring.buffer(&id, behind_len));
+            ring.recycle(id);
+            Data::Tail(tail)
+        } else if behind_len > 0 || is_complete {
+            Data::Buffer(id, 0, behind_len)
+        } else {
             ring.recycle(id);
             return;
-        }
-        inputs.push(Input { connection: number, data: Data::Buffer(id, 0, rest) });
+        };
+        inputs.push(Input { connection: number, data });
         connection.input = inputs.len() as u32;
     }
 

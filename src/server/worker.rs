@@ -123,6 +123,8 @@ pub struct Worker {
     pub(super) spare_inputs: Vec<Input>,
     /// What this turn may still receive of LARGE values beside the ring.
     pub(super) uploads_left_bytes: usize,
+    /// A piece of one for another shard, between the socket and the mesh.
+    pub(super) upload_piece: Vec<u8>,
     /// Connections whose receive ended and is wanted again.
     pub(super) rearm: Vec<u32>,
     pub(super) stopping: Option<Stopping>,
@@ -148,6 +150,7 @@ impl Worker {
             inputs: Vec::new(),
             spare_inputs: Vec::new(),
             uploads_left_bytes: 0,
+            upload_piece: Vec::new(),
             rearm: Vec::new(),
             stopping: None,
             has_housekeeping: false,
@@ -226,6 +229,7 @@ impl Worker {
     /// Gives back the memory that was not needed since the last tick.
     fn trim(&mut self) {
         self.ring.trim();
+        self.upload_piece = Vec::new();
         self.dispatch.connections.trim();
         self.dispatch.pool.trim();
         self.dispatch.router.trim();
