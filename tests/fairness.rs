@@ -20,6 +20,8 @@ const TURNS_BESIDE: u64 = QUIET_TURNS / 2;
 /// Values of 64 KiB that a connection may have received in one turn: three rounds of two, and one that was under way.
 const VALUES_PER_TURN: u64 = 7;
 const WAIT: Duration = Duration::from_secs(60);
+/// How often the flood looks whether it is to end.
+const STEP: Duration = Duration::from_millis(50);
 
 /// Sends the same requests again and again, and reads the replies, until it is told to end.
 struct Flood {
@@ -34,13 +36,16 @@ impl Flood {
         let mut writer = reader.writer().expect("a second handle");
         let end = ends.clone();
         let writes = thread::spawn(move || {
+            let mut sent = 0;
             while !end.load(Ordering::Relaxed) {
-                writer.send(&requests);
+                // A wait that was too short is not the end: the rest is sent by the next one.
+                sent += writer.send_some(&requests[sent % requests.len()..], STEP).unwrap_or(0);
             }
-            writer.finish_sending();
         });
+        let end = ends.clone();
         let reads = thread::spawn(move || {
-            while reader.receive(WAIT).expect("replies") > 0 {
+            while !end.load(Ordering::Relaxed) {
+                let _ = reader.receive(STEP);
                 reader.consume(reader.unread().len());
             }
         });
