@@ -234,8 +234,8 @@ fn arguments() -> Result<Option<(u16, usize, usize)>, String> {
     let (mut port, mut value_bytes, mut values) = (None, VALUE_BYTES, 1);
     let mut words = env::args().skip(1);
     while let Some(flag) = words.next() {
-        // What cargo says to every bench.
-        if flag == "--bench" {
+        // What cargo says to every bench: that it is one, and a name to look for.
+        if flag == "--bench" || !flag.starts_with("--") {
             continue;
         }
         let value = words.next().ok_or_else(|| format!("{flag} needs a value; usage: {USAGE}"))?;

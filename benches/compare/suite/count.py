@@ -1,7 +1,7 @@
 """Instructions per request, counted by callgrind: figures that repeat, where times do not.
 
-The server runs under valgrind, which counts what the server executes in user space while ringload, outside of
-valgrind, sends a fixed number of requests with a fixed seed. Instrumentation is off while the server starts, is filled
+The server runs under valgrind, which counts what it executes in user space while `lockstep`, outside of valgrind, sends
+it rounds of requests that are always the same. Instrumentation is off while the server starts, is filled
 and warmed up. What the kernel does is not counted; what a request costs there shows in the CPU figures.
 """
 
@@ -12,9 +12,9 @@ import subprocess
 from pathlib import Path
 
 from . import rows
-from .generator import Generator
-from .peers import HERE, OURS, RELEASE, RINGCACHED, RINGLOAD, ROOT, install, ours
-from .rows import LOADS, sizes
+from .lockstep import Lockstep
+from .peers import HERE, RELEASE, RINGCACHED, ROOT, install, ours
+from .rows import LOADS
 from .server import Kind, Server
 from .words import Fault, say
 
@@ -22,6 +22,10 @@ TABLE = HERE / "INSTRUCTIONS.md"
 # By how much a row may rise before --check fails, and by how much two counts of the same program differ at most.
 RISE_MAX = 0.02
 SEED = 1
+WARM_ROUNDS = 10
+# As many rounds as make so many requests or keys, within these bounds.
+UNITS = 100_000
+ROUNDS_MIN, ROUNDS_MAX = 10, 500
 MEMORY_MIB = 256
 OUT = ROOT / "target/compare"
 
@@ -33,8 +37,9 @@ What the server executes in user space for one request (one key, for multiget), 
     benches/compare/run --count           writes this table
     benches/compare/run --count --check   fails where a row rose by more than 2 %
 
-{setting}. The release build as Cargo.toml has it; {keys} keys of {key_size} B; connections and depth as the row says. The
-profiles are left in `target/compare`, for `callgrind_annotate`.
+{setting}. The release build as Cargo.toml has it; {keys} keys of {key_size} B. All requests of a round, connections times depth, are there
+when the server wakes up, and it sleeps between two rounds: that is part of the count. The profiles are left in
+`target/compare`, for `callgrind_annotate`.
 
 | load | instructions per request |
 |---|---|
@@ -49,23 +54,27 @@ def control(server, state):
         raise Fault(f"{' '.join(command)}: {(done.stderr + done.stdout).strip()}")
 
 
-def count(load, generator, arguments):
+def count(load, arguments):
     """Instructions per unit of a load."""
     slug = re.sub("[^a-z0-9]+", "-", load.name.lower()).strip("-")
     out = OUT / f"{slug}.callgrind"
     out.unlink(missing_ok=True)
     wrapper = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
-    options = f"{load.options} {sizes(load.data)} --requests {load.counted} --seed {SEED}"
     with Server(ours(), MEMORY_MIB, [arguments.server_core], wrapper) as server:
-        generator.fill(server, load.data)
-        generator.run(server, options)
-        control(server, "on")
-        result = generator.run(server, options)
-        control(server, "off")
+        clients = Lockstep(server, load, SEED)
+        try:
+            clients.fill()
+            clients.run(WARM_ROUNDS)
+            rounds = max(ROUNDS_MIN, min(ROUNDS_MAX, UNITS // load.units_per_round))
+            control(server, "on")
+            clients.run(rounds)
+            control(server, "off")
+        finally:
+            clients.close()
     total = re.search(r"^totals: (\d+)", out.read_text() if out.exists() else "", re.MULTILINE)
     if not total:
         raise Fault(f"{load.name}: valgrind left no count in {out}")
-    return int(total[1]) / result[load.unit]
+    return int(total[1]) / (rounds * load.units_per_round)
 
 
 def committed():
@@ -86,16 +95,15 @@ def setting():
 def run(arguments):
     if not install(Kind("valgrind", "valgrind"), "valgrind"):
         raise Fault("--count needs valgrind")
-    if not RINGCACHED.exists() or not RINGLOAD.exists():
-        raise Fault(f"{RELEASE} has no ringcached and ringload: run without --no-build")
+    if not RINGCACHED.exists():
+        raise Fault(f"{RELEASE} has no ringcached: run without --no-build")
     rows.DATA_SETS.update(rows.DATA_SETS_SMOKE)
     OUT.mkdir(parents=True, exist_ok=True)
     before = committed() if arguments.check else {}
-    generator = Generator(RINGLOAD, arguments.generator_core)
     wanted = [row for row in LOADS if not arguments.only or any(o.lower() in row.name.lower() for o in arguments.only)]
     found, risen = {}, []
     for load in wanted:
-        found[load.name] = number = count(load, generator, arguments)
+        found[load.name] = number = count(load, arguments)
         was = before.get(load.name)
         change = f", {100 * (number / was - 1):+.1f} % beside the table" if was else ""
         say(f"{load.name}: {number:,.1f} instructions{change}")

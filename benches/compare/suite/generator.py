@@ -58,10 +58,9 @@ def remarks(result):
 
 def measure(generator, server, load, seconds, warm_seconds=WARM_SECONDS):
     """CPU microseconds per unit, units per second, and remarks, of one load."""
-    options = f"{load.options} {sizes(load.data)}"
-    generator.run(server, f"{options} --duration {milliseconds(min(warm_seconds, seconds))}")
+    generator.run(server, f"{load.options} --duration {milliseconds(min(warm_seconds, seconds))}")
     before_ns = server.cpu_ns()
-    result = generator.run(server, f"{options} --duration {milliseconds(seconds)}")
+    result = generator.run(server, f"{load.options} --duration {milliseconds(seconds)}")
     cpu_ns = server.cpu_ns() - before_ns
     units = result[load.unit]
     if not units:

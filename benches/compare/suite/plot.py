@@ -91,8 +91,11 @@ def svg(result):
                 f'<rect x="{left}" y="{at}" width="{max(end - left, 1):.1f}" height="{BAR_HEIGHT}" fill="{colours[name]}">'
                 f"<title>{escape(tip)}</title></rect>"
             )
-            out.append(f'<text class="small" x="{end + 4:.1f}" y="{at + 9.3}">{bars[name]:.2f}</text>')
-            if name == OURS and load in goals:
+            goal = name == OURS and load in goals
+            # Behind the goal's mark, where that would cross it.
+            start = max(end, x(goals[load])) if goal and x(goals[load]) < end + 32 else end
+            out.append(f'<text class="small" x="{start + 4:.1f}" y="{at + 9.3}">{bars[name]:.2f}</text>')
+            if goal:
                 out.append(f'<path d="M{x(goals[load]):.1f} {at - 2}v{BAR_HEIGHT + 4}" stroke="#222" stroke-width="2"/>')
             at += BAR_HEIGHT + BAR_GAP
         at += GROUP_GAP

@@ -26,39 +26,48 @@ class Load:
 
     name: str
     data: str
-    options: str
+    # Gets, or else sets.
+    gets: bool
+    connections: int
+    depth: int
     # The most that the ratio to memcached may be.
     goal: float
     # What answers such a request with a constant; None where only a real server can.
     constant: Constant | None = None
-    # The field of ringload's results that counts units of work.
-    unit: str = "requests"
-    # Requests that are counted under callgrind, after as many to warm up.
-    counted: int = 32_000
+    # Keys of one get.
+    multiget: int = 1
+
+    @property
+    def options(self):
+        """ringload's options."""
+        options = f"--get-ratio {int(self.gets)} --connections {self.connections} --pipeline {self.depth}"
+        return f"{options} --multiget {self.multiget} {sizes(self.data)}"
+
+    @property
+    def unit(self):
+        """The field of ringload's results that counts units of work: a key, where a request has many."""
+        return "gets" if self.multiget > 1 else "requests"
+
+    @property
+    def units_per_round(self):
+        """Units of one batch of every connection."""
+        return self.connections * self.depth * self.multiget
 
 
 SMALL = Constant(32)
 
 LOADS = [
-    Load("GET 50x1", "small", "--get-ratio 1 --connections 50 --pipeline 1", 0.80, SMALL),
-    Load("GET 16x16", "small", "--get-ratio 1 --connections 16 --pipeline 16", 0.28, SMALL, counted=128_000),
-    Load("GET 16x64", "small", "--get-ratio 1 --connections 16 --pipeline 64", 0.11, SMALL, counted=256_000),
-    Load("SET 50x1", "small", "--get-ratio 0 --connections 50 --pipeline 1", 0.80),
-    Load("SET 16x16", "small", "--get-ratio 0 --connections 16 --pipeline 16", 0.26, counted=128_000),
-    Load(
-        "multiget 100, per key",
-        "small",
-        "--get-ratio 1 --connections 16 --multiget 100",
-        0.15,
-        Constant(32, 100),
-        unit="gets",
-        counted=3_200,
-    ),
-    Load("GET 4 KiB 50x1", "4k", "--get-ratio 1 --connections 50 --pipeline 1", 0.75, Constant(4 * KIB)),
-    Load("GET 64 KiB 16x1", "64k", "--get-ratio 1 --connections 16 --pipeline 1", 0.87, Constant(64 * KIB), counted=3_200),
-    Load("SET 64 KiB 16x1", "64k", "--get-ratio 0 --connections 16 --pipeline 1", 0.50, counted=3_200),
-    Load("SET 64 KiB 16x4", "64k", "--get-ratio 0 --connections 16 --pipeline 4", 0.50, counted=3_200),
-    Load("GET 5000x1", "small", "--get-ratio 1 --connections 5000 --pipeline 1", 0.80, SMALL, counted=40_000),
+    Load("GET 50x1", "small", True, 50, 1, 0.80, SMALL),
+    Load("GET 16x16", "small", True, 16, 16, 0.28, SMALL),
+    Load("GET 16x64", "small", True, 16, 64, 0.11, SMALL),
+    Load("SET 50x1", "small", False, 50, 1, 0.80),
+    Load("SET 16x16", "small", False, 16, 16, 0.26),
+    Load("multiget 100, per key", "small", True, 16, 1, 0.15, Constant(32, 100), multiget=100),
+    Load("GET 4 KiB 50x1", "4k", True, 50, 1, 0.75, Constant(4 * KIB)),
+    Load("GET 64 KiB 16x1", "64k", True, 16, 1, 0.87, Constant(64 * KIB)),
+    Load("SET 64 KiB 16x1", "64k", False, 16, 1, 0.50),
+    Load("SET 64 KiB 16x4", "64k", False, 16, 4, 0.50),
+    Load("GET 5000x1", "small", True, 5000, 1, 0.80, SMALL),
 ]
 # What a server may take beside the null server, at depth 1.
 NULL_GOALS = {"GET 50x1": 1.10}
