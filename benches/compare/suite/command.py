@@ -35,6 +35,7 @@ def parse(text):
     parser.add_argument("--render", action="append", default=[], type=Path, metavar="FILE", help="measure nothing: show what --json wrote, several put together")
     parser.add_argument("--count", action="store_true", help="count instructions per request instead")
     parser.add_argument("--check", action="store_true", help="with --count: compare with the table, write nothing")
+    parser.add_argument("--ringload", type=Path, metavar="PROGRAM", help="this ringload, not that of target/release")
     parser.add_argument("--no-build", action="store_true", help="use target/release as it is")
     parser.add_argument("--smoke", action="store_true", help="one round, short, little memory: no figures to keep")
     arguments = parser.parse_args()
@@ -90,7 +91,7 @@ def measure(arguments):
     wanted = lambda name: not arguments.only or any(part.lower() in name.lower() for part in arguments.only)
     if not any(map(wanted, rows.all_names())):
         raise Fault(f"--only matches none of: {', '.join(rows.all_names())}")
-    generator = Generator(peers.RINGLOAD, arguments.generator_core)
+    generator = Generator(arguments.ringload or peers.RINGLOAD, arguments.generator_core)
     servers, remarks = peers.find(arguments, generator)
     if not servers:
         raise Fault("no server to measure")

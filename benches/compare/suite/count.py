@@ -25,7 +25,7 @@ SEED = 1
 WARM_ROUNDS = 10
 # As many rounds as make so many requests or keys, within these bounds.
 UNITS = 100_000
-ROUNDS_MIN, ROUNDS_MAX = 10, 500
+ROUNDS_MIN, ROUNDS_MAX = 10, 100
 MEMORY_MIB = 256
 OUT = ROOT / "target/compare"
 
