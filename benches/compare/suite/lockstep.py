@@ -15,7 +15,7 @@ from pathlib import Path
 from .rows import DATA_SETS, KEY_SIZE
 from .words import Fault
 
-ROUND_SECONDS_MAX = 60
+ROUND_SECONDS_MAX = 300
 RECEIVE_BYTES = 1 << 20
 # Sets of one piece while filling.
 FILL_BATCH = 64

@@ -15,7 +15,7 @@ from .words import Fault
 
 READY_SECONDS = 10
 # Under callgrind everything takes fifty times as long.
-READY_SECONDS_COUNTED = 120
+READY_SECONDS_COUNTED = 300
 STOP_SECONDS = 5
 STOP_SECONDS_COUNTED = 60
 # Connections that a server is to allow.
