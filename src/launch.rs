@@ -254,14 +254,13 @@ fn spawn(
     started: mpsc::Sender<Result<(), LaunchError>>,
     failed: Arc<AtomicBool>,
 ) -> Result<ExecutorJoinHandle<()>, LaunchError> {
-    let core = start.core;
+    let (core, spin_us) = (start.core, start.config.spin_us);
     LocalExecutorBuilder::new(Placement::Fixed(core))
         .name("shard")
         .preempt_timer(PREEMPT_TIMER)
         .io_memory(EXECUTOR_IO_MEMORY_BYTES)
         .spawn(move || async move {
             let _end = EndOfShard(failed.clone());
-            let bell = start.mesh.bell().clone();
             // Made here, on its core, so that its memory is that core's.
             let worker = match worker(start) {
                 Ok(worker) => worker,
@@ -272,7 +271,7 @@ fn spawn(
             };
             let _ = started.send(Ok(()));
             drop(started);
-            if let Err(cause) = executor::run(worker, &bell).await {
+            if let Err(cause) = executor::run(worker, spin_us).await {
                 error!("the shard of core {core} failed: {cause}");
                 failed.store(true, Ordering::SeqCst);
             }
@@ -315,6 +314,11 @@ fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
 fn worker(start: ShardStart) -> Result<Worker, String> {
     let ShardStart { config, clock, control, hasher, shared, mesh, listeners, trainer, .. } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
+    if config.busy_poll_us > 0 {
+        ring.busy_poll(config.busy_poll_us).map_err(|cause| {
+            format!("--busy-poll-us: this kernel does not poll network cards for io_uring ({cause}), as Linux does from 6.9 on; leave the flag away, or try --spin-us")
+        })?;
+    }
     let store = StoreConfig {
         item_size_max_bytes: config.item_size_max_bytes,
         evictions: config.evictions,

@@ -207,6 +207,20 @@ pub struct Options {
     #[arg(help = format!("How new connections are spread over the shards [default: {}]", defaults::STEERING.name()))]
     pub steering: Option<Steering>,
 
+    /// How long a shard looks for work before it sleeps, in microseconds.
+    #[arg(long, value_name = "MICROSECONDS", help_heading = CORES)]
+    #[arg(help = format!(
+        "How long a shard without work looks for some before it sleeps: more for latency, 0 for an idle core [default: {}]",
+        defaults::SPIN_US))]
+    pub spin_us: Option<u32>,
+
+    /// How long a sleeping shard polls the network card, in microseconds.
+    #[arg(long, value_name = "MICROSECONDS", help_heading = CORES)]
+    #[arg(help = format!(
+        "How long the kernel polls the network card's queues for a shard before it sleeps; takes Linux 6.9 [default: {}, off]",
+        defaults::BUSY_POLL_US))]
+    pub busy_poll_us: Option<u32>,
+
     /// How often `-v` was given; 0 where not.
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = PROCESS)]
     #[arg(help = "Log more; repeatable [default: warnings and start-up]")]

@@ -43,6 +43,8 @@ impl Options {
             threads,
             cores,
             steering: self.steering.or(below.steering),
+            spin_us: self.spin_us.or(below.spin_us),
+            busy_poll_us: self.busy_poll_us.or(below.busy_poll_us),
             verbose: if self.verbose == 0 { below.verbose } else { self.verbose },
             pidfile: self.pidfile.or(below.pidfile),
             user: self.user.or(below.user),

@@ -15,6 +15,8 @@ pub const REQUESTS_PER_TURN_MAX: usize = 1 << 20;
 pub const ITEM_SIZE_MIN_BYTES: usize = 1 << 10;
 /// The largest bound on an item's size, in bytes, as memcached's.
 pub const ITEM_SIZE_MAX_BYTES: usize = 1 << 30;
+/// The longest that a shard may look for work before it sleeps, in microseconds.
+pub const SPIN_US_MAX: u32 = 100_000;
 /// The longest value in bytes for which `--compress-min` can say that it is compressed: longer ones never are.
 pub const COMPRESS_MIN_MAX_BYTES: usize = 256 << 10;
 /// The least memory that a shard works with, in bytes. A smaller limit starts fewer shards.
@@ -93,6 +95,11 @@ pub struct Config {
     pub core_files: bool,
     /// How new connections are spread over the shards.
     pub steering: Steering,
+    /// How long a shard without work looks for some before it sleeps, in microseconds: 0 to [`SPIN_US_MAX`].
+    pub spin_us: u32,
+    /// How long the kernel polls the network card for a shard before it sleeps, in microseconds: 0, for not at all, to
+    /// [`SPIN_US_MAX`].
+    pub busy_poll_us: u32,
     /// How often `-v` was given.
     pub verbosity: u8,
     /// File that holds the process's number while it runs.
@@ -182,6 +189,13 @@ impl Config {
                 lock_memory: options.lock_memory.unwrap_or(false),
                 core_files: options.enable_coredumps.unwrap_or(false),
                 steering: options.steering.unwrap_or(defaults::STEERING),
+                spin_us: within("--spin-us", options.spin_us.unwrap_or(defaults::SPIN_US), 0, SPIN_US_MAX)?,
+                busy_poll_us: within(
+                    "--busy-poll-us",
+                    options.busy_poll_us.unwrap_or(defaults::BUSY_POLL_US),
+                    0,
+                    SPIN_US_MAX,
+                )?,
                 verbosity: options.verbose,
                 pidfile: options.pidfile,
                 user: user(options.user.as_deref(), host, &mut notices)?,

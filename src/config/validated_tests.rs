@@ -61,6 +61,8 @@ fn defaults_are_memcacheds_on_loopback() {
         lock_memory: false,
         core_files: false,
         steering: Steering::Hash,
+        spin_us: 0,
+        busy_poll_us: 0,
         verbosity: 0,
         pidfile: None,
         user: None,
@@ -138,6 +140,11 @@ fn masks_are_octal() {
 fn connections_and_backlog_have_bounds() {
     assert!(matches!(resolve("-c 0"), Err(ConfigError::OutOfBounds { option: "-c/--conn-limit", .. })));
     assert!(matches!(resolve("-c 99999999999"), Err(ConfigError::OutOfBounds { .. })));
+    for spin in ["--spin-us 100001", "--busy-poll-us 100001"] {
+        assert!(matches!(resolve(spin), Err(ConfigError::OutOfBounds { .. })), "{spin}");
+    }
+    let spinning = config("--spin-us 20 --busy-poll-us 100000");
+    assert_eq!((spinning.spin_us, spinning.busy_poll_us), (20, 100_000));
     assert!(matches!(resolve("-b 0"), Err(ConfigError::OutOfBounds { option: "-b/--listen-backlog", .. })));
     assert_eq!(resolve("-b 5000").unwrap().1, [Notice::BacklogCut { asked: 5000, somaxconn: 4096 }]);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::batch::{Batch, Errand, Host, Stamp, carry_out, list};
+use super::batch::{Batch, Errand, Host, ReplyWriter, Stamp, carry_out, list};
 use super::doorbell::Doorbell;
 use super::mesh::{Full, Mesh};
 use crate::clock::Now;
@@ -29,6 +29,8 @@ pub const fn owner_of(hash: u64, shards: usize) -> usize {
 pub struct Router<T> {
     shard: Shard,
     mesh: Mesh<T>,
+    /// What other shards ask, in the order in which it will be run, and of whom each batch is.
+    taken: Vec<(usize, Box<Batch<T>>)>,
     /// Requests run for other shards since they were last asked for.
     served: KindCounts,
 }
@@ -36,7 +38,7 @@ pub struct Router<T> {
 impl<T: Copy> Router<T> {
     /// A router over its own shard and its ends of the mesh.
     pub fn new(shard: Shard, mesh: Mesh<T>) -> Self {
-        Router { shard, mesh, served: KindCounts::default() }
+        Router { shard, mesh, taken: Vec::new(), served: KindCounts::default() }
     }
 
     /// The own shard's number.
@@ -84,19 +86,32 @@ impl<T: Copy> Router<T> {
         Ok(())
     }
 
-    /// Runs batches that other shards have sent. Returns whether there were any.
-    pub fn serve(&mut self, host: &mut impl Host, now: Now) -> bool {
-        let mut served = false;
-        for _ in 0..BATCHES_SERVED_PER_TURN {
-            let Some((home, mut batch)) = self.mesh.take_request() else { break };
-            batch.run(&mut self.shard, host, now);
+    /// Takes batches that other shards have sent, and starts to fetch what they are about into the cache. They are run
+    /// by the next [`serve`](Self::serve), best after some other work.
+    pub fn take_requests(&mut self) {
+        while self.taken.len() < BATCHES_SERVED_PER_TURN {
+            let Some((home, batch)) = self.mesh.take_request() else { break };
+            batch.prefetch(&self.shard);
+            self.taken.push((home, batch));
+        }
+    }
+
+    /// Whether there are batches to [`serve`](Self::serve).
+    pub fn has_taken(&self) -> bool {
+        !self.taken.is_empty()
+    }
+
+    /// Runs the batches that were taken. `W` writes the replies. Returns whether there were any.
+    pub fn serve<W: ReplyWriter<T>>(&mut self, host: &mut impl Host, now: Now) -> bool {
+        let served = !self.taken.is_empty();
+        for (home, mut batch) in self.taken.drain(..) {
+            batch.run::<_, W>(&mut self.shard, host, now);
             self.served.merge(batch.kinds());
             let traffic = self.shard.traffic_mut();
             traffic.batches_in += 1;
             traffic.forwarded_in += batch.len() as u64;
             traffic.requests += u64::from(batch.kinds().total());
             self.mesh.answer(home, batch);
-            served = true;
         }
         served
     }

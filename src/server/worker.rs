@@ -12,14 +12,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::connection::{Blocked, Closing};
+use super::connection::{Blocked, Closing, Connection};
 use super::conns::Listening;
 use super::control::Control;
 use super::dispatch::{Dispatch, touch};
 use super::input::Input;
 use super::ledger::ProcessMemory;
-use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
-use super::ring::{BufferId, Completion, Ring};
+use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES, OUTPUT_HELD_BYTES};
+use super::ring::{BufferId, Completion, Ring, Timer};
 use super::rules::Rules;
 use super::stop::Stopping;
 use super::watch::Watchers;
@@ -127,6 +127,12 @@ pub struct Worker {
     /// Where the next look for idle connections begins.
     pub(super) idle_cursor: usize,
     pub(super) sends: Vec<u32>,
+    /// Whether the ring has been entered since the last turn.
+    entered: bool,
+    /// Whether a second has passed since the last tick.
+    tick_is_due: bool,
+    /// Whether the next step of an orderly end is timed.
+    drain_is_timed: bool,
 }
 
 impl Worker {
@@ -147,6 +153,9 @@ impl Worker {
             has_housekeeping: false,
             idle_cursor: 0,
             sends: Vec::new(),
+            entered: false,
+            tick_is_due: false,
+            drain_is_timed: false,
         };
         worker.dispatch.rules = rules;
         worker.dispatch.shared = worker.shared.clone();
@@ -156,6 +165,7 @@ impl Worker {
         let since = worker.dispatch.now.seconds;
         let listening = worker.listeners.iter().map(|listener| Listening::new(listener.as_fd(), since)).collect();
         worker.dispatch.listening = listening;
+        worker.ring.wake_after(Timer::Tick);
         worker.account_at_tick();
         worker
     }
@@ -165,7 +175,10 @@ impl Worker {
     /// # Errors
     /// When the ring itself fails, which nothing short of a restart mends.
     pub fn turn(&mut self) -> io::Result<bool> {
-        self.ring.kick()?;
+        // Answers of other shards need no system call.
+        if !std::mem::take(&mut self.entered) && self.ring.has_deferred_work() {
+            self.ring.kick()?;
+        }
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.reap(COMPLETIONS_PER_TURN, &mut completions);
         if completions.is_empty() && !self.has_work() {
@@ -181,8 +194,9 @@ impl Worker {
         }
         self.completions = completions;
 
-        self.dispatch.serve();
+        self.dispatch.router.take_requests();
         self.dispatch.take_replies();
+        self.dispatch.serve();
         self.dispatch.take_mail();
         self.collect_ready();
         self.dispatch.go_on_gathering();
@@ -199,8 +213,16 @@ impl Worker {
         Ok(true)
     }
 
-    /// Housekeeping, about once a second.
-    pub fn tick(&mut self) {
+    /// Housekeeping, if a second has passed since the last time. Returns whether one had.
+    pub fn tick(&mut self) -> bool {
+        let is_due = std::mem::take(&mut self.tick_is_due);
+        if is_due {
+            self.keep_house();
+        }
+        is_due
+    }
+
+    fn keep_house(&mut self) {
         self.dispatch.now = self.clock.now();
         self.dispatch.see_watchers();
         self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
@@ -254,27 +276,44 @@ impl Worker {
         self.dispatch.router.has_arrivals()
     }
 
-    /// Prepares to sleep on the bell's event. Returns false if there is work after all.
+    /// The nanoseconds since the process's clock was started.
+    pub fn nanos(&self) -> u64 {
+        self.clock.nanos()
+    }
+
+    /// Whether something has come, as far as can be told without asking the kernel.
+    pub fn has_news(&mut self) -> bool {
+        self.dispatch.router.has_arrivals() || self.ring.has_completions() || self.ring.has_deferred_work()
+    }
+
+    /// Submits what the last turn has left to the ring, and sleeps until there is something to do. The next turn takes
+    /// it up.
     ///
     /// # Errors
     /// As [`turn`](Self::turn).
-    pub fn prepare_sleep(&mut self) -> io::Result<bool> {
+    pub fn sleep(&mut self) -> io::Result<()> {
         self.dispatch.router.bell().will_sleep();
-        self.ring.enable_event();
-        self.ring.kick()?;
-        let ring_has_work = self.ring.has_completions() || self.ring.has_deferred_work();
-        if ring_has_work || self.has_work() || self.must_begin_to_stop() {
-            self.wake_up();
-            return Ok(false);
-        }
-        self.dispatch.router.traffic_mut().sleeps += 1;
-        Ok(true)
+        let waits = !self.has_work() && !self.must_begin_to_stop();
+        let entered = if waits {
+            self.dispatch.router.traffic_mut().sleeps += 1;
+            self.ring.wait()
+        } else {
+            self.ring.kick()
+        };
+        self.dispatch.router.bell().is_awake();
+        self.entered = true;
+        entered
     }
 
-    /// The shard is awake again.
-    pub fn wake_up(&mut self) {
-        self.dispatch.router.bell().is_awake();
-        self.ring.disable_event();
+    /// Sleeps as [`sleep`](Self::sleep), but half a millisecond at most.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn sleep_a_moment(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.drain_is_timed, true) {
+            self.ring.wake_after(Timer::DrainStep);
+        }
+        self.sleep()
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -283,6 +322,11 @@ impl Worker {
             Completion::Sent { connection, result, bytes } => self.sent(connection, result, bytes),
             Completion::Accepted { listener, result, armed } => self.accepted(listener, result, armed),
             Completion::CancelMissed { connection, send } => self.cancel_again(connection, send),
+            Completion::Timer(Timer::Tick) => {
+                self.tick_is_due = true;
+                self.ring.wake_after(Timer::Tick);
+            }
+            Completion::Timer(Timer::DrainStep) => self.drain_is_timed = false,
         }
     }
 
@@ -371,7 +415,7 @@ impl Worker {
             self.dispatch.connections.at(number).touched = false;
             self.dispatch.advance(number);
             let connection = self.dispatch.connections.at(number);
-            if !connection.sending && !connection.out.is_empty() {
+            if !connection.sending && !connection.out.is_empty() && !holds_back(connection) {
                 let bytes = std::mem::take(&mut connection.out);
                 connection.sending = true;
                 self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
@@ -498,4 +542,14 @@ impl Worker {
         self.dispatch.router.traffic_mut().curr_connections -= 1;
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Whether a connection's output waits for answers of other shards, to be sent together with them.
+fn holds_back(connection: &mut Connection) -> bool {
+    let Some(queue) = &mut connection.queue else { return false };
+    if connection.out.len() >= OUTPUT_HELD_BYTES {
+        queue.let_go();
+        return false;
+    }
+    queue.holds_back()
 }
