@@ -56,7 +56,8 @@ def run(rows, generator, arguments, budget):
 def markdown(result):
     if not result:
         return []
-    lines = ["| two shards against one | 1 shard, CPU µs | 2 shards, CPU µs summed | ratio | goal |", "|---|---|---|---|---|"]
+    rounds = len(next(iter(result["rows"].values()))["rounds_ratio"])
+    lines = [f"| two shards against one, {rounds} rounds | 1 shard, CPU µs | 2 shards, CPU µs summed | ratio | goal |", "|---|---|---|---|---|"]
     for row, found in result["rows"].items():
         least, most = min(found["rounds_ratio"]), max(found["rounds_ratio"])
         goal = f"≤ {found['goal']:.2f}, {'held' if found['ratio'] <= found['goal'] else 'missed'}"

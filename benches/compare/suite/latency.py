@@ -63,6 +63,7 @@ def run(rows, servers, rows_measured, generator, arguments, budget):
         for name, found in samples[row].items():
             if found:
                 figures = {key: statistics.median(one["latency"][key] for one in found) for key in PERCENTILES}
+                figures["rounds"] = len(found)
                 figures["not_reached"] = any(one["unsent"] for one in found)
                 figures["generator_busy"] = statistics.median(one["generator_busy"] for one in found)
                 result["rows"][row]["servers"][name] = figures
@@ -72,7 +73,8 @@ def run(rows, servers, rows_measured, generator, arguments, budget):
 def markdown(result, names):
     if not result:
         return []
-    head = f"latency, µs: p50 / p99 / p99.9"
+    rounds = max((one["rounds"] for found in result["rows"].values() for one in found["servers"].values()), default=0)
+    head = f"latency, µs: p50 / p99 / p99.9, {rounds} rounds"
     lines = [f"| {head} | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
     late = set()
     for row, found in result["rows"].items():
