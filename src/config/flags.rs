@@ -207,6 +207,18 @@ pub struct Options {
     #[arg(help = format!("How new connections are spread over the shards [default: {}]", defaults::STEERING.name()))]
     pub steering: Option<Steering>,
 
+    /// A port for each shard alone, from this one on.
+    #[arg(long, value_name = "PORT", help_heading = CORES)]
+    #[arg(
+        help = "Have shard i listen on PORT+i, too, for clients that send each key to its owner; stats routing tells how [default: none]"
+    )]
+    pub per_shard_ports: Option<u16>,
+
+    /// The core for everything but shards.
+    #[arg(long, value_name = "CORE", help_heading = CORES)]
+    #[arg(help = "The core for the threads that carry no shard; it gets none [default: any allowed core]")]
+    pub control_core: Option<usize>,
+
     /// How long a shard looks for work before it sleeps, in microseconds.
     #[arg(long, value_name = "MICROSECONDS", help_heading = CORES)]
     #[arg(help = format!(

@@ -43,6 +43,8 @@ impl Options {
             threads,
             cores,
             steering: self.steering.or(below.steering),
+            per_shard_ports: self.per_shard_ports.or(below.per_shard_ports),
+            control_core: self.control_core.or(below.control_core),
             spin_us: self.spin_us.or(below.spin_us),
             busy_poll_us: self.busy_poll_us.or(below.busy_poll_us),
             verbose: if self.verbose == 0 { below.verbose } else { self.verbose },

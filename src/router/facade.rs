@@ -12,17 +12,18 @@ use crate::shard::{Listing, OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
 const BATCHES_SERVED_PER_TURN: usize = 32;
 
-/// The bits of a hash that pick the owner.
-const OWNER_BITS_FROM: u32 = OWNER_HASH_BITS.start;
-const OWNER_BITS: u32 = 22;
+/// The lowest bit of a hash that picks the owner.
+pub const OWNER_SHIFT: u32 = OWNER_HASH_BITS.start;
+/// How many bits do.
+pub const OWNER_BITS: u32 = 22;
 
-const _: () = assert!(OWNER_BITS_FROM + OWNER_BITS <= OWNER_HASH_BITS.end);
+const _: () = assert!(OWNER_SHIFT + OWNER_BITS <= OWNER_HASH_BITS.end);
 
 /// The shard that owns a key: 22 bits of its hash, disjoint from those that pick bucket, tag and directory
 /// entry within the shard, scaled to the number of shards.
 #[inline]
 pub const fn owner_of(hash: u64, shards: usize) -> usize {
-    (((hash >> OWNER_BITS_FROM) & ((1 << OWNER_BITS) - 1)) as usize * shards) >> OWNER_BITS
+    (((hash >> OWNER_SHIFT) & ((1 << OWNER_BITS) - 1)) as usize * shards) >> OWNER_BITS
 }
 
 /// A shard and its way to the others. `T` is what a sender attaches to what it forwards.
@@ -177,6 +178,11 @@ impl<T: Copy> Router<T> {
     #[inline]
     pub fn traffic_mut(&mut self) -> &mut Traffic {
         self.shard.traffic_mut()
+    }
+
+    /// Wakes another shard, if it sleeps, for something that it was given beside the mesh.
+    pub fn wake(&self, shard: usize) {
+        self.mesh.wake(shard);
     }
 
     /// Bounded housekeeping. Returns whether more of it waits.

@@ -21,6 +21,7 @@ use super::ledger::ProcessMemory;
 use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES, OUTPUT_HELD_BYTES};
 use super::ring::{BufferId, Completion, Ring, Timer};
 use super::rules::Rules;
+use super::spread::Spread;
 use super::stop::Stopping;
 use super::watch::Watchers;
 use crate::clock::Clock;
@@ -71,6 +72,8 @@ pub struct Shared {
     pub connections: AtomicUsize,
     /// The most that may be.
     pub connection_limit: usize,
+    /// Those of each shard, and those handed from one to another.
+    pub spread: Spread,
     /// The server is to stop.
     pub stopping: AtomicBool,
     /// Workers that have answered all they had received.
@@ -102,6 +105,8 @@ pub struct WorkerParts {
     pub clock: Clock,
     /// Its listening sockets.
     pub listeners: Vec<OwnedFd>,
+    /// How many of them, at the end, are this shard's alone: what connects there stays.
+    pub own_listeners: usize,
     /// What all workers share.
     pub shared: Arc<Shared>,
     /// The settings of its connections.
@@ -115,6 +120,8 @@ pub struct Worker {
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
     pub(super) listeners: Vec<OwnedFd>,
+    /// How many of them, the first ones, the shards have together.
+    shared_listeners: usize,
     /// Listeners whose accept ended with an error; armed again at the next tick.
     pub(super) resting_listeners: Vec<u32>,
     pub(super) completions: Vec<Completion>,
@@ -138,13 +145,16 @@ pub struct Worker {
 impl Worker {
     /// A worker of these parts, accepting from the first turn on.
     pub fn new(parts: WorkerParts) -> Self {
-        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules } = parts;
+        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, own_listeners, shared, rules } =
+            parts;
+        let shared_listeners = listeners.len() - own_listeners;
         let mut worker = Worker {
             ring,
             dispatch: Dispatch::new(router, parser, hasher, control, clock),
             clock,
             shared,
             listeners,
+            shared_listeners,
             resting_listeners: Vec::new(),
             completions: Vec::new(),
             inputs: Vec::new(),
@@ -193,6 +203,7 @@ impl Worker {
             self.complete(completion);
         }
         self.completions = completions;
+        self.take_handed();
 
         self.dispatch.router.take_requests();
         self.dispatch.take_replies();
@@ -264,6 +275,7 @@ impl Worker {
             || self.dispatch.owes()
             || self.has_housekeeping
             || self.dispatch.watch.has_mail()
+            || self.shared.spread.has_handed(router.own())
     }
 
     /// Whether answers of other shards are outstanding.
@@ -333,7 +345,7 @@ impl Worker {
     fn accepted(&mut self, listener: u32, result: io::Result<OwnedFd>, armed: bool) {
         let refused = result.is_err();
         if let Ok(socket) = result {
-            self.admit(socket);
+            self.admit(listener, socket);
         }
         if armed || self.stopping.is_some() {
             return;
@@ -347,8 +359,8 @@ impl Worker {
         }
     }
 
-    /// Takes a connection in, or turns it away at the limit.
-    fn admit(&mut self, socket: OwnedFd) {
+    /// Takes a connection in, hands it to another shard, or turns it away at the limit.
+    fn admit(&mut self, listener: u32, socket: OwnedFd) {
         if self.stopping.is_some() {
             return;
         }
@@ -362,6 +374,38 @@ impl Worker {
             let _ = (&socket).write(TOO_MANY_CONNECTIONS);
             return;
         }
+        let (own, is_shared) = (self.dispatch.router.own(), (listener as usize) < self.shared_listeners);
+        if is_shared && self.dispatch.rules.balances_connections {
+            let shard = self.shared.spread.choose(own);
+            if shard != own {
+                self.shared.spread.hand(shard, socket);
+                self.dispatch.router.wake(shard);
+                self.dispatch.router.traffic_mut().handed_connections += 1;
+                return;
+            }
+        }
+        self.shared.spread.count(own);
+        self.take_in(socket);
+    }
+
+    /// Takes in what other shards have handed over.
+    fn take_handed(&mut self) {
+        let own = self.dispatch.router.own();
+        if !self.shared.spread.has_handed(own) {
+            return;
+        }
+        for socket in self.shared.spread.take(own) {
+            if self.stopping.is_some() {
+                self.shared.spread.discount(own);
+                self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+            } else {
+                self.take_in(socket);
+            }
+        }
+    }
+
+    fn take_in(&mut self, socket: OwnedFd) {
+        let traffic = self.dispatch.router.traffic_mut();
         traffic.total_connections += 1;
         traffic.curr_connections += 1;
         let number = self.dispatch.connections.insert(socket);
@@ -540,6 +584,7 @@ impl Worker {
         }
         self.dispatch.connections.remove(number);
         self.dispatch.router.traffic_mut().curr_connections -= 1;
+        self.shared.spread.discount(self.dispatch.router.own());
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
