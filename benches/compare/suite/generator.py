@@ -34,7 +34,7 @@ class Generator:
             command += ["--protocol", server.kind.protocol, "--json", result.name]
             done = subprocess.run(command + shlex.split(options), capture_output=True, text=True)
             if done.returncode != 0:
-                said = done.stderr.strip() or done.stdout.strip()
+                said = " ".join((done.stderr + done.stdout).split())
                 raise Fault(f"ringload {options} against {server.name}: {said}")
             return json.load(result)
 
