@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// As [`upload_write`](Self::upload_write), and `OutOfMemory` again once memory has run out.
     pub fn upload_room(&mut self, id: u64, now: Seconds) -> Result<&mut [u8], StoreError> {
-        let Some(mut upload) = self.uploads.remove(&id) else { return Err(StoreError::NoUpload) };
+        let Some(mut upload) = self.uploads.remove(id) else { return Err(StoreError::NoUpload) };
         let place = upload.shape.at(upload.written);
         let made = match &place {
             _ if upload.has_failed => Err(StoreError::OutOfMemory),
@@ -72,7 +72,7 @@ impl Store {
             upload.has_failed = true;
             self.discard(&mut upload);
         }
-        let upload = self.uploads.entry(id).or_insert(upload);
+        let upload = self.uploads.insert(id, upload);
         made?;
         match place {
             Some((Piece::Page(index), range)) => Ok(&mut self.slab.page_bytes_mut(upload.pages[index])[range]),
@@ -86,7 +86,7 @@ impl Store {
     /// So many bytes were put where [`upload_room`](Self::upload_room) said. More than there was room for, and an unknown
     /// name, are ignored.
     pub fn upload_advance(&mut self, id: u64, len: usize) {
-        if let Some(upload) = self.uploads.get_mut(&id)
+        if let Some(upload) = self.uploads.get_mut(id)
             && upload.shape.at(upload.written).is_some_and(|(_, range)| len <= range.len())
         {
             upload.written += len as u64;
