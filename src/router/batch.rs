@@ -10,7 +10,7 @@
 
 use crate::clock::Now;
 use crate::command::{Hit, KindCounts, Op, Payload, Reply, Request, Store, UploadId, Value};
-use crate::shard::{Listing, Order, Outcome, PREFETCH_GROUP, Shard, Walk, WalkedItem};
+use crate::shard::{Hints, Listing, Order, Outcome, PREFETCH_GROUP, Shard, Walk, WalkedItem};
 
 /// Errands in one batch.
 pub const BATCH_ENTRIES_MAX: usize = 128;
@@ -197,7 +197,7 @@ impl<T: Copy> Batch<T> {
     pub fn push(&mut self, ticket: T, errand: &Errand<'_>) {
         let packed = match *errand {
             Errand::Request(Request { hash, key, op }, note) => {
-                self.kinds.add(op.kind());
+                self.kinds.add(op.kind(), 1);
                 let key = self.keep(key);
                 let (op, value) = self.detach(op);
                 let note = self.keep(note);
@@ -217,17 +217,14 @@ impl<T: Copy> Batch<T> {
     /// Runs the errands on their owner, in order, and captures the answers. The host has the first word on orders.
     pub fn run(&mut self, shard: &mut Shard, host: &mut impl Host, now: Now) {
         let Batch { entries, arena, captured, out, .. } = self;
+        let mut hints = Hints::default();
         for group in entries.chunks(PREFETCH_GROUP) {
-            let mut hashes = [0; PREFETCH_GROUP];
-            let mut n = 0;
-            for (_, packed) in group {
-                if let Packed::Request { hash, .. } = packed {
-                    shard.prefetch_bucket(*hash);
-                    hashes[n] = *hash;
-                    n += 1;
-                }
-            }
-            shard.prefetch_items(&hashes[..n]);
+            let hash_of = |(_, packed): &(T, Packed)| match packed {
+                Packed::Request { hash, .. } => Some(*hash),
+                _ => None,
+            };
+            group.iter().filter_map(hash_of).for_each(|hash| shard.prefetch_bucket(hash));
+            shard.prefetch_items(group.iter().map(hash_of), &mut hints);
             for (_, packed) in group {
                 captured.push(run_one(packed, arena, out, shard, host, now));
             }

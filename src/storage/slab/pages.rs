@@ -102,6 +102,7 @@ impl Slab {
             return None;
         }
         let id = PageId(self.free_head);
+        self.page_uses = self.page_uses.wrapping_add(1);
         self.unlist_free(id);
         Some(id)
     }
@@ -224,6 +225,7 @@ impl Slab {
         if self.pages[id.index()].usage != PageUse::Free {
             return false;
         }
+        self.page_uses = self.page_uses.wrapping_add(1);
         self.unlist_free(id);
         self.memory.discard(id.byte(), PAGE_BYTES);
         self.pages[id.index()] = Page { next: self.released_head, ..Page::new(PageUse::Released) };
@@ -259,6 +261,7 @@ impl Slab {
     /// Frees every page without pinned chunks at once, in time proportional to the number of pages. LARGE pages
     /// stay if `keeps` says so of their record; they and pages with pinned chunks are the caller's to go through.
     pub(in crate::storage) fn clear(&mut self, keeps: impl Fn(&Slab, Location) -> bool) {
+        self.page_uses = self.page_uses.wrapping_add(1);
         for class in self.class_ids() {
             self.keep_pinned_pages(class);
         }
