@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::connection::{Blocked, Intake, Tail};
-use super::dispatch::{Dispatch, Mark, Pending, touch};
+use super::dispatch::{Dispatch, Group, Mark, touch};
 use super::intake;
-use super::limits::{GROUP, UPLOAD_ROUND_BYTES, UPLOAD_ROUNDS};
+use super::limits::{UPLOAD_ROUND_BYTES, UPLOAD_ROUNDS};
 use super::ring::{BufferId, Ring};
 use super::worker::Worker;
 use crate::protocol::memcache::Need;
@@ -175,11 +175,12 @@ impl Worker {
         dispatch.marks.clear();
         dispatch.marks.resize(inputs.len(), Mark::default());
         {
-            let mut group: Vec<Pending<'_>> = Vec::with_capacity(GROUP);
+            let mut group: Group<'_> = std::mem::take(&mut dispatch.group);
             for (index, input) in inputs.iter().enumerate() {
                 dispatch.run_input(index, input.connection, input.data.bytes(ring), &mut group);
             }
             dispatch.run_group(&mut group);
+            dispatch.group = group.emptied();
             dispatch.time_groups(1);
         }
         for (index, input) in inputs.drain(..).enumerate() {

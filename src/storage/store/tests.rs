@@ -543,7 +543,8 @@ fn maintenance_gets_memory_ready_within_the_limit() {
         put(&mut store, &number.to_le_bytes(), &[0; 100]).unwrap();
         store.maintain(NOW);
         store.prefetch_bucket(store.hash(&number.to_le_bytes()));
-        store.prefetch_items(&[store.hash(&number.to_le_bytes()); PREFETCH_GROUP * 2 + 1]);
+        let hashes = [Some(store.hash(&number.to_le_bytes())); PREFETCH_GROUP * 2 + 1];
+        store.prefetch_items(hashes.into_iter(), &mut Hints::default());
     }
     store.check_invariants();
     assert!(store.stats().memory_bytes <= 4 << 20);
