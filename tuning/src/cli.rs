@@ -46,12 +46,14 @@ pub enum Command {
     /// Copy what the other commands read of this host into a directory, for --root and for bug reports.
     ///
     /// These are sizes, names of cards, numbers of CPUs and limits: no addresses, no processes' arguments.
+    ///
     /// Example: ringtune record my-host
     Record(RecordArgs),
     /// Run ringload against ringcached with every combination of some flags; print which is best.
     ///
     /// Values are separated by commas, or by semicolons where they have commas: --grid 'cores=0;0,1'.
     /// What follows -- are flags of `ringload run`, the load.
+    ///
     /// Example: ringtune sweep --grid steering=hash,cpu --duration 1s -- --connections 16 --pipeline 16
     Sweep(SweepArgs),
 }

@@ -97,6 +97,7 @@ fn check(args: &CheckArgs) -> Result<u8, Error> {
     if args.json {
         print_json(&CheckReport { kernel: host.kernel.release, cores: scope.cores, worst, findings })?;
     } else {
+        print(&report::head(&host, &scope))?;
         print(&report::findings(&findings))?;
     }
     Ok(worst.exit_code())

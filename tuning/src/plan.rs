@@ -126,6 +126,7 @@ pub fn plan(host: &Host, wish: &Wish, nic: Option<&str>, mode: Interrupts) -> Re
     if mode != Interrupts::Shards && nic.is_some() {
         reasons.push("--steering hash: interrupts arrive on no shard's core, so there is none to follow".to_owned());
     }
+    warnings.extend(nic.and_then(|nic| uneven(nic, takers.len())));
     let takers: CpuSet = interrupts.iter().map(|placed| placed.cpu).collect();
     let idle: CpuSet = shards.iter().flat_map(|cpu| host.cpus.siblings(cpu).iter().collect::<Vec<_>>()).collect();
     let rest = host.cpus.online.without(&idle).without(&takers);
@@ -196,8 +197,9 @@ fn choose(host: &Host, nic: Option<&Nic>, count: usize, reasons: &mut Vec<String
         free.extend(cpus.cores.first());
         reasons.push("there is one core, for all".to_owned());
     } else {
-        reasons
-            .push(format!("CPU {first} is left to the rest: interrupts that nobody placed and the kernel's own work"));
+        reasons.push(format!(
+            "core 0 (CPUs {first}) is left to the rest: interrupts that nobody placed, the kernel's own work"
+        ));
     }
     if count > free.len() {
         return Err(Error::Usage(format!(
@@ -314,6 +316,22 @@ fn place(nic: Option<&Nic>, takers: &[usize]) -> Vec<Placed> {
         cpu: cpu(interrupt.queue),
     };
     queues.iter().map(placed).collect()
+}
+
+/// Says so if some CPUs take more queues than others, and what number of queues would be even.
+fn uneven(nic: &Nic, takers: usize) -> Option<String> {
+    let queues = nic.rx.len();
+    if takers == 0 || queues <= takers || queues.is_multiple_of(takers) {
+        return None;
+    }
+    let even = queues - queues % takers;
+    let name = &nic.name;
+    Some(format!(
+        "{queues} queues on {takers} CPUs: some take {} of them, others {}. To have it even, before anything else: \
+         ethtool -L {name} combined {even} (undo: ethtool -L {name} combined {queues})",
+        queues.div_ceil(takers),
+        queues / takers
+    ))
 }
 
 /// Steering for interrupts on shards' cores: by them where they reach every shard equally, else by the hash.

@@ -1,7 +1,8 @@
 //! Findings and plans for people. What is printed is decided elsewhere; here is how.
 
 use crate::change::Change;
-use crate::checks::{Finding, Severity};
+use crate::checks::{Finding, Scope, Severity};
+use crate::facts::Host;
 use crate::plan::{Interrupts, Plan};
 use std::fmt::Write;
 
@@ -10,6 +11,26 @@ const WIDTH: usize = 110;
 
 /// What a finding's second and further lines begin with.
 const INDENT: &str = "          ";
+
+/// The host in a few words, and what was looked at.
+pub fn head(host: &Host, scope: &Scope) -> String {
+    let cpus = &host.cpus;
+    let mut text = format!(
+        "Linux {}; {} cores, {} threads, {} NUMA {}\n",
+        host.kernel.release,
+        cpus.cores.len(),
+        cpus.online.count(),
+        cpus.nodes.len(),
+        if cpus.nodes.len() == 1 { "node" } else { "nodes" },
+    );
+    for nic in host.network.nics.iter().filter(|nic| scope.nic.as_ref().is_none_or(|name| *name == nic.name)) {
+        let node = nic.node.map_or(String::new(), |node| format!(", on node {node}"));
+        let driver = nic.driver.as_deref().unwrap_or("driver unknown");
+        let _ = writeln!(text, "{}: {driver}, {} receive queues{node}", nic.name, nic.rx.len());
+    }
+    let _ = writeln!(text, "shards on CPUs {}; limits are those of {}\n", scope.cores, host.process.name);
+    text
+}
 
 /// Findings, the worst first, and those without anything to do last, in one line each; then a sum.
 pub fn findings(findings: &[Finding]) -> String {

@@ -23,8 +23,6 @@ pub struct Cpus {
     pub online: CpuSet,
     /// Those that the scheduler leaves alone (`isolcpus=`).
     pub isolated: CpuSet,
-    /// Those without a periodic tick (`nohz_full=`).
-    pub tickless: CpuSet,
     /// The hyper-threads of each physical core, ordered by their lowest.
     pub cores: Vec<CpuSet>,
     /// The CPUs of each NUMA node.
@@ -51,7 +49,6 @@ impl Cpus {
         let governor = |cpu| Some((cpu, tree.word(&format!("{CPU}/cpu{cpu}/cpufreq/scaling_governor"))?));
         Cpus {
             isolated: tree.value(&format!("{CPU}/isolated")).unwrap_or_default(),
-            tickless: tree.value(&format!("{CPU}/nohz_full")).unwrap_or_default(),
             cores,
             nodes: nodes(tree, &online),
             governors: online.iter().filter_map(governor).collect(),

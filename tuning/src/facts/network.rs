@@ -30,7 +30,9 @@ pub struct Interrupt {
 impl Interrupt {
     /// The CPUs that take it, as well as the host tells.
     pub fn cpus(&self) -> &CpuSet {
-        self.effective.as_ref().filter(|cpus| !cpus.is_empty()).unwrap_or(&self.affinity)
+        // A move takes effect with the next interrupt; where there is one CPU to move to, it is known already.
+        let told = self.effective.as_ref().filter(|cpus| !cpus.is_empty() && self.affinity.count() != 1);
+        told.unwrap_or(&self.affinity)
     }
 }
 

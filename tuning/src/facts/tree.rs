@@ -21,7 +21,8 @@ const RECORDED: &str = "recorded";
 /// What was found under a path.
 enum Found {
     Text(String),
-    Directory,
+    /// The names in it.
+    Directory(Vec<String>),
 }
 
 /// A host's files.
@@ -84,13 +85,13 @@ impl Tree {
     /// The names in a directory; those that end in numbers are in the order of these.
     pub fn list(&self, path: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.locate(path)) else { return Vec::new() };
-        self.found.borrow_mut().insert(path.to_owned(), Found::Directory);
         let names = entries.flatten().take(ENTRIES_MAX).filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<String> = names.collect();
         names.sort_by_cached_key(|name| {
             let (stem, number) = split_number(name);
             (stem.to_owned(), number, name.clone())
         });
+        self.found.borrow_mut().insert(path.to_owned(), Found::Directory(names.clone()));
         names
     }
 
@@ -114,12 +115,20 @@ impl Tree {
         let mut files = 0;
         for (path, found) in self.found.borrow().iter() {
             let target = directory.join(path);
-            let parent = if matches!(found, Found::Directory) { Some(target.as_path()) } else { target.parent() };
+            let parent = if matches!(found, Found::Directory(_)) { Some(target.as_path()) } else { target.parent() };
             if let Some(parent) = parent {
                 fs::create_dir_all(parent).map_err(|source| Error::write(parent, source))?;
             }
             if let Found::Text(text) = found {
                 fs::write(&target, text).map_err(|source| Error::write(&target, source))?;
+                files += 1;
+            }
+        }
+        // Names are facts as well, where nothing below them was read.
+        for (path, found) in self.found.borrow().iter() {
+            let Found::Directory(names) = found else { continue };
+            for target in names.iter().map(|name| directory.join(path).join(name)).filter(|target| !target.exists()) {
+                fs::write(&target, "").map_err(|source| Error::write(&target, source))?;
                 files += 1;
             }
         }
