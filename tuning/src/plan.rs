@@ -240,9 +240,9 @@ fn named(host: &Host, list: &CpuSet, warnings: &mut Vec<String>) -> Result<CpuSe
     }
     let shared: Vec<CpuSet> =
         host.cpus.cores.iter().map(|core| core.and(list)).filter(|used| used.count() > 1).collect();
-    if let Some(example) = shared.first() {
-        warnings
-            .push(format!("{} physical cores carry two shards (CPUs {example}): each slows the other", shared.len()));
+    if !shared.is_empty() {
+        let pairs: Vec<String> = shared.iter().map(CpuSet::to_string).collect();
+        warnings.push(format!("two shards on one physical core slow each other: CPUs {}", pairs.join(" and ")));
     }
     if list.contains(0) && host.cpus.online.count() > 1 {
         warnings.push(
@@ -265,30 +265,35 @@ fn takers(
         return Ok((mode, Vec::new()));
     };
     let cpus = &host.cpus;
-    let siblings: Vec<usize> =
-        shards.iter().filter_map(|cpu| cpus.siblings(cpu).without(shards).iter().next()).collect();
+    // A queue's packets lie in memory of the card's node.
+    let is_home = |cpu: &usize| nic.node.is_none_or(|home| cpus.node(*cpu) == home);
+    let siblings: Vec<usize> = shards.iter().filter_map(|cpu| cpus.siblings(cpu).without(shards).first()).collect();
+    let local: Vec<usize> = siblings.iter().copied().filter(is_home).collect();
     let beside: CpuSet = shards.iter().flat_map(|cpu| cpus.siblings(cpu).iter().collect::<Vec<_>>()).collect();
     let first = cpus.siblings(0);
-    let home = nic.node;
     let mut spare: Vec<usize> = cpus
         .cores
         .iter()
         .filter(|core| core.and(&beside).is_empty() && **core != first)
         .filter_map(CpuSet::first)
-        .filter(|cpu| home.is_none_or(|home| cpus.node(*cpu) == home))
+        .filter(is_home)
         .collect();
     spare.truncate(shards.count().div_ceil(SHARDS_PER_INTERRUPT_CORE));
+    let apart = |spare, reasons: &mut Vec<String>| {
+        let name = &nic.name;
+        reasons
+            .push(format!("interrupts of {name} go to cores of their own, one for {SHARDS_PER_INTERRUPT_CORE} shards"));
+        Ok((Interrupts::Apart, spare))
+    };
     let refuse = |words: &str| Err(Error::Usage(format!("--interrupts {words}")));
     match mode {
+        Interrupts::Auto if local.is_empty() && !spare.is_empty() => apart(spare, reasons),
         Interrupts::Auto | Interrupts::Siblings if !siblings.is_empty() => {
             reasons.push(format!("interrupts of {} go to the second threads of the shards' cores", nic.name));
-            Ok((Interrupts::Siblings, siblings))
+            Ok((Interrupts::Siblings, if local.is_empty() { siblings } else { local }))
         }
         Interrupts::Siblings => refuse("siblings: no shard's core has a second thread that is free"),
-        Interrupts::Auto | Interrupts::Apart if !spare.is_empty() => {
-            reasons.push(format!("interrupts of {} have {} cores of their own", nic.name, spare.len()));
-            Ok((Interrupts::Apart, spare))
-        }
+        Interrupts::Auto | Interrupts::Apart if !spare.is_empty() => apart(spare, reasons),
         // The rest's core, if there is nothing better.
         Interrupts::Apart if first.and(shards).is_empty() => {
             reasons.push(format!("interrupts of {} go to the core that is left to the rest", nic.name));

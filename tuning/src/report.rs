@@ -26,7 +26,7 @@ pub fn head(host: &Host, scope: &Scope) -> String {
     for nic in host.network.nics.iter().filter(|nic| scope.nic.as_ref().is_none_or(|name| *name == nic.name)) {
         let node = nic.node.map_or(String::new(), |node| format!(", on node {node}"));
         let driver = nic.driver.as_deref().unwrap_or("driver unknown");
-        let _ = writeln!(text, "{}: {driver}, {} receive queues{node}", nic.name, nic.rx.len());
+        let _ = writeln!(text, "{}: {driver}, queues that receive: {}{node}", nic.name, nic.rx.len());
     }
     let _ = writeln!(text, "shards on CPUs {}; limits are those of {}\n", scope.cores, host.process.name);
     text
@@ -43,7 +43,7 @@ pub fn findings(findings: &[Finding]) -> String {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let _ = writeln!(
         text,
-        "\n{} checks: {} critical, {} warnings, {} notes",
+        "\n{} checks; critical: {}, warnings: {}, notes: {}",
         findings.len(),
         count(Severity::Critical),
         count(Severity::Warning),
