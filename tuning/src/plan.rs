@@ -88,12 +88,13 @@ pub struct Plan {
 impl Plan {
     /// The server's flags.
     pub fn flags(&self) -> String {
-        format!("--cores {} --steering {} --numa {}", self.shards, self.steering.name(), self.numa)
+        let control = self.rest.first().map_or(String::new(), |cpu| format!(" --control-core {cpu}"));
+        format!("--cores {} --steering {} --numa {}{control}", self.shards, self.steering.name(), self.numa)
     }
 
     /// A drop-in for the server's systemd unit.
     pub fn drop_in(&self) -> String {
-        // The threads that are no shard's need somewhere to run, too.
+        // The control core is one that the process is allowed, too.
         let mut affinity: BTreeSet<usize> = self.shards.iter().collect();
         affinity.extend(self.rest.first());
         let affinity: CpuSet = affinity.into_iter().collect();

@@ -41,6 +41,20 @@ fn every_combination_has_a_row_with_figures() {
 }
 
 #[test]
+fn the_server_takes_the_flags_of_a_plan() {
+    let Some((server, _)) = programs() else { return };
+    let run = ringtune(Path::new("/"), &std::env::temp_dir(), &["plan", "--cores", "1", "--json"]);
+    if run.err.contains("several network cards") {
+        println!("skipped: the_server_takes_the_flags_of_a_plan ({})", run.err.trim());
+        return;
+    }
+    let plan: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let flags = plan["flags"].as_str().unwrap();
+    let taken = std::process::Command::new(server).args(flags.split(' ')).arg("--print-config").output().unwrap();
+    assert!(taken.status.success(), "{flags}: {}", String::from_utf8_lossy(&taken.stderr));
+}
+
+#[test]
 fn bad_input_is_refused_before_anything_is_measured() {
     let Some(_) = programs() else { return };
     for (arguments, words) in [

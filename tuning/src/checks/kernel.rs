@@ -6,6 +6,9 @@ use crate::facts::{Host, Kernel, Probe, Process};
 /// The oldest kernel that serves: 6.1 has DEFER_TASKRUN, the youngest of what the rings need.
 const KERNEL_MIN: (u32, u32) = (6, 1);
 
+/// The kernel whose rings poll network cards: what the server's `--busy-poll-us` takes.
+const KERNEL_BUSY_POLL: (u32, u32) = (6, 9);
+
 /// Clock sources that are read without a system call.
 const FAST_CLOCKS: [&str; 4] = ["tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter"];
 
@@ -26,7 +29,8 @@ fn version(kernel: &Kernel) -> Outcome {
         version if version < KERNEL_MIN => "old",
         _ => "ok",
     };
-    Outcome::new("kernel", outcome).with("release", &kernel.release)
+    let except = if kernel.version < KERNEL_BUSY_POLL { "; --busy-poll-us takes 6.9" } else { "" };
+    Outcome::new("kernel", outcome).with("release", &kernel.release).with("except", except)
 }
 
 fn switch(kernel: &Kernel, process: &Process) -> Outcome {
