@@ -4,8 +4,8 @@
 //! 1. Cores are physical ones. The core of CPU 0 is for the rest of the machine, if there is another.
 //! 2. Shards come first on the node that the card is attached to, one on the first thread of each core.
 //! 3. Interrupts go where no shard runs: to the other threads of the shards' cores, whose caches the packets are needed
-//!    in next; without hyper-threads to cores of their own on the card's node; and where there are none either, to the
-//!    shards' cores, one queue on each, with steering that follows the queues.
+//!    in next; without hyper-threads to cores of their own on the card's node, or for a few shards to CPU 0's core; and
+//!    where there are none either, to the shards' cores, one queue on each, with steering that follows the queues.
 //! 4. A core sends by one queue, so each send queue gets its share of the shards.
 
 use crate::facts::{Host, Nic};
@@ -286,6 +286,11 @@ fn takers(
             .push(format!("interrupts of {name} go to cores of their own, one for {SHARDS_PER_INTERRUPT_CORE} shards"));
         Ok((Interrupts::Apart, spare))
     };
+    let rest_is_free = first.and(shards).is_empty();
+    let to_rest = |reasons: &mut Vec<String>| {
+        reasons.push(format!("interrupts of {} go to the core that is left to the rest", nic.name));
+        Ok((Interrupts::Apart, first.iter().collect()))
+    };
     let refuse = |words: &str| Err(Error::Usage(format!("--interrupts {words}")));
     match mode {
         Interrupts::Auto if local.is_empty() && !spare.is_empty() => apart(spare, reasons),
@@ -295,11 +300,9 @@ fn takers(
         }
         Interrupts::Siblings => refuse("siblings: no shard's core has a second thread that is free"),
         Interrupts::Auto | Interrupts::Apart if !spare.is_empty() => apart(spare, reasons),
-        // The rest's core, if there is nothing better.
-        Interrupts::Apart if first.and(shards).is_empty() => {
-            reasons.push(format!("interrupts of {} go to the core that is left to the rest", nic.name));
-            Ok((Interrupts::Apart, first.iter().collect()))
-        }
+        // One core can take what a few shards are sent.
+        Interrupts::Auto if rest_is_free && shards.count() <= SHARDS_PER_INTERRUPT_CORE => to_rest(reasons),
+        Interrupts::Apart if rest_is_free => to_rest(reasons),
         Interrupts::Apart => refuse("apart: all cores of the card's node carry shards"),
         Interrupts::Auto | Interrupts::Shards => {
             reasons.push(format!("interrupts of {} go to the shards' own cores", nic.name));
