@@ -8,14 +8,14 @@
 //!    where there are none either, to the shards' cores, one queue on each, with steering that follows the queues.
 //! 4. A core sends by one queue, so each send queue gets its share of the shards.
 
+mod interrupts;
+
 use crate::facts::{Host, Nic};
 use crate::{CpuSet, Error, Steering};
 use clap::ValueEnum;
+use interrupts::{follow, place, sends, takers, uneven};
 use serde::Serialize;
 use std::collections::BTreeSet;
-
-/// Cores that take interrupts where they have cores of their own: one for so many shards. A rule of thumb; `sweep` tells.
-const SHARDS_PER_INTERRUPT_CORE: usize = 3;
 
 /// Which cores the shards shall have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -254,118 +254,6 @@ fn named(host: &Host, list: &CpuSet, warnings: &mut Vec<String>) -> Result<CpuSe
     Ok(list.clone())
 }
 
-/// The CPUs that take interrupts, in the order in which queues are dealt to them.
-fn takers(
-    host: &Host,
-    nic: Option<&Nic>,
-    shards: &CpuSet,
-    mode: Interrupts,
-    reasons: &mut Vec<String>,
-) -> Result<(Interrupts, Vec<usize>), Error> {
-    let Some(nic) = nic else {
-        reasons.push("no physical network card is up: there are no interrupts to place".to_owned());
-        return Ok((mode, Vec::new()));
-    };
-    let cpus = &host.cpus;
-    // A queue's packets lie in memory of the card's node.
-    let is_home = |cpu: &usize| nic.node.is_none_or(|home| cpus.node(*cpu) == home);
-    let siblings: Vec<usize> = shards.iter().filter_map(|cpu| cpus.siblings(cpu).without(shards).first()).collect();
-    let local: Vec<usize> = siblings.iter().copied().filter(is_home).collect();
-    let beside: CpuSet = shards.iter().flat_map(|cpu| cpus.siblings(cpu).iter().collect::<Vec<_>>()).collect();
-    let first = cpus.siblings(0);
-    let mut spare: Vec<usize> = cpus
-        .cores
-        .iter()
-        .filter(|core| core.and(&beside).is_empty() && **core != first)
-        .filter_map(CpuSet::first)
-        .filter(is_home)
-        .collect();
-    spare.truncate(shards.count().div_ceil(SHARDS_PER_INTERRUPT_CORE));
-    let apart = |spare, reasons: &mut Vec<String>| {
-        let name = &nic.name;
-        reasons
-            .push(format!("interrupts of {name} go to cores of their own, one for {SHARDS_PER_INTERRUPT_CORE} shards"));
-        Ok((Interrupts::Apart, spare))
-    };
-    let rest_is_free = first.and(shards).is_empty();
-    let to_rest = |reasons: &mut Vec<String>| {
-        reasons.push(format!("interrupts of {} go to the core that is left to the rest", nic.name));
-        Ok((Interrupts::Apart, first.iter().collect()))
-    };
-    let refuse = |words: &str| Err(Error::Usage(format!("--interrupts {words}")));
-    match mode {
-        Interrupts::Auto if local.is_empty() && !spare.is_empty() => apart(spare, reasons),
-        Interrupts::Auto | Interrupts::Siblings if !siblings.is_empty() => {
-            reasons.push(format!("interrupts of {} go to the second threads of the shards' cores", nic.name));
-            Ok((Interrupts::Siblings, if local.is_empty() { siblings } else { local }))
-        }
-        Interrupts::Siblings => refuse("siblings: no shard's core has a second thread that is free"),
-        Interrupts::Auto | Interrupts::Apart if !spare.is_empty() => apart(spare, reasons),
-        // One core can take what a few shards are sent.
-        Interrupts::Auto if rest_is_free && shards.count() <= SHARDS_PER_INTERRUPT_CORE => to_rest(reasons),
-        Interrupts::Apart if rest_is_free => to_rest(reasons),
-        Interrupts::Apart => refuse("apart: all cores of the card's node carry shards"),
-        Interrupts::Auto | Interrupts::Shards => {
-            reasons.push(format!("interrupts of {} go to the shards' own cores", nic.name));
-            Ok((Interrupts::Shards, shards.iter().collect()))
-        }
-    }
-}
-
-/// Deals the queues to `takers` in turn, so that a queue's send and receive interrupts meet.
-fn place(nic: Option<&Nic>, takers: &[usize]) -> Vec<Placed> {
-    if takers.is_empty() {
-        return Vec::new();
-    }
-    let mut queues: Vec<_> = nic.into_iter().flat_map(Nic::queue_interrupts).collect();
-    queues.sort_by_key(|interrupt| (interrupt.queue, interrupt.number));
-    let cpu = |queue: Option<u64>| takers[queue.unwrap_or(0) as usize % takers.len()];
-    let placed = |interrupt: &&crate::facts::Interrupt| Placed {
-        irq: interrupt.number,
-        name: interrupt.name.clone(),
-        cpu: cpu(interrupt.queue),
-    };
-    queues.iter().map(placed).collect()
-}
-
-/// Says so if some CPUs take more queues than others, and what number of queues would be even.
-fn uneven(nic: &Nic, takers: usize) -> Option<String> {
-    let queues = nic.rx.len();
-    if takers == 0 || queues <= takers || queues.is_multiple_of(takers) {
-        return None;
-    }
-    let even = queues - queues % takers;
-    let name = &nic.name;
-    Some(format!(
-        "{queues} queues on {takers} CPUs: some take {} of them, others {}. To have it even, before anything else: \
-         ethtool -L {name} combined {even} (undo: ethtool -L {name} combined {queues})",
-        queues.div_ceil(takers),
-        queues / takers
-    ))
-}
-
-/// Steering for interrupts on shards' cores: by them where they reach every shard equally, else by the hash.
-fn follow(nic: Option<&Nic>, shards: &CpuSet, reasons: &mut Vec<String>) -> Steering {
-    let queues = nic.map_or(0, |nic| nic.rx.len());
-    if queues >= shards.count() && queues.is_multiple_of(shards.count()) {
-        reasons.push(format!("--steering incoming-cpu: {queues} queues are the same number for each shard"));
-        return Steering::IncomingCpu;
-    }
-    reasons.push(format!("--steering hash: {queues} queues cannot be dealt evenly to {} shards", shards.count()));
-    Steering::Hash
-}
-
-/// Each send queue's share of the shards and of the rest. A card with one queue has nothing to share, and one that does
-/// not show who sends by which cannot be set.
-fn sends(nic: &Nic, shards: &CpuSet, rest: &CpuSet) -> Vec<Sends> {
-    if nic.tx.len() < 2 || nic.tx.iter().any(|queue| queue.xps.is_none()) {
-        return Vec::new();
-    }
-    let share = |of: &CpuSet, at: usize| of.iter().skip(at).step_by(nic.tx.len()).collect::<Vec<_>>();
-    let cpus = |at| share(shards, at).into_iter().chain(share(rest, at)).collect();
-    nic.tx.iter().enumerate().map(|(at, queue)| Sends { queue: queue.name.clone(), cpus: cpus(at) }).collect()
-}
-
 impl std::str::FromStr for Wish {
     type Err = String;
 
@@ -381,89 +269,4 @@ impl std::str::FromStr for Wish {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::facts::Tree;
-    use std::path::Path;
-
-    /// The recorded 8-core host.
-    fn host() -> Host {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/single-socket-8");
-        Host::read(&Tree::open(&root, None).unwrap())
-    }
-
-    /// The same with one thread on each core.
-    fn without_threads() -> Host {
-        let mut host = host();
-        host.cpus.online = (0..8).collect();
-        host.cpus.cores = (0..8).map(|cpu| CpuSet::from_iter([cpu])).collect();
-        host
-    }
-
-    fn cpus(plan: &Plan) -> String {
-        plan.interrupts.iter().map(|placed| placed.cpu).collect::<CpuSet>().to_string()
-    }
-
-    #[test]
-    fn without_second_threads_interrupts_have_cores_of_their_own() {
-        let plan = plan(&without_threads(), &Wish::Count(4), None, Interrupts::Auto).unwrap();
-        assert_eq!(
-            (plan.shards.to_string(), cpus(&plan), plan.rest.to_string()),
-            ("1-4".into(), "5-6".into(), "0,7".into())
-        );
-        assert_eq!((plan.mode, plan.steering), (Interrupts::Apart, Steering::Hash));
-    }
-
-    #[test]
-    fn with_no_core_left_interrupts_go_to_the_shards_and_steering_follows() {
-        let host = without_threads();
-        let all = plan(&host, &Wish::Count(7), None, Interrupts::Auto).unwrap();
-        assert_eq!((cpus(&all), all.mode), ("1-7".into(), Interrupts::Shards));
-        assert_eq!(all.steering, Steering::Hash, "8 queues are not the same number for each of 7");
-        let list = plan(&host, &Wish::List("0-7".parse().unwrap()), None, Interrupts::Auto).unwrap();
-        assert_eq!((cpus(&list), list.steering), ("0-7".into(), Steering::IncomingCpu));
-        assert!(list.rest.is_empty() && !list.flags().contains("--control-core"), "{}", list.flags());
-    }
-
-    #[test]
-    fn on_a_machine_of_two_cores_the_other_takes_the_interrupts() {
-        let mut host = without_threads();
-        host.cpus.online = (0..2).collect();
-        host.cpus.cores.truncate(2);
-        let plan = plan(&host, &Wish::Count(1), None, Interrupts::Auto).unwrap();
-        assert_eq!((plan.shards.to_string(), cpus(&plan), plan.rest.to_string()), ("1".into(), "0".into(), "0".into()));
-        assert_eq!(plan.flags(), "--cores 1 --steering hash --numa off --control-core 0");
-    }
-
-    #[test]
-    fn one_core_is_for_all() {
-        let mut host = without_threads();
-        host.cpus.online = (0..1).collect();
-        host.cpus.cores.truncate(1);
-        let plan = plan(&host, &Wish::Count(1), None, Interrupts::Auto).unwrap();
-        assert_eq!((plan.shards.to_string(), cpus(&plan)), ("0".into(), "0".into()));
-    }
-
-    #[test]
-    fn several_cards_are_to_be_told_apart() {
-        let mut host = host();
-        let other = crate::facts::Nic { name: "eth1".to_owned(), ..host.network.nics[0].clone() };
-        host.network.nics.push(other);
-        let error = plan(&host, &Wish::Count(1), None, Interrupts::Auto).unwrap_err().to_string();
-        assert!(error.contains("eth0, eth1"), "{error}");
-        plan(&host, &Wish::Count(1), Some("eth1"), Interrupts::Auto).unwrap();
-        host.network.nics.clear();
-        let plan = plan(&host, &Wish::Count(1), None, Interrupts::Auto).unwrap();
-        assert!(plan.interrupts.is_empty() && plan.sends.is_empty());
-    }
-
-    #[test]
-    fn wishes_are_numbers_or_lists() {
-        assert_eq!("4".parse(), Ok(Wish::Count(4)));
-        assert_eq!("4,".parse(), Ok(Wish::List(CpuSet::from_iter([4]))));
-        assert_eq!("1-2,5".parse(), Ok(Wish::List("1-2,5".parse().unwrap())));
-        for bad in ["", "x", "+4", "-1", "1,,2"] {
-            assert!(bad.parse::<Wish>().is_err(), "{bad}");
-        }
-    }
-}
+mod tests;
