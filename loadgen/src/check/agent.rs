@@ -342,7 +342,7 @@ impl Agent for CheckAgent<'_> {
         self.reported = self.findings.requests;
         self.stopped = now >= self.end || self.lanes.iter().all(|lane| lane.left == 0);
         // Not from the end itself: this process may have been stopped since.
-        let noticed = if self.stopped { *self.end_noticed.get_or_insert(now) } else { now };
+        let noticed = if now >= self.end { *self.end_noticed.get_or_insert(now) } else { Nanos::MAX };
         if self.stopped && (self.outstanding == 0 || now >= noticed.saturating_add(DRAIN)) {
             return Next::Finish;
         }
