@@ -126,16 +126,16 @@ fn hits_follow_when_all_keys_were_stored_before() {
     assert!(count(&results, "/operations/incr/done") > 0 && count(&results, "/operations/cas/done") > 0, "{said}");
 }
 
-/// The examples of `run --help` and of the README that name a workload file, RESP or TLS, from the repository's root.
+/// The examples of `run --help` and of the README that name a workload file or TLS, from the repository's root.
 #[test]
-fn examples_with_workloads_resp_and_tls_run() {
+fn examples_with_workloads_and_tls_run() {
     let help = std::process::Command::new(env!("CARGO_BIN_EXE_ringload")).args(["run", "--help"]).output().unwrap();
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let text = String::from_utf8(help.stdout).unwrap() + &readme;
     let examples: Vec<&str> = text
         .lines()
         .filter_map(|line| line.trim().trim_start_matches("Example: ").strip_prefix("ringload "))
-        .filter(|line| ["--protocol resp", "--tls", "--workload"].iter().any(|option| line.contains(option)))
+        .filter(|line| ["--tls", "--workload"].iter().any(|option| line.contains(option)))
         .collect();
     assert!(examples.len() >= 5, "{examples:?}");
     for example in examples {
