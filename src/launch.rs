@@ -34,12 +34,12 @@ use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::command::StatsAnswer;
 use crate::config::{
-    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, PidFile, Steering, check_host,
+    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, Numa, PidFile, Steering, check_host,
     drop_privileges, settle,
 };
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
-use crate::server::{Control, Rules, Shared, Spread, Ticket, Worker, WorkerParts, executor, ring};
+use crate::server::{Control, Rules, Shared, Spread, Ticket, Worker, WorkerParts, executor, mempolicy, ring};
 use crate::shard::{Change, Shard, TrainerPort};
 use crate::storage::{COMPRESSED_LEN_MAX, Compression, EvictionPolicy, StoreConfig};
 
@@ -324,7 +324,28 @@ fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
     }
 }
 
+/// Before the shard makes anything, so that all of it comes from where it is to.
+fn bind_memory(start: &ShardStart) -> Result<(), String> {
+    let (config, shard) = (&start.config, start.mesh.own());
+    let nodes = config.nodes.get(shard).map(Vec::as_slice).unwrap_or_default();
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    let Err(cause) = mempolicy::bind(nodes, config.numa == Numa::Interleave) else { return Ok(()) };
+    let refusal = format!(
+        "--numa {}: memory cannot be bound to node(s) {nodes:?} ({cause}); a container may need CAP_SYS_NICE for it; use \
+         --numa off",
+        config.numa.name()
+    );
+    if config.numa_is_asked {
+        return Err(refusal);
+    }
+    warn!("{refusal}");
+    Ok(())
+}
+
 fn worker(start: ShardStart) -> Result<Worker, String> {
+    bind_memory(&start)?;
     let ShardStart { config, clock, control, hasher, shared, mesh, listeners, own_listeners, trainer, .. } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
     if config.busy_poll_us > 0 {

@@ -38,6 +38,12 @@ pub enum Command {
     /// Example: ringload run --server 127.0.0.1:11211 --load --connections 16 --pipeline 64 --cores 0
     ///
     /// Example: ringload run --server 127.0.0.1:11211 --rate 10k,20k,50k..100k --duration 2s --report steps.html
+    ///
+    /// Example: ringload run --server 127.0.0.1:11211 --protocol meta --workload loadgen/workloads/social.toml
+    ///
+    /// Example: ringload run --server 127.0.0.1:6379 --protocol resp --workload loadgen/workloads/sessions.toml
+    ///
+    /// Example: ringload run --server 127.0.0.1:6380 --protocol resp --tls --tls-ca ca.pem --value-size 100-4k
     Run(RunArgs),
     /// Find the highest rate at which the server holds a latency goal.
     ///

@@ -126,6 +126,36 @@ fn hits_follow_when_all_keys_were_stored_before() {
     assert!(count(&results, "/operations/incr/done") > 0 && count(&results, "/operations/cas/done") > 0, "{said}");
 }
 
+/// The examples of `run --help` and of the README that name a workload file or TLS, from the repository's root.
+#[test]
+fn examples_with_workloads_and_tls_run() {
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_ringload")).args(["run", "--help"]).output().unwrap();
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let text = String::from_utf8(help.stdout).unwrap() + &readme;
+    let examples: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.trim().trim_start_matches("Example: ").strip_prefix("ringload "))
+        .filter(|line| ["--tls", "--workload"].iter().any(|option| line.contains(option)))
+        .collect();
+    assert!(examples.len() >= 5, "{examples:?}");
+    for example in examples {
+        let resp = example.contains("--protocol resp");
+        let Some(server) = Server::start(if resp { Kind::Redis } else { Kind::Memcached }, example.contains("--tls"))
+        else {
+            continue;
+        };
+        let words = example.split(' ').map(|word| match word {
+            "127.0.0.1:11211" | "127.0.0.1:6379" | "127.0.0.1:6380" => server.address.to_string(),
+            "ca.pem" => support::tls_file("ca.pem").display().to_string(),
+            word => word.to_owned(),
+        });
+        // Shorter than the ten seconds of a run that does not say.
+        let line = words.collect::<Vec<_>>().join(" ") + " --duration 300ms --warmup 0s";
+        let (passed, results, said) = ringload(&line);
+        assert!(passed && count(&results, "/requests") > 0, "{example}: {said}");
+    }
+}
+
 #[test]
 fn servers_are_driven_over_tls() {
     let ca = support::tls_file("ca.pem");

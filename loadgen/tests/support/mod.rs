@@ -131,10 +131,11 @@ pub fn temporary(kind: &str) -> PathBuf {
     std::env::temp_dir().join(format!("ringload-servers-{}-{number}.{kind}", std::process::id()))
 }
 
-/// Runs the program; gives whether it succeeded, its results, and what it said.
+/// Runs the program in the repository's root; gives whether it succeeded, its results, and what it said.
 pub fn ringload(line: &str) -> (bool, Value, String) {
     let json = temporary("json");
     let output = Command::new(env!("CARGO_BIN_EXE_ringload"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args(line.split_whitespace())
         .arg("--json")
         .arg(&json)
