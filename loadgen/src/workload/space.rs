@@ -172,7 +172,7 @@ mod tests {
         ])
         .unwrap();
         let mut rng = Rng::new(1, 0);
-        let mut seen = [0; Operation::ALL.len()];
+        let mut seen = [0i32; Operation::ALL.len()];
         for _ in 0..100_000 {
             seen[mix.pick(&mut rng) as usize] += 1;
         }
