@@ -105,6 +105,8 @@ pub struct Collector<'a> {
     /// The rate of every stage at its beginning and end.
     rates: Vec<(f64, f64)>,
     closed: Box<dyn FnMut(Closed) + 'a>,
+    /// Recorders of closed intervals, for the next ones; as many as were ever open.
+    cleared: Vec<Recorder>,
 }
 
 impl<'a> Collector<'a> {
@@ -132,6 +134,7 @@ impl<'a> Collector<'a> {
             worked: vec![0; threads],
             rates,
             closed: Box::new(closed),
+            cleared: Vec::new(),
         }
     }
 
@@ -167,7 +170,8 @@ impl<'a> Collector<'a> {
         let at = match self.open.binary_search_by_key(&number, |open| open.number) {
             Ok(at) => at,
             Err(at) => {
-                let recorder = Recorder::default();
+                // The first of the threads leaves its recorder here: with one thread nothing is merged.
+                let recorder = std::mem::replace(&mut interval.recorder, self.cleared.pop().unwrap_or_default());
                 let (from, to) = (interval.from, interval.to);
                 self.open.insert(at, Open { number, from, to, worked: vec![0; threads], recorder });
                 at
@@ -196,14 +200,14 @@ impl<'a> Collector<'a> {
             return;
         }
         let (seconds, counts) = (length as f64 / SECOND as f64, &open.recorder.counts);
-        let latency = open.recorder.percentiles();
+        let latency = open.recorder.outline();
         let row = SeriesRow {
             at_s: open.to.saturating_sub(self.timeline.start()) as f64 / SECOND as f64,
             seconds,
             requests_per_s: counts.requests as f64 / seconds,
-            p50_us: latency.p50_us,
-            p99_us: latency.p99_us,
-            max_us: latency.max_us,
+            p50_us: latency[0],
+            p99_us: latency[1],
+            max_us: latency[2],
             errors: counts.errors,
             strain: strain(&open.worked, length, &open.recorder),
         };
@@ -229,6 +233,8 @@ impl<'a> Collector<'a> {
             self.worked[thread] += worked;
         }
         self.totals.elapsed = self.totals.elapsed.max(open.to.saturating_sub(self.timeline.start()));
+        open.recorder.clear();
+        self.cleared.push(open.recorder);
     }
 
     fn end_stage(&mut self) {

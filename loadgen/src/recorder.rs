@@ -139,6 +139,12 @@ impl Recorder {
             .collect()
     }
 
+    /// p50, p99 and the maximum in microseconds, which cost a quarter of all percentiles.
+    pub fn outline(&self) -> [f64; 3] {
+        [self.latency.value_at_quantile(0.5), self.latency.value_at_quantile(0.99), self.latency.max()]
+            .map(|nanos| nanos as f64 / 1000.0)
+    }
+
     /// The percentiles. Call [`Recorder::settle`] or [`Recorder::merge`] before.
     pub fn percentiles(&self) -> Percentiles {
         let at = |quantile| self.latency.value_at_quantile(quantile) as f64 / 1000.0;

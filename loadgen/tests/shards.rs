@@ -79,6 +79,30 @@ fn a_shard_aware_run_is_not_forwarded() {
     }
 }
 
+/// The examples of the README that need such a server run as they are written, but for address and file.
+#[test]
+fn examples_for_ringcached_run() {
+    let Some(server) = two_shards() else { return };
+    let trace = temporary("csv.zst");
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let wanted = ["ringload run --server 127.0.0.1:11211 --shard-aware", "ringload record "];
+    let examples: Vec<&str> =
+        readme.lines().filter(|line| wanted.iter().any(|start| line.starts_with(start))).collect();
+    assert_eq!(examples.len(), 2, "{examples:?}");
+    for example in examples {
+        let line = example.strip_prefix("ringload ").unwrap();
+        let line = line.replace("127.0.0.1:11211", &server.address.to_string());
+        let line = line.replace("recorded.csv.zst", trace.to_str().unwrap());
+        // The help shows the same.
+        let command = line.split(' ').next().unwrap();
+        let help = Command::new(env!("CARGO_BIN_EXE_ringload")).args([command, "--help"]).output().unwrap();
+        assert!(String::from_utf8_lossy(&help.stdout).contains(&format!("Example: {example}")), "{example}");
+        let (passed, _, said) = ringload(&line);
+        assert!(passed, "{example}: {said}");
+    }
+    std::fs::remove_file(&trace).unwrap();
+}
+
 #[test]
 fn servers_that_tell_no_owners_are_refused() {
     let Some(server) = Server::start(Kind::Ringcached, false) else { return };

@@ -176,7 +176,7 @@ impl Protocol {
     }
 
     /// The reply at the head of `input`.
-    #[inline]
+    #[inline(always)]
     pub fn parse(self, input: &[u8]) -> Parsed<'_> {
         match self {
             Protocol::Text => text::parse(input),

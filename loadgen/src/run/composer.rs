@@ -249,6 +249,8 @@ impl SpaceState<'_> {
 }
 
 impl Mixed<'_> {
+    /// Out of line, so that plain gets and sets stay short.
+    #[inline(never)]
     fn request(
         &mut self,
         protocol: Protocol,

@@ -1,4 +1,6 @@
 //! One connection: what it has asked, and which replies belong to which request.
+//!
+//! What plain gets and sets never need is kept out of line: their path runs once per request.
 
 use std::collections::VecDeque;
 
@@ -126,6 +128,7 @@ impl Lane {
         }
     }
 
+    #[inline(never)]
     fn take_other(&mut self, protocol: Protocol, reply: Reply<'_>) -> Result<Option<End>, &'static str> {
         let Some(head) = self.pending.front() else { return Err("a reply that nothing asked for") };
         let group = head.step == Step::Multiget;
@@ -154,6 +157,7 @@ impl Lane {
     }
 
     /// Finds the key that a value of a tracked group belongs to; those passed over are missed.
+    #[inline(never)]
     fn decide(&mut self, composer: &mut Composer<'_>, value: &Value<'_>) -> Result<(), &'static str> {
         let keys = self.pending.front().map_or(0, |head| head.keys as usize);
         if composer.protocol().names_keys() {
@@ -198,6 +202,7 @@ impl Lane {
         Ok((head, values))
     }
 
+    #[inline(never)]
     fn settle_tracked(&mut self, head: &Pending, end: End, values: u64, fills: impl Fn(Asked) -> bool) {
         let keys = head.keys as usize;
         match (head.step, self.asked.front().copied()) {

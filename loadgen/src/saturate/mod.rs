@@ -34,7 +34,8 @@ pub fn saturate(args: &SaturateArgs) -> Result<bool, Error> {
     let begin = Instant::now();
     let mut search = Search::new(args.from.0, args.to.0, args.precision, args.confirm);
     let mut probes: Vec<Probe> = Vec::new();
-    let mut best: Option<RunReport> = None;
+    // Of every probe that held: the fastest one may turn out to have been lucky.
+    let mut reports: Vec<RunReport> = Vec::new();
     let mut bound = None;
     println!("{}", Probe::HEAD);
     while let Some(rate) = search.next() {
@@ -51,22 +52,23 @@ pub fn saturate(args: &SaturateArgs) -> Result<bool, Error> {
         let probe = Probe::new(rate, &report, goal, search.is_confirming());
         println!("{probe}");
         let held = probe.held;
-        let complaint = (!held).then(|| probe.complaint()).flatten();
+        let complaint = if held { None } else { probe.complaint() };
+        let strained = |probe: &&Probe| probe.rate == rate && !probe.held && probe.generator_was_bottleneck;
         probes.push(probe);
         if let Some(complaint) = complaint {
-            // One probe may have met a moment of strain, as a server may.
-            let again = probes.iter().filter(|probe| probe.rate == rate && probe.generator_was_bottleneck).count();
-            if again > 1 {
+            // Such a miss says nothing about the server. It is tried once more, for a moment of strain may pass.
+            if probes.iter().filter(strained).count() > 1 {
                 bound = Some(complaint);
                 break;
             }
+            continue;
         }
         search.tell(held);
-        if held && search.best() == Some(rate) {
-            best = Some(report);
+        if held {
+            reports.push(report);
         }
     }
-    let best = best.filter(|report| search.best().is_some() && report.rate() == search.best());
+    let best = reports.into_iter().rfind(|report| search.best().is_some() && report.rate() == search.best());
     let verdict = match (bound, search.finding()) {
         (Some(complaint), _) => Verdict::GeneratorBound { complaint, held: search.best() },
         (None, Some(Finding::Rate(rate))) => Verdict::Found { rate, missed: search.missed() },

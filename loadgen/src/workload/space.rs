@@ -172,12 +172,12 @@ mod tests {
         ])
         .unwrap();
         let mut rng = Rng::new(1, 0);
-        let mut seen = [0; Operation::ALL.len()];
+        let mut seen = [0i32; Operation::ALL.len()];
         for _ in 0..100_000 {
             seen[mix.pick(&mut rng) as usize] += 1;
         }
         for (operation, share) in [(Operation::Get, 70_000), (Operation::Set, 20_000), (Operation::Touch, 10_000)] {
-            assert!((seen[operation as usize] - share as i32).abs() < 1000, "{operation:?} {seen:?}");
+            assert!((seen[operation as usize] - share).abs() < 1000, "{operation:?} {seen:?}");
         }
         assert_eq!(seen.iter().sum::<i32>(), 100_000);
         assert!(mix.has(Operation::Touch) && !mix.has(Operation::Incr) && !mix.has(Operation::Delete));

@@ -66,7 +66,7 @@ struct State {
 
 /// Starts a server; it lives as long as the test's process.
 pub fn start(fault: Fault) -> SocketAddr {
-    start_with(fault, |stream| Some(stream))
+    start_with(fault, Some)
 }
 
 /// The same, speaking TLS with the certificate of the tests.

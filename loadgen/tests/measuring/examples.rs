@@ -74,35 +74,44 @@ fn every_example_runs() {
         let (passed, said) = work.ringload(&format!("run --server {server} --requests 100 --keys 10 --json {name}"));
         assert!(passed, "{said}");
     }
-    for example in [of_the_help(), of_the_readme()].concat() {
-        // tests/servers.rs and tests/shards.rs run those: the server here does not speak RESP, TLS, or all operations.
-        if ["--protocol resp", "--tls", "--workload", "--shard-aware", "record "]
-            .iter()
-            .any(|option| example.contains(option))
-        {
-            continue;
-        }
-        let arguments = example.strip_prefix("ringload ").unwrap_or_else(|| panic!("not of this program: {example}"));
-        let mut line = ADDRESSES.iter().fold(arguments.to_owned(), |line, address| line.replace(address, &server));
-        let mut redis = None;
-        if line.contains(REDIS) {
-            let Some(started) = Server::start(Kind::Redis, false) else { continue };
-            line = line.replace(REDIS, &started.address.to_string());
-            redis = Some(started);
-        }
-        let named = line.contains(&server) || redis.is_some();
-        let search = line.starts_with("saturate ");
-        if search {
-            line = format!("{line} {SEARCH_TIME}");
-        }
-        assert!(named || line.starts_with("report "), "{example} names no server");
-        let (passed, said) = work.ringload(&line);
-        // A search that has no time to end has no result, and says so.
-        assert!(passed || (search && said.contains("no result: ")), "{example}: {said}");
-        for option in ["--json", "--report", "--hdr-log", "-o"] {
-            let file = line.split_once(&format!("{option} ")).map(|(_, rest)| rest.split(' ').next().unwrap());
-            let written = file.is_none_or(|file| work.path(file).exists());
-            assert!(written || search, "{example} did not write {option}: {said}");
-        }
+    let mut examples = [of_the_help(), of_the_readme()].concat();
+    // tests/servers.rs and tests/shards.rs run those: the server here does not speak TLS, nor know all operations.
+    const ELSEWHERE: [&str; 4] = ["--tls", "--workload", "--shard-aware", "ringload record "];
+    examples.retain(|example| !ELSEWHERE.iter().any(|option| example.contains(option)));
+    let (last, first): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.starts_with("ringload report "));
+    // All at once, for most of their time is waiting; but pages after the results that they read.
+    for examples in [first, last] {
+        std::thread::scope(|scope| {
+            for example in examples {
+                let (work, server) = (&work, &server);
+                scope.spawn(move || try_example(example, work, server));
+            }
+        });
+    }
+}
+
+/// Runs one example in `work` against `server`.
+fn try_example(example: &str, work: &Workplace, server: &str) {
+    let arguments = example.strip_prefix("ringload ").unwrap_or_else(|| panic!("not of this program: {example}"));
+    let mut line = ADDRESSES.iter().fold(arguments.to_owned(), |line, address| line.replace(address, server));
+    let mut redis = None;
+    if line.contains(REDIS) {
+        let Some(started) = Server::start(Kind::Redis, false) else { return };
+        line = line.replace(REDIS, &started.address.to_string());
+        redis = Some(started);
+    }
+    let named = line.contains(server) || redis.is_some();
+    let search = line.starts_with("saturate ");
+    if search {
+        line = format!("{line} {SEARCH_TIME}");
+    }
+    assert!(named || line.starts_with("report "), "{example} names no server");
+    let (passed, said) = work.ringload(&line);
+    // A search that has no time to end has no result, and says so.
+    assert!(passed || (search && said.contains("no result: ")), "{example}: {said}");
+    for option in ["--json", "--report", "--hdr-log", "-o"] {
+        let file = line.split_once(&format!("{option} ")).map(|(_, rest)| rest.split(' ').next().unwrap());
+        let written = file.is_none_or(|file| work.path(file).exists());
+        assert!(written || search, "{example} did not write {option}: {said}");
     }
 }
