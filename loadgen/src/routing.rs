@@ -124,7 +124,7 @@ mod tests {
     fn told() -> HashMap<String, String> {
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
         let hash = hasher.hash_one(b"ringcached".as_slice());
-        let owner = ((hash >> 8) & 0xffff) * 3 >> 16;
+        let owner = (((hash >> 8) & 0xffff) * 3) >> 16;
         [
             ("shards", "3".to_owned()),
             ("hash", "ahash-0.8".to_owned()),
