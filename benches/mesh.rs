@@ -132,7 +132,8 @@ impl Drop for Pair {
 fn serve(mut owner: Router<Ticket>, core: CoreId, now: Now, stop: &AtomicBool) {
     assert!(core_affinity::set_for_current(core), "pinning to {core:?}");
     while !stop.load(Ordering::Relaxed) {
-        if owner.serve(&mut (), now) {
+        owner.take_requests();
+        if owner.serve::<()>(&mut (), now) {
             owner.publish();
         } else {
             spin_loop();

@@ -34,12 +34,12 @@ use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::command::StatsAnswer;
 use crate::config::{
-    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, PidFile, check_host, drop_privileges,
-    settle,
+    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, PidFile, Steering, check_host,
+    drop_privileges, settle,
 };
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
-use crate::server::{Control, Rules, Shared, Ticket, Worker, WorkerParts, executor, ring};
+use crate::server::{Control, Rules, Shared, Spread, Ticket, Worker, WorkerParts, executor, ring};
 use crate::shard::{Change, Shard, TrainerPort};
 use crate::storage::{COMPRESSED_LEN_MAX, Compression, EvictionPolicy, StoreConfig};
 
@@ -134,13 +134,13 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
     let listeners = listeners::open(&config)?;
     // For `stats settings`.
     config.listen = listeners.addresses();
-    let Listeners { by_shard, unix_file } = listeners;
+    let unix_file = listeners.unix_file.clone();
     let pidfile = config.pidfile.as_deref().map(PidFile::write).transpose()?;
     if let Some(user) = &config.user {
         drop_privileges(user)?;
     }
     settle(&config)?;
-    let outcome = serve(config, by_shard, set_verbosity);
+    let outcome = serve(config, listeners, set_verbosity);
     unix_file.into_iter().for_each(|path| {
         let _ = std::fs::remove_file(path);
     });
@@ -170,7 +170,7 @@ fn level(verbosity: u32) -> LevelFilter {
 /// Starts an executor per shard, waits for a signal, and stops them.
 fn serve(
     config: Config,
-    listeners: Vec<Vec<OwnedFd>>,
+    listeners: Listeners,
     set_verbosity: Box<dyn Fn(u32) + Send + Sync>,
 ) -> Result<(), LaunchError> {
     let system = |what| move |cause: io::Error| LaunchError::System { what, cause };
@@ -180,11 +180,21 @@ fn serve(
     signals.add(Signal::SIGINT);
     signals.thread_block().map_err(|e| system("blocking signals")(e.into()))?;
 
+    if let Some(core) = config.control_core {
+        // The threads that this one starts stay with it, but for the executors, which pin themselves.
+        if !core_affinity::set_for_current(core_affinity::CoreId { id: core }) {
+            return Err(system("--control-core: pinning to it")(io::Error::last_os_error()));
+        }
+    }
     let config = Arc::new(config);
     let clock = Clock::start();
-    let shared = Arc::new(Shared { connection_limit: config.conn_limit, ..Shared::default() });
-    let control: Arc<dyn Control> = Arc::new(AdminControl::new(config.clone(), clock, set_verbosity));
+    let shared = Arc::new(Shared {
+        connection_limit: config.conn_limit,
+        spread: Spread::new(config.shards.len()),
+        ..Shared::default()
+    });
     let hasher = KeyHasher::default();
+    let control: Arc<dyn Control> = Arc::new(AdminControl::new(config.clone(), clock, hasher.clone(), set_verbosity));
     let failed = Arc::new(AtomicBool::new(false));
     let bells = (0..config.shards.len())
         .map(|_| ring::eventfd().map(|event| Arc::new(Doorbell::new(event))))
@@ -197,6 +207,7 @@ fn serve(
         _ => Vec::new(),
     };
     let mut executors = Vec::new();
+    let Listeners { by_shard: listeners, own_listeners, .. } = listeners;
     for ((core, mesh), listeners) in config.shards.iter().zip(mesh(&bells)).zip(listeners) {
         let start = ShardStart {
             core: *core,
@@ -207,6 +218,7 @@ fn serve(
             shared: shared.clone(),
             mesh,
             listeners,
+            own_listeners,
             trainer: trainers.pop(),
         };
         executors.push(spawn(start, started.clone(), failed.clone())?);
@@ -246,6 +258,7 @@ struct ShardStart {
     shared: Arc<Shared>,
     mesh: Mesh<Ticket>,
     listeners: Vec<OwnedFd>,
+    own_listeners: usize,
     trainer: Option<TrainerPort>,
 }
 
@@ -254,14 +267,13 @@ fn spawn(
     started: mpsc::Sender<Result<(), LaunchError>>,
     failed: Arc<AtomicBool>,
 ) -> Result<ExecutorJoinHandle<()>, LaunchError> {
-    let core = start.core;
+    let (core, spin_us) = (start.core, start.config.spin_us);
     LocalExecutorBuilder::new(Placement::Fixed(core))
         .name("shard")
         .preempt_timer(PREEMPT_TIMER)
         .io_memory(EXECUTOR_IO_MEMORY_BYTES)
         .spawn(move || async move {
             let _end = EndOfShard(failed.clone());
-            let bell = start.mesh.bell().clone();
             // Made here, on its core, so that its memory is that core's.
             let worker = match worker(start) {
                 Ok(worker) => worker,
@@ -272,7 +284,7 @@ fn spawn(
             };
             let _ = started.send(Ok(()));
             drop(started);
-            if let Err(cause) = executor::run(worker, &bell).await {
+            if let Err(cause) = executor::run(worker, spin_us).await {
                 error!("the shard of core {core} failed: {cause}");
                 failed.store(true, Ordering::SeqCst);
             }
@@ -313,8 +325,13 @@ fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
 }
 
 fn worker(start: ShardStart) -> Result<Worker, String> {
-    let ShardStart { config, clock, control, hasher, shared, mesh, listeners, trainer, .. } = start;
+    let ShardStart { config, clock, control, hasher, shared, mesh, listeners, own_listeners, trainer, .. } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
+    if config.busy_poll_us > 0 {
+        ring.busy_poll(config.busy_poll_us).map_err(|cause| {
+            format!("--busy-poll-us: this kernel does not poll network cards for io_uring ({cause}), as Linux does from 6.9 on; leave the flag away, or try --spin-us")
+        })?;
+    }
     let store = StoreConfig {
         item_size_max_bytes: config.item_size_max_bytes,
         evictions: config.evictions,
@@ -345,9 +362,22 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
         dumping_enabled: config.dumping_enabled,
         watch_enabled: config.watch_enabled,
         shutdown_enabled: config.enable_shutdown,
+        // Other ways of steering know best.
+        balances_connections: config.steering == Steering::Hash,
         watcher_buffer_bytes: config.watcher_logbuf_bytes,
     };
-    Ok(Worker::new(WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules }))
+    Ok(Worker::new(WorkerParts {
+        ring,
+        router,
+        parser,
+        hasher,
+        control,
+        clock,
+        listeners,
+        own_listeners,
+        shared,
+        rules,
+    }))
 }
 
 fn compression(compress: Compress) -> Compression {

@@ -32,7 +32,6 @@ const RUNTIMES: &[(&str, &[&str])] = &[
 /// Who may contain `unsafe`, and allow it to itself.
 const UNSAFE: &[&str] = &[
     "heap.rs",
-    "server/executor.rs",
     "server/ring/",
     "server/steering.rs",
     "storage/hash_table/bucket.rs",

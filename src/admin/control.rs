@@ -8,7 +8,7 @@ use super::stats::{self, CACHEDUMP_BYTES_MAX, Current, Process};
 use crate::clock::Clock;
 use crate::command::StatsAnswer;
 use crate::config::Config;
-use crate::router::{ClassListing, Order, Report, ShardStats, Subject, Walk};
+use crate::router::{ClassListing, KeyHasher, Order, Report, ShardStats, Subject, Walk};
 
 /// Sets the log level of the process: 0 to 2, as `-v` counts.
 pub type Verbosity = dyn Fn(u32) + Send + Sync;
@@ -28,6 +28,7 @@ pub struct AdminControl {
     version: String,
     clock: Clock,
     config: Arc<Config>,
+    hasher: KeyHasher,
     set_verbosity: Box<Verbosity>,
     verbosity: AtomicU32,
     /// Whether `stats sizes` has an answer.
@@ -38,12 +39,12 @@ pub struct AdminControl {
 
 impl AdminControl {
     /// The control of a server of this configuration.
-    pub fn new(config: Arc<Config>, clock: Clock, set_verbosity: Box<Verbosity>) -> Self {
+    pub fn new(config: Arc<Config>, clock: Clock, hasher: KeyHasher, set_verbosity: Box<Verbosity>) -> Self {
         let version = format!("{PROTOCOL_VERSION}-ringcached-{}", env!("CARGO_PKG_VERSION"));
         let verbosity = AtomicU32::new(u32::from(config.verbosity));
         let track_sizes = AtomicBool::new(config.track_sizes);
         let detail_enabled = AtomicBool::new(config.detail_from_start);
-        AdminControl { version, clock, config, set_verbosity, verbosity, track_sizes, detail_enabled }
+        AdminControl { version, clock, config, hasher, set_verbosity, verbosity, track_sizes, detail_enabled }
     }
 
     /// What `version` tells.
@@ -63,6 +64,7 @@ impl AdminControl {
             Form::Latency => Subject::Latency,
             Form::Memory => Subject::Memory,
             Form::Mrc => Subject::MissRatioCurve,
+            Form::Routing => return Err(StatsAnswer::Lines(stats::routing(&self.config, &self.hasher))),
             Form::Sizes if self.tracks_sizes() => Subject::Sizes(Walk::default()),
             Form::Sizes => return Err(StatsAnswer::Lines(stats::sizes_status(false))),
             Form::SizesEnable(on) => {
@@ -121,6 +123,7 @@ impl AdminControl {
             Form::Latency => stats::latency(reports),
             Form::Memory => stats::memory(&reports),
             Form::Mrc => stats::mrc(&reports, self.clock.now().seconds),
+            Form::Routing => stats::routing(&self.config, &self.hasher),
             Form::Sizes => stats::sizes(&reports),
             Form::SizesEnable(on) => return StatsAnswer::Unended(stats::sizes_status(on)),
             Form::DetailTurn(_) => return StatsAnswer::Done("OK"),

@@ -38,6 +38,8 @@ pub(super) enum Form {
     Memory,
     /// Ours: the hit ratio to be expected with another memory limit.
     Mrc,
+    /// Ours: how to find the owner of a key.
+    Routing,
     /// There is no such form.
     Unknown,
 }
@@ -75,6 +77,7 @@ impl Form {
             b"latency" => Form::Latency,
             b"memory" => Form::Memory,
             b"mrc" => Form::Mrc,
+            b"routing" => Form::Routing,
             _ => Form::Unknown,
         })
     }

@@ -69,6 +69,18 @@ pub(super) fn choose(list: Option<&str>, threads: Option<usize>, allowed: &[usiz
     }
 }
 
+/// The allowed cores but the one for what carries no shard.
+pub(super) fn besides(control: Option<usize>, allowed: &[usize]) -> Result<Vec<usize>, ConfigError> {
+    let Some(control) = control else { return Ok(allowed.to_vec()) };
+    if !allowed.contains(&control) {
+        return Err(ConfigError::ControlCoreNotAllowed { core: control, allowed: format(allowed) });
+    }
+    match allowed.iter().copied().filter(|core| *core != control).collect::<Vec<_>>() {
+        none if none.is_empty() => Err(ConfigError::ControlCoreOnly { core: control }),
+        cores => Ok(cores),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +105,15 @@ mod tests {
             assert_eq!(parse(&format(&cores)).unwrap(), cores);
         }
         assert_eq!(format(&[0, 1, 2, 3, 6]), "0-3,6");
+    }
+
+    #[test]
+    fn the_control_core_carries_no_shard() {
+        let allowed = [2, 3, 8];
+        assert_eq!(besides(None, &allowed).unwrap(), allowed);
+        assert_eq!(besides(Some(3), &allowed).unwrap(), [2, 8]);
+        assert!(matches!(besides(Some(4), &allowed), Err(ConfigError::ControlCoreNotAllowed { core: 4, .. })));
+        assert!(matches!(besides(Some(4), &[4]), Err(ConfigError::ControlCoreOnly { core: 4 })));
     }
 
     #[test]

@@ -37,3 +37,7 @@ pub const CRAWLER_SLEEP_US: u32 = 100;
 pub const CRAWLER_TOCRAWL: u32 = 0;
 /// Buffer of each watcher in bytes, as memcached's.
 pub const WATCHER_LOGBUF_BYTES: usize = 256 << 10;
+/// Without work a shard sleeps at once.
+pub const SPIN_US: u32 = 0;
+/// The network card interrupts.
+pub const BUSY_POLL_US: u32 = 0;

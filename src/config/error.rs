@@ -37,6 +37,43 @@ pub enum ConfigError {
         /// The highest value.
         max: String,
     },
+    /// Shards cannot have ports of their own where nothing is listened on.
+    #[error("--per-shard-ports: no TCP address is listened on; give one by -l, or leave the flag away")]
+    PerShardPortsWithoutTcp,
+    /// A port is a shard's and everybody's.
+    #[error(
+        "--per-shard-ports: {address} is listened on anyway, and {first} to {last} would be the shards'; give another port"
+    )]
+    PerShardPortsTaken {
+        /// The first shard's port.
+        first: u16,
+        /// The last shard's port.
+        last: u16,
+        /// The address whose port is among them.
+        address: std::net::SocketAddr,
+    },
+    /// The control core is not ours.
+    #[error("--control-core: core {core} is not among those that the process may use ({allowed})")]
+    ControlCoreNotAllowed {
+        /// The core.
+        core: usize,
+        /// The allowed ones.
+        allowed: String,
+    },
+    /// A core is to carry a shard and everything else.
+    #[error("--control-core: core {core} is in --cores, too; a core carries a shard or everything else")]
+    ControlCoreTaken {
+        /// The core.
+        core: usize,
+    },
+    /// No core is left for a shard.
+    #[error(
+        "--control-core: core {core} is the only one that the process may use, and a shard takes one; leave the flag away"
+    )]
+    ControlCoreOnly {
+        /// The core.
+        core: usize,
+    },
     /// The unix socket's permissions are malformed.
     #[error("-a/--unix-mask: {text:?} is not a set of permissions; give octal digits up to 777, such as 700")]
     UnixMask {

@@ -207,6 +207,32 @@ pub struct Options {
     #[arg(help = format!("How new connections are spread over the shards [default: {}]", defaults::STEERING.name()))]
     pub steering: Option<Steering>,
 
+    /// A port for each shard alone, from this one on.
+    #[arg(long, value_name = "PORT", help_heading = CORES)]
+    #[arg(
+        help = "Have shard i listen on PORT+i, too, for clients that send each key to its owner; stats routing tells how [default: none]"
+    )]
+    pub per_shard_ports: Option<u16>,
+
+    /// The core for everything but shards.
+    #[arg(long, value_name = "CORE", help_heading = CORES)]
+    #[arg(help = "The core for the threads that carry no shard; it gets none [default: any allowed core]")]
+    pub control_core: Option<usize>,
+
+    /// How long a shard looks for work before it sleeps, in microseconds.
+    #[arg(long, value_name = "MICROSECONDS", help_heading = CORES)]
+    #[arg(help = format!(
+        "How long a shard without work looks for some before it sleeps: more for latency, 0 for an idle core [default: {}]",
+        defaults::SPIN_US))]
+    pub spin_us: Option<u32>,
+
+    /// How long a sleeping shard polls the network card, in microseconds.
+    #[arg(long, value_name = "MICROSECONDS", help_heading = CORES)]
+    #[arg(help = format!(
+        "How long the kernel polls the network card's queues for a shard before it sleeps; takes Linux 6.9 [default: {}, off]",
+        defaults::BUSY_POLL_US))]
+    pub busy_poll_us: Option<u32>,
+
     /// How often `-v` was given; 0 where not.
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = PROCESS)]
     #[arg(help = "Log more; repeatable [default: warnings and start-up]")]

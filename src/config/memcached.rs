@@ -193,7 +193,19 @@ pub const FLAGS: &[Row] = &[
 ];
 
 /// The long names of flags that memcached does not have.
-pub const OURS: &[&str] = &["eviction", "compress", "compress-min", "cores", "steering", "config", "print-config"];
+pub const OURS: &[&str] = &[
+    "eviction",
+    "compress",
+    "compress-min",
+    "cores",
+    "steering",
+    "per-shard-ports",
+    "control-core",
+    "spin-us",
+    "busy-poll-us",
+    "config",
+    "print-config",
+];
 
 /// memcached's extended options, `-o name[=value]`, by name.
 pub const EXTENDED: &[Row] = &[

@@ -15,6 +15,8 @@ pub const REQUESTS_PER_TURN_MAX: usize = 1 << 20;
 pub const ITEM_SIZE_MIN_BYTES: usize = 1 << 10;
 /// The largest bound on an item's size, in bytes, as memcached's.
 pub const ITEM_SIZE_MAX_BYTES: usize = 1 << 30;
+/// The longest that a shard may look for work before it sleeps, in microseconds.
+pub const SPIN_US_MAX: u32 = 100_000;
 /// The longest value in bytes for which `--compress-min` can say that it is compressed: longer ones never are.
 pub const COMPRESS_MIN_MAX_BYTES: usize = 256 << 10;
 /// The least memory that a shard works with, in bytes. A smaller limit starts fewer shards.
@@ -93,6 +95,15 @@ pub struct Config {
     pub core_files: bool,
     /// How new connections are spread over the shards.
     pub steering: Steering,
+    /// Shard i listens on this port plus i, too, at every address.
+    pub per_shard_ports: Option<u16>,
+    /// The core of the threads that carry no shard; none of the shards'.
+    pub control_core: Option<usize>,
+    /// How long a shard without work looks for some before it sleeps, in microseconds: 0 to [`SPIN_US_MAX`].
+    pub spin_us: u32,
+    /// How long the kernel polls the network card for a shard before it sleeps, in microseconds: 0, for not at all, to
+    /// [`SPIN_US_MAX`].
+    pub busy_poll_us: u32,
     /// How often `-v` was given.
     pub verbosity: u8,
     /// File that holds the process's number while it runs.
@@ -126,11 +137,18 @@ impl Config {
         if !inherited && listen.is_empty() && options.unix_socket.is_none() {
             return Err(ConfigError::NoListener);
         }
-        let mut shards = cores::choose(options.cores.as_deref(), options.threads, &host.allowed_cores)?;
+        let for_shards = cores::besides(options.control_core, &host.allowed_cores)?;
+        if let (Some(core), Some(list)) = (options.control_core, options.cores.as_deref())
+            && cores::parse(list)?.contains(&core)
+        {
+            return Err(ConfigError::ControlCoreTaken { core });
+        }
+        let mut shards = cores::choose(options.cores.as_deref(), options.threads, &for_shards)?;
         let asked = options.memory_limit.as_deref();
         let asked = asked.map(|text| size::parse("-m/--memory-limit", text, Unit::MiB)).transpose()?;
         let (memory_limit_bytes, count) = memory::plan(asked, shards.len(), host.memory.as_ref(), &mut notices)?;
         shards.truncate(count);
+        let per_shard_ports = per_shard_ports(options.per_shard_ports, count, &listen)?;
         let item_size_max_bytes = item_size(options.max_item_size.as_deref(), memory_limit_bytes / count as u64)?;
         let compress = options.compress.unwrap_or(defaults::COMPRESS);
         let compress_min_bytes = compress_min(options.compress_min.as_deref(), compress, &mut notices)?;
@@ -182,6 +200,15 @@ impl Config {
                 lock_memory: options.lock_memory.unwrap_or(false),
                 core_files: options.enable_coredumps.unwrap_or(false),
                 steering: options.steering.unwrap_or(defaults::STEERING),
+                per_shard_ports,
+                control_core: options.control_core,
+                spin_us: within("--spin-us", options.spin_us.unwrap_or(defaults::SPIN_US), 0, SPIN_US_MAX)?,
+                busy_poll_us: within(
+                    "--busy-poll-us",
+                    options.busy_poll_us.unwrap_or(defaults::BUSY_POLL_US),
+                    0,
+                    SPIN_US_MAX,
+                )?,
                 verbosity: options.verbose,
                 pidfile: options.pidfile,
                 user: user(options.user.as_deref(), host, &mut notices)?,
@@ -204,9 +231,26 @@ fn listens(options: &Options) -> Option<&'static str> {
         ("-s/--unix-socket", options.unix_socket.is_some()),
         ("-a/--unix-mask", options.unix_mask.is_some()),
         ("-b/--listen-backlog", options.listen_backlog.is_some()),
+        ("--per-shard-ports", options.per_shard_ports.is_some()),
         ("--steering", options.steering.is_some_and(|steering| steering != Steering::Hash)),
     ];
     given.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+}
+
+/// The ports of single shards, all of which must be ports and none of them listened on anyway.
+fn per_shard_ports(first: Option<u16>, shards: usize, listen: &[SocketAddr]) -> Result<Option<u16>, ConfigError> {
+    const OPTION: &str = "--per-shard-ports";
+    let Some(first) = first else { return Ok(None) };
+    let max = (u16::MAX as usize + 1).saturating_sub(shards);
+    within(OPTION, usize::from(first), 1, max)?;
+    if listen.is_empty() {
+        return Err(ConfigError::PerShardPortsWithoutTcp);
+    }
+    let last = first + (shards - 1) as u16;
+    match listen.iter().find(|address| (first..=last).contains(&address.port())) {
+        Some(address) => Err(ConfigError::PerShardPortsTaken { first, last, address: *address }),
+        None => Ok(Some(first)),
+    }
 }
 
 fn listen(options: &Options, notices: &mut Vec<Notice>) -> Result<Vec<SocketAddr>, ConfigError> {

@@ -61,6 +61,10 @@ fn defaults_are_memcacheds_on_loopback() {
         lock_memory: false,
         core_files: false,
         steering: Steering::Hash,
+        per_shard_ports: None,
+        control_core: None,
+        spin_us: 0,
+        busy_poll_us: 0,
         verbosity: 0,
         pidfile: None,
         user: None,
@@ -138,6 +142,21 @@ fn masks_are_octal() {
 fn connections_and_backlog_have_bounds() {
     assert!(matches!(resolve("-c 0"), Err(ConfigError::OutOfBounds { option: "-c/--conn-limit", .. })));
     assert!(matches!(resolve("-c 99999999999"), Err(ConfigError::OutOfBounds { .. })));
+    for spin in ["--spin-us 100001", "--busy-poll-us 100001"] {
+        assert!(matches!(resolve(spin), Err(ConfigError::OutOfBounds { .. })), "{spin}");
+    }
+    for bad in ["0", "65533", "11208", "11211"] {
+        // Of the four shards' ports one is no port, or that which all listen on.
+        assert!(resolve(&format!("--per-shard-ports {bad}")).is_err(), "{bad}");
+    }
+    assert_eq!(config("--per-shard-ports 65532").per_shard_ports, Some(65532));
+    assert!(matches!(resolve("-p 0 -s /run/x --per-shard-ports 9000"), Err(ConfigError::PerShardPortsWithoutTcp)));
+    let controlled = config("--control-core 1");
+    assert_eq!((controlled.shards, controlled.control_core), (vec![0, 4, 5], Some(1)));
+    let both = resolve("--control-core 1 --cores 0,1");
+    assert!(matches!(both, Err(ConfigError::ControlCoreTaken { core: 1 })));
+    let spinning = config("--spin-us 20 --busy-poll-us 100000");
+    assert_eq!((spinning.spin_us, spinning.busy_poll_us), (20, 100_000));
     assert!(matches!(resolve("-b 0"), Err(ConfigError::OutOfBounds { option: "-b/--listen-backlog", .. })));
     assert_eq!(resolve("-b 5000").unwrap().1, [Notice::BacklogCut { asked: 5000, somaxconn: 4096 }]);
 }

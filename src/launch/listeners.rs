@@ -17,6 +17,8 @@ use crate::server::{listener, steering};
 pub(super) struct Listeners {
     /// For each shard, in the order of the addresses.
     pub(super) by_shard: Vec<Vec<OwnedFd>>,
+    /// How many of each shard's, at the end, are on a port of its own.
+    pub(super) own_listeners: usize,
     pub(super) unix_file: Option<PathBuf>,
 }
 
@@ -24,6 +26,8 @@ impl Listeners {
     /// The TCP addresses that are listened on, with the ports that the kernel chose.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let sockets = self.by_shard.first().into_iter().flatten();
+        let shared = self.by_shard.first().map_or(0, |sockets| sockets.len() - self.own_listeners);
+        let sockets = sockets.take(shared);
         sockets.filter_map(|socket| SockRef::from(socket).local_addr().ok()?.as_socket()).collect()
     }
 }
@@ -34,7 +38,7 @@ pub(super) fn open(config: &Config) -> Result<Listeners, LaunchError> {
     let mut by_shard: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
     if config.inherited_sockets > 0 {
         inherit(config.inherited_sockets, &mut by_shard)?;
-        return Ok(Listeners { by_shard, unix_file: None });
+        return Ok(Listeners { by_shard, own_listeners: 0, unix_file: None });
     }
     for address in &config.listen {
         let (sockets, bound) = listener::listen_tcp(*address, shards, config.listen_backlog)
@@ -50,7 +54,29 @@ pub(super) fn open(config: &Config) -> Result<Listeners, LaunchError> {
         by_shard.iter_mut().zip(sockets).for_each(|(of_shard, socket)| of_shard.push(socket));
         info!("listening on {}", path.display());
     }
-    Ok(Listeners { by_shard, unix_file: config.unix_socket.clone() })
+    let own_listeners = match config.per_shard_ports {
+        Some(first) => listen_by_shard(config, first, &mut by_shard)?,
+        None => 0,
+    };
+    Ok(Listeners { by_shard, own_listeners, unix_file: config.unix_socket.clone() })
+}
+
+/// Has each shard listen on a port of its own, the first one's and those that follow, at every address. Returns how many
+/// sockets each has got.
+fn listen_by_shard(config: &Config, first: u16, by_shard: &mut [Vec<OwnedFd>]) -> Result<usize, LaunchError> {
+    let mut ips: Vec<_> = config.listen.iter().map(SocketAddr::ip).collect();
+    ips.sort_unstable();
+    ips.dedup();
+    for (port, sockets) in (first..=u16::MAX).zip(by_shard) {
+        for ip in &ips {
+            let address = SocketAddr::new(*ip, port);
+            let (listening, bound) = listener::listen_tcp(address, 1, config.listen_backlog)
+                .map_err(|cause| bind_error(&address.to_string(), &cause))?;
+            sockets.extend(listening.into_iter().map(OwnedFd::from));
+            info!("listening on {bound}, for one shard");
+        }
+    }
+    Ok(ips.len())
 }
 
 /// Takes `count` sockets over. There is one of each, so all shards accept from it: the kernel gives a connection to

@@ -1,12 +1,14 @@
 //! What crosses cores: a batch of errands that goes to their owner and comes back with the answers.
 //!
 //! ```text
-//!   home    entries [ticket, errand] ...   arena [key value note key value note ...]
-//!   owner   captured [reply] ...           out   [value value ...]
+//!   home    entries [ticket, errand] ...   arena [key note value key note value ...]   ops    [what is not a get] ...
+//!   owner   captured [answer] ...          out   [reply reply ...]                     kept   [what is not bytes] ...
 //! ```
 //!
-//! Everything in it is owned data. The owner reads `entries` and `arena` and fills `captured` and `out`; the
-//! home then reads all four together, clears them and uses the same memory for the next batch.
+//! Everything in it is owned data. The owner reads the first row and fills the second; the home then reads all
+//! together, clears them and uses the same memory for the next batch. Each cache line of it is fetched from another
+//! core, so entries are small, what is rare stands aside, and a reply is written by its owner in the bytes that the
+//! home's client gets, where the owner knows how ([`ReplyWriter`]).
 
 use crate::clock::Now;
 use crate::command::{Hit, KindCounts, Op, Payload, Reply, Request, Store, UploadId, Value};
@@ -58,6 +60,20 @@ pub trait Host {
     fn write_item(style: u8, item: &WalkedItem<'_>, now: Now, out: &mut Vec<u8>);
 }
 
+/// Writes replies in the words of whoever asked. `T` is what the home attached to the request.
+pub trait ReplyWriter<T> {
+    /// Appends the reply to a request with this key and note. Returns false, and appends nothing, to leave that to the
+    /// home. A hit's value is in memory as a whole.
+    fn write_reply(ticket: &T, key: &[u8], note: &[u8], reply: &Reply<'_>, out: &mut Vec<u8>) -> bool;
+}
+
+/// Leaves every reply to the home.
+impl<T> ReplyWriter<T> for () {
+    fn write_reply(_: &T, _: &[u8], _: &[u8], _: &Reply<'_>, _: &mut Vec<u8>) -> bool {
+        false
+    }
+}
+
 /// A shard without a server: every order is the shard's.
 impl Host for () {
     fn carry_out(&mut self, _: Order, _: &mut Shard, _: Now) -> Option<Outcome> {
@@ -83,6 +99,8 @@ pub(super) fn carry_out(order: Order, shard: &mut Shard, host: &mut impl Host, n
 /// What came of an errand.
 #[derive(Debug)]
 pub enum Answer<'a> {
+    /// The reply to a request, as its owner has written it.
+    Written(&'a [u8]),
     /// The reply to a request, with its key and note.
     Reply(&'a [u8], &'a [u8], Reply<'a>),
     /// A piece of a pinned value.
@@ -110,23 +128,51 @@ impl Span {
 
 #[derive(Clone, Copy, Debug)]
 enum Packed {
-    Request { hash: u64, key: Span, op: Op<'static>, value: Span, note: Span },
+    /// The note stands behind the key.
+    Get {
+        hash: u64,
+        key: Span,
+        note_len: u32,
+    },
+    /// Any other request, by its place among the `ops`.
+    Request {
+        hash: u64,
+        key: Span,
+        note_len: u32,
+        op: u32,
+    },
     UploadBegin(UploadId, u64),
     UploadWrite(UploadId, Span),
     UploadAbort(UploadId),
     PinRead(u32, u64),
     Unpin(u32),
+    /// An order or a listing, by its place among the `orders`.
+    Order(u32),
+}
+
+/// Two to three entries share two cache lines with what the home attaches to them.
+const _: () = assert!(size_of::<Packed>() <= 32);
+
+#[derive(Clone, Copy, Debug)]
+enum Wide {
     Order(Order),
     List(Listing),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Captured {
-    Reply(Reply<'static>, Span),
+    Written(Span),
+    /// Not in bytes, by its place among what is `kept`.
+    Kept(u32),
     Piece(Span),
+    Done,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Reply(Reply<'static>, Span),
     Outcome(Outcome),
     Listed(Span, Walk, bool),
-    Done,
 }
 
 /// When what a batch carries was under way, in nanoseconds of the home's clock, for whoever measures latency.
@@ -143,8 +189,11 @@ pub struct Stamp {
 pub struct Batch<T> {
     entries: Vec<(T, Packed)>,
     arena: Vec<u8>,
+    ops: Vec<(Op<'static>, Span)>,
+    orders: Vec<Wide>,
     captured: Vec<Captured>,
     out: Vec<u8>,
+    kept: Vec<Kept>,
     kinds: KindCounts,
     stamp: Stamp,
 }
@@ -154,8 +203,11 @@ impl<T> Default for Batch<T> {
         Batch {
             entries: Vec::new(),
             arena: Vec::new(),
+            ops: Vec::new(),
+            orders: Vec::new(),
             captured: Vec::new(),
             out: Vec::new(),
+            kept: Vec::new(),
             kinds: KindCounts::default(),
             stamp: Stamp::default(),
         }
@@ -194,42 +246,77 @@ impl<T: Copy> Batch<T> {
     }
 
     /// Adds an errand. The caller has seen that the batch is not full.
+    #[inline]
     pub fn push(&mut self, ticket: T, errand: &Errand<'_>) {
         let packed = match *errand {
             Errand::Request(Request { hash, key, op }, note) => {
                 self.kinds.add(op.kind());
                 let key = self.keep(key);
-                let (op, value) = self.detach(op);
-                let note = self.keep(note);
-                Packed::Request { hash, key, op, value, note }
+                let note_len = self.keep(note).len;
+                if matches!(op, Op::Get) {
+                    Packed::Get { hash, key, note_len }
+                } else {
+                    let detached = self.detach(op);
+                    self.ops.push(detached);
+                    Packed::Request { hash, key, note_len, op: self.ops.len() as u32 - 1 }
+                }
             }
             Errand::UploadBegin(id, len) => Packed::UploadBegin(id, len),
             Errand::UploadWrite(id, bytes) => Packed::UploadWrite(id, self.keep(bytes)),
             Errand::UploadAbort(id) => Packed::UploadAbort(id),
             Errand::PinRead(pin, offset) => Packed::PinRead(pin, offset),
             Errand::Unpin(pin) => Packed::Unpin(pin),
-            Errand::Order(order) => Packed::Order(order),
-            Errand::List(listing) => Packed::List(listing),
+            Errand::Order(order) => self.set_aside(Wide::Order(order)),
+            Errand::List(listing) => self.set_aside(Wide::List(listing)),
         };
         self.entries.push((ticket, packed));
     }
 
-    /// Runs the errands on their owner, in order, and captures the answers. The host has the first word on orders.
-    pub fn run(&mut self, shard: &mut Shard, host: &mut impl Host, now: Now) {
-        let Batch { entries, arena, captured, out, .. } = self;
+    fn set_aside(&mut self, order: Wide) -> Packed {
+        self.orders.push(order);
+        Packed::Order(self.orders.len() as u32 - 1)
+    }
+
+    /// Starts to fetch the buckets of its keys, which are the shard's, into the cache.
+    pub fn prefetch(&self, shard: &Shard) {
+        for (_, packed) in &self.entries {
+            if let Packed::Get { hash, .. } | Packed::Request { hash, .. } = packed {
+                shard.prefetch_bucket(*hash);
+            }
+        }
+    }
+
+    /// Runs the errands on their owner, in order, and captures the answers. The host has the first word on orders, and
+    /// `W` on replies. Their buckets were prefetched.
+    pub fn run<H: Host, W: ReplyWriter<T>>(&mut self, shard: &mut Shard, host: &mut H, now: Now) {
+        let Batch { entries, arena, ops, orders, captured, out, kept, .. } = self;
         for group in entries.chunks(PREFETCH_GROUP) {
             let mut hashes = [0; PREFETCH_GROUP];
             let mut n = 0;
             for (_, packed) in group {
-                if let Packed::Request { hash, .. } = packed {
-                    shard.prefetch_bucket(*hash);
+                if let Packed::Get { hash, .. } | Packed::Request { hash, .. } = packed {
                     hashes[n] = *hash;
                     n += 1;
                 }
             }
             shard.prefetch_items(&hashes[..n]);
-            for (_, packed) in group {
-                captured.push(run_one(packed, arena, out, shard, host, now));
+            for (ticket, packed) in group {
+                let request = match *packed {
+                    Packed::Get { hash, key, note_len } => Some((hash, key, note_len, Op::Get)),
+                    Packed::Request { hash, key, note_len, op } => {
+                        let (op, value) = ops[op as usize];
+                        Some((hash, key, note_len, attach(op, value.of(arena))))
+                    }
+                    _ => None,
+                };
+                captured.push(match request {
+                    Some((hash, key, note_len, op)) => {
+                        let (key, note) = (key.of(arena), behind(key, note_len).of(arena));
+                        let request = Request { hash, key, op };
+                        capture_reply::<T, W>(shard, &request, (ticket, note), now, out, kept)
+                    }
+                    None => run_other(packed, arena, orders, out, kept, shard, host, now),
+                });
             }
         }
     }
@@ -237,23 +324,35 @@ impl<T: Copy> Batch<T> {
     /// The tickets with their answers, in the order of the errands.
     pub fn answers(&self) -> impl Iterator<Item = (T, Answer<'_>)> {
         self.entries.iter().zip(&self.captured).map(|((ticket, packed), captured)| {
-            let answer = match (captured, packed) {
-                (Captured::Reply(reply, value), Packed::Request { key, note, .. }) => {
-                    Answer::Reply(key.of(&self.arena), note.of(&self.arena), refill(*reply, value.of(&self.out)))
-                }
-                (Captured::Piece(piece), _) => Answer::Piece(piece.of(&self.out)),
-                (Captured::Outcome(outcome), _) => Answer::Outcome(outcome),
-                (Captured::Listed(lines, walk, more), _) => Answer::Listed(lines.of(&self.out), *walk, *more),
-                (Captured::Reply(..) | Captured::Done, _) => Answer::Done,
+            let answer = match captured {
+                Captured::Written(reply) => Answer::Written(reply.of(&self.out)),
+                Captured::Kept(place) => self.kept_answer(packed, &self.kept[*place as usize]),
+                Captured::Piece(piece) => Answer::Piece(piece.of(&self.out)),
+                Captured::Done => Answer::Done,
             };
             (*ticket, answer)
         })
     }
 
+    fn kept_answer<'a>(&'a self, packed: &Packed, kept: &'a Kept) -> Answer<'a> {
+        match (kept, packed) {
+            (Kept::Reply(reply, value), Packed::Get { key, note_len, .. } | Packed::Request { key, note_len, .. }) => {
+                let note = behind(*key, *note_len).of(&self.arena);
+                Answer::Reply(key.of(&self.arena), note, refill(*reply, value.of(&self.out)))
+            }
+            (Kept::Reply(..), _) => Answer::Done,
+            (Kept::Outcome(outcome), _) => Answer::Outcome(outcome),
+            (Kept::Listed(lines, walk, more), _) => Answer::Listed(lines.of(&self.out), *walk, *more),
+        }
+    }
+
     /// Empties it for the next use.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.ops.clear();
+        self.orders.clear();
         self.captured.clear();
+        self.kept.clear();
         self.kinds = KindCounts::default();
         for buffer in [&mut self.arena, &mut self.out] {
             buffer.clear();
@@ -267,7 +366,10 @@ impl<T: Copy> Batch<T> {
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + self.entries.capacity() * size_of::<(T, Packed)>()
+            + self.ops.capacity() * size_of::<(Op<'static>, Span)>()
+            + self.orders.capacity() * size_of::<Wide>()
             + self.captured.capacity() * size_of::<Captured>()
+            + self.kept.capacity() * size_of::<Kept>()
             + self.arena.capacity()
             + self.out.capacity()
     }
@@ -289,36 +391,59 @@ impl<T: Copy> Batch<T> {
     }
 }
 
-fn run_one<H: Host>(
+/// Runs what is not a request.
+#[allow(clippy::too_many_arguments)] // The batch's parts, which are borrowed apart.
+#[cold]
+fn run_other<H: Host>(
     packed: &Packed,
     arena: &[u8],
+    orders: &[Wide],
     out: &mut Vec<u8>,
+    kept: &mut Vec<Kept>,
     shard: &mut Shard,
     host: &mut H,
     now: Now,
 ) -> Captured {
     match *packed {
-        Packed::Request { hash, key, op, value, .. } => {
-            let request = Request { hash, key: key.of(arena), op: attach(op, value.of(arena)) };
-            return capture_reply(shard, &request, now, out);
-        }
         Packed::PinRead(pin, offset) => {
             let max = if out.len() < WHOLE_LARGE_BYTES_MAX { PIECE_MAX } else { SHORT_PIECE_MAX };
             return Captured::Piece(capture_piece(shard, pin, offset, max, out));
         }
-        Packed::Order(order) => return Captured::Outcome(carry_out(order, shard, host, now)),
-        Packed::List(mut listing) => {
-            let start = out.len();
-            let more = list::<H>(&mut listing, shard, now, out);
-            let lines = Span { start: start as u32, len: (out.len() - start) as u32 };
-            return Captured::Listed(lines, listing.walk, more);
+        Packed::Order(place) => {
+            return keep(
+                kept,
+                match orders[place as usize] {
+                    Wide::Order(order) => Kept::Outcome(carry_out(order, shard, host, now)),
+                    Wide::List(mut listing) => {
+                        let start = out.len();
+                        let more = list::<H>(&mut listing, shard, now, out);
+                        Kept::Listed(from(start, out), listing.walk, more)
+                    }
+                },
+            );
         }
         Packed::UploadBegin(id, len) => shard.upload_begin(id, len),
         Packed::UploadWrite(id, bytes) => shard.upload_write(id, bytes.of(arena), now),
         Packed::UploadAbort(id) => shard.upload_abort(id),
         Packed::Unpin(pin) => shard.unpin(pin),
+        Packed::Get { .. } | Packed::Request { .. } => unreachable!("a request is run as one"),
     }
     Captured::Done
+}
+
+fn keep(kept: &mut Vec<Kept>, answer: Kept) -> Captured {
+    kept.push(answer);
+    Captured::Kept(kept.len() as u32 - 1)
+}
+
+/// What was appended to a buffer that had so many bytes.
+fn from(start: usize, buffer: &[u8]) -> Span {
+    Span { start: start as u32, len: (buffer.len() - start) as u32 }
+}
+
+/// The bytes behind a span.
+fn behind(span: Span, len: u32) -> Span {
+    Span { start: span.start + span.len, len }
 }
 
 fn append(buffer: &mut Vec<u8>, bytes: &[u8]) -> Span {
@@ -352,10 +477,23 @@ fn attach<'a>(op: Op<'static>, bytes: &'a [u8]) -> Op<'a> {
     }
 }
 
-/// Executes a request and captures its reply. A LARGE value that fits into one piece comes along whole, unless
-/// the batch carries much already.
-fn capture_reply(shard: &mut Shard, request: &Request<'_>, now: Now, out: &mut Vec<u8>) -> Captured {
-    let (reply, span) = match shard.execute(request, now) {
+/// Executes a request and captures its reply, written if that can be done here. A LARGE value that fits into one
+/// piece comes along whole, unless the batch carries much already.
+fn capture_reply<T, W: ReplyWriter<T>>(
+    shard: &mut Shard,
+    request: &Request<'_>,
+    (ticket, note): (&T, &[u8]),
+    now: Now,
+    out: &mut Vec<u8>,
+    kept: &mut Vec<Kept>,
+) -> Captured {
+    let start = out.len();
+    let reply = shard.execute(request, now);
+    let pinned = matches!(reply, Reply::Hit(Hit { value: Value::Pinned { .. }, .. }));
+    if !pinned && W::write_reply(ticket, request.key, note, &reply, out) {
+        return Captured::Written(from(start, out));
+    }
+    let (reply, span) = match reply {
         Reply::Hit(hit) => match hit.value {
             Value::Inline(bytes) => (Reply::Hit(with_value(hit, Value::Inline(&[]))), append(out, bytes)),
             Value::Pinned { len, pin } if len > PIECE_MAX as u64 || out.len() >= WHOLE_LARGE_BYTES_MAX => {
@@ -372,7 +510,7 @@ fn capture_reply(shard: &mut Shard, request: &Request<'_>, now: Now, out: &mut V
         },
         other => (without_hit(other), Span::default()),
     };
-    Captured::Reply(reply, span)
+    keep(kept, Kept::Reply(reply, span))
 }
 
 fn capture_piece(shard: &mut Shard, pin: u32, offset: u64, max: usize, out: &mut Vec<u8>) -> Span {
@@ -385,7 +523,7 @@ fn capture_piece(shard: &mut Shard, pin: u32, offset: u64, max: usize, out: &mut
         }
         out.extend_from_slice(&run[..run.len().min(max - done)]);
     }
-    Span { start: start as u32, len: (out.len() - start) as u32 }
+    from(start, out)
 }
 
 fn with_value<'a>(hit: Hit<'_>, value: Value<'a>) -> Hit<'a> {
@@ -442,7 +580,7 @@ mod tests {
         }
         let request = Request { hash: hasher.hash(key), key, op: store(Payload::Upload(id)) };
         batch.push(1, &Errand::Request(request, b""));
-        batch.run(shard, &mut (), now);
+        batch.run::<_, ()>(shard, &mut (), now);
         let stored = batch.answers().any(|(t, a)| t == 1 && matches!(a, Answer::Reply(_, _, Reply::Stored { .. })));
         assert!(stored, "the value is not stored");
     }
@@ -459,7 +597,7 @@ mod tests {
             let request = |op| Request { hash: hasher.hash(key.as_bytes()), key: key.as_bytes(), op };
             batch.push(10, &Errand::Request(request(store(Payload::Inline(&value))), b"first"));
             batch.push(11, &Errand::Request(request(Op::Get), b"second"));
-            batch.run(&mut shard, &mut (), now);
+            batch.run::<_, ()>(&mut shard, &mut (), now);
             let answers: Vec<_> = batch.answers().collect();
             let [(10, Answer::Reply(k1, b"first", Reply::Stored { .. })), (11, Answer::Reply(k2, b"second", hit))] =
                 &answers[..]
@@ -487,7 +625,7 @@ mod tests {
             batch.push(n, &Errand::Request(Request { hash: hasher.hash(b"large"), key: b"large", op: Op::Get }, b""));
         }
         assert!(batch.is_full());
-        batch.run(&mut shard, &mut (), now);
+        batch.run::<_, ()>(&mut shard, &mut (), now);
         assert!(batch.out.len() < WHOLE_LARGE_BYTES_MAX + PIECE_MAX, "{} bytes of answers", batch.out.len());
         let mut pins = Vec::new();
         for (n, answer) in batch.answers() {
@@ -505,7 +643,7 @@ mod tests {
         let mut fetch = Batch::default();
         fetch.push(0, &Errand::PinRead(pins[0], 10_000));
         pins.iter().for_each(|pin| fetch.push(1, &Errand::Unpin(*pin)));
-        fetch.run(&mut shard, &mut (), now);
+        fetch.run::<_, ()>(&mut shard, &mut (), now);
         let (_, first) = fetch.answers().next().expect("an answer");
         assert!(matches!(first, Answer::Piece(piece) if *piece == value[10_000..]));
         assert_eq!(shard.stats().pins, 0);
@@ -521,14 +659,14 @@ mod tests {
         let get = Request { hash: hasher.hash(b"large"), key: b"large", op: Op::Get };
         let mut batch = Batch::default();
         batch.push(0, &Errand::Request(get, b""));
-        batch.run(&mut shard, &mut (), now);
+        batch.run::<_, ()>(&mut shard, &mut (), now);
         let pin = match batch.answers().next() {
             Some((_, Answer::Reply(_, _, Reply::Hit(Hit { value: Value::Pinned { pin, .. }, .. })))) => pin,
             other => panic!("{other:?}"),
         };
         let mut batch = Batch::default();
         (0..BATCH_ENTRIES_MAX).for_each(|n| batch.push(n, &Errand::PinRead(pin, 100)));
-        batch.run(&mut shard, &mut (), now);
+        batch.run::<_, ()>(&mut shard, &mut (), now);
         let bytes_max = WHOLE_LARGE_BYTES_MAX + PIECE_MAX + BATCH_ENTRIES_MAX * SHORT_PIECE_MAX;
         assert!(batch.out.len() <= bytes_max, "{} bytes of answers", batch.out.len());
         for (n, answer) in batch.answers() {

@@ -1,7 +1,7 @@
 //! Waking a shard that sleeps, and only then.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
@@ -24,14 +24,6 @@ impl Doorbell {
     /// The descriptor to sleep on.
     pub fn event(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
-    }
-
-    /// A second descriptor of the same event.
-    ///
-    /// # Errors
-    /// When the process is out of descriptors.
-    pub fn event_clone(&self) -> io::Result<OwnedFd> {
-        self.event.try_clone().map(OwnedFd::from)
     }
 
     /// The owner is about to sleep. It must look for work once more afterwards.

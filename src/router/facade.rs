@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::batch::{Batch, Errand, Host, Stamp, carry_out, list};
+use super::batch::{Batch, Errand, Host, ReplyWriter, Stamp, carry_out, list};
 use super::doorbell::Doorbell;
 use super::mesh::{Full, Mesh};
 use crate::clock::Now;
@@ -12,23 +12,26 @@ use crate::shard::{Listing, OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
 const BATCHES_SERVED_PER_TURN: usize = 32;
 
-/// The bits of a hash that pick the owner.
-const OWNER_BITS_FROM: u32 = OWNER_HASH_BITS.start;
-const OWNER_BITS: u32 = 22;
+/// The lowest bit of a hash that picks the owner.
+pub const OWNER_SHIFT: u32 = OWNER_HASH_BITS.start;
+/// How many bits do.
+pub const OWNER_BITS: u32 = 22;
 
-const _: () = assert!(OWNER_BITS_FROM + OWNER_BITS <= OWNER_HASH_BITS.end);
+const _: () = assert!(OWNER_SHIFT + OWNER_BITS <= OWNER_HASH_BITS.end);
 
 /// The shard that owns a key: 22 bits of its hash, disjoint from those that pick bucket, tag and directory
 /// entry within the shard, scaled to the number of shards.
 #[inline]
 pub const fn owner_of(hash: u64, shards: usize) -> usize {
-    (((hash >> OWNER_BITS_FROM) & ((1 << OWNER_BITS) - 1)) as usize * shards) >> OWNER_BITS
+    (((hash >> OWNER_SHIFT) & ((1 << OWNER_BITS) - 1)) as usize * shards) >> OWNER_BITS
 }
 
 /// A shard and its way to the others. `T` is what a sender attaches to what it forwards.
 pub struct Router<T> {
     shard: Shard,
     mesh: Mesh<T>,
+    /// What other shards ask, in the order in which it will be run, and of whom each batch is.
+    taken: Vec<(usize, Box<Batch<T>>)>,
     /// Requests run for other shards since they were last asked for.
     served: KindCounts,
 }
@@ -36,7 +39,7 @@ pub struct Router<T> {
 impl<T: Copy> Router<T> {
     /// A router over its own shard and its ends of the mesh.
     pub fn new(shard: Shard, mesh: Mesh<T>) -> Self {
-        Router { shard, mesh, served: KindCounts::default() }
+        Router { shard, mesh, taken: Vec::new(), served: KindCounts::default() }
     }
 
     /// The own shard's number.
@@ -84,19 +87,32 @@ impl<T: Copy> Router<T> {
         Ok(())
     }
 
-    /// Runs batches that other shards have sent. Returns whether there were any.
-    pub fn serve(&mut self, host: &mut impl Host, now: Now) -> bool {
-        let mut served = false;
-        for _ in 0..BATCHES_SERVED_PER_TURN {
-            let Some((home, mut batch)) = self.mesh.take_request() else { break };
-            batch.run(&mut self.shard, host, now);
+    /// Takes batches that other shards have sent, and starts to fetch what they are about into the cache. They are run
+    /// by the next [`serve`](Self::serve), best after some other work.
+    pub fn take_requests(&mut self) {
+        while self.taken.len() < BATCHES_SERVED_PER_TURN {
+            let Some((home, batch)) = self.mesh.take_request() else { break };
+            batch.prefetch(&self.shard);
+            self.taken.push((home, batch));
+        }
+    }
+
+    /// Whether there are batches to [`serve`](Self::serve).
+    pub fn has_taken(&self) -> bool {
+        !self.taken.is_empty()
+    }
+
+    /// Runs the batches that were taken. `W` writes the replies. Returns whether there were any.
+    pub fn serve<W: ReplyWriter<T>>(&mut self, host: &mut impl Host, now: Now) -> bool {
+        let served = !self.taken.is_empty();
+        for (home, mut batch) in self.taken.drain(..) {
+            batch.run::<_, W>(&mut self.shard, host, now);
             self.served.merge(batch.kinds());
             let traffic = self.shard.traffic_mut();
             traffic.batches_in += 1;
             traffic.forwarded_in += batch.len() as u64;
             traffic.requests += u64::from(batch.kinds().total());
             self.mesh.answer(home, batch);
-            served = true;
         }
         served
     }
@@ -162,6 +178,11 @@ impl<T: Copy> Router<T> {
     #[inline]
     pub fn traffic_mut(&mut self) -> &mut Traffic {
         self.shard.traffic_mut()
+    }
+
+    /// Wakes another shard, if it sleeps, for something that it was given beside the mesh.
+    pub fn wake(&self, shard: usize) {
+        self.mesh.wake(shard);
     }
 
     /// Bounded housekeeping. Returns whether more of it waits.

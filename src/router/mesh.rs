@@ -233,6 +233,13 @@ impl<T: Copy> Mesh<T> {
             + self.peers.iter().flatten().map(peer_bytes).sum::<usize>()
     }
 
+    /// Wakes a peer, if it sleeps.
+    pub fn wake(&self, shard: usize) {
+        if let Some(Some(peer)) = self.peers.get(shard) {
+            peer.bell.ring();
+        }
+    }
+
     /// Batches sent and not yet back.
     pub fn under_way(&self) -> usize {
         self.under_way

@@ -15,9 +15,9 @@ mod mesh;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use batch::{Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Errand, Host, PIECE_MAX, Stamp};
+pub use batch::{Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Errand, Host, PIECE_MAX, ReplyWriter, Stamp};
 pub use doorbell::Doorbell;
-pub use facade::{Router, owner_of};
+pub use facade::{OWNER_BITS, OWNER_SHIFT, Router, owner_of};
 pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 
 pub use crate::shard::{

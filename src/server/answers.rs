@@ -37,6 +37,9 @@ impl Dispatch {
 
     pub(super) fn take_answer(&mut self, owner: usize, ticket: Ticket, answer: &Answer<'_>) {
         match (ticket, answer) {
+            (Ticket::Reply { connection, generation, sequence, .. }, Answer::Written(reply)) => {
+                self.fill(connection, generation, sequence, |out| out.extend_from_slice(reply));
+            }
             (Ticket::Reply { connection, generation, sequence, form }, Answer::Reply(key, meta, reply)) => {
                 let form = form.with(meta);
                 if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = *reply {
@@ -91,6 +94,10 @@ impl Dispatch {
         if queue.is_front(sequence) && connection.out.len() < OUTPUT_HIGH_BYTES {
             queue.pop_front();
             write(output(connection, pool));
+            // Those behind it that are ready follow at once, so that the next answer finds itself first, too.
+            if let Some(queue) = &mut connection.queue {
+                queue.drain_ready(&mut connection.out, OUTPUT_HIGH_BYTES);
+            }
         } else {
             queue.fill(sequence, write);
         }
@@ -111,7 +118,7 @@ impl Dispatch {
             }
             let stream = match queue.drain_ready(&mut connection.out, high_bytes) {
                 Front::Empty => {
-                    connection.queue = None;
+                    connection.queue.take().into_iter().for_each(|queue| pool.give_queue(queue));
                     break;
                 }
                 Front::Waiting => break,

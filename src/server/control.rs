@@ -2,7 +2,7 @@
 
 use super::connections::Connections;
 use super::conns::{self, Listening};
-use super::dispatch::{Dispatch, block_on_output};
+use super::dispatch::{Dispatch, block_on_output, encode_whole};
 use super::dump;
 use super::gather::{Continuation, Gather, GatherKind};
 use super::latency::Stopwatch;
@@ -11,9 +11,11 @@ use super::limits::REPORT_PIECES_PER_TURN;
 use super::runtime;
 use super::worker::Ticket;
 use crate::clock::Now;
-use crate::command::StatsAnswer;
+use crate::command::{Reply, StatsAnswer};
 use crate::protocol::memcache::{self, Admin, AdminForm, AdminReply};
-use crate::router::{Errand, Full, Host, MemoryLedger, Order, Outcome, Report, Shard, Subject, WalkedItem};
+use crate::router::{
+    Errand, Full, Host, MemoryLedger, Order, Outcome, ReplyWriter, Report, Shard, Subject, WalkedItem,
+};
 
 /// What the rest of the server says to commands that concern all of it.
 pub trait Control: Send + Sync {
@@ -65,10 +67,18 @@ impl Host for Local<'_> {
     }
 }
 
+impl ReplyWriter<Ticket> for Local<'_> {
+    fn write_reply(ticket: &Ticket, key: &[u8], note: &[u8], reply: &Reply<'_>, out: &mut Vec<u8>) -> bool {
+        let Ticket::Reply { form, .. } = ticket else { return false };
+        encode_whole(form.with(note), key, reply, out);
+        true
+    }
+}
+
 impl Dispatch {
     /// Serves what other shards have sent.
     pub(super) fn serve(&mut self) {
-        if !self.router.has_arrivals() {
+        if !self.router.has_taken() {
             return;
         }
         if self.watch.is_on() {
@@ -77,7 +87,7 @@ impl Dispatch {
         }
         let begun_nanos = self.stopwatch.read();
         let Dispatch { connections, listening, stopwatch, ledger, router, now, .. } = self;
-        router.serve(&mut Local { connections, listening, stopwatch, ledger }, *now);
+        router.serve::<Local<'_>>(&mut Local { connections, listening, stopwatch, ledger }, *now);
         let served = self.router.take_served();
         self.stopwatch.served(begun_nanos, &served);
     }

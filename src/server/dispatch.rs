@@ -301,7 +301,7 @@ impl Dispatch {
         let Dispatch { connections, router, pool, now, touched, stopwatch, watch, .. } = self;
         let connection = connections.at(number);
         if owner != router.own() {
-            let queue = connection.queue.get_or_insert_default();
+            let queue = connection.queue.get_or_insert_with(|| pool.take_queue());
             let (generation, sequence) = (connection.generation, queue.next_sequence());
             let (tag, meta) = form.parts();
             let ticket = Ticket::Reply { connection: number, generation, sequence, form: tag };
@@ -321,7 +321,7 @@ impl Dispatch {
         touch(connection, touched, number);
         if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = reply {
             let stream = Stream { owner, pin, len, written: 0, asked: false, form: form.tag };
-            let queue = connection.queue.get_or_insert_default();
+            let queue = connection.queue.get_or_insert_with(|| pool.take_queue());
             if queue.push_stream(stream, |out| memcache::encode(form, request.key, &reply, out)) == Encoded::Done {
                 router.unpin(pin);
             }

@@ -27,6 +27,10 @@ pub(super) const GROUP: usize = 32;
 pub(super) const IDLE_LOOKS_PER_TICK: usize = 16 << 10;
 /// Bytes of output buffers kept for the next use.
 pub(super) const OUTPUT_POOL_BYTES: usize = 4 << 20;
+/// Reply queues kept for the next use; each has up to 20 KiB.
+pub(super) const REPLY_QUEUES_KEPT_MAX: usize = 64;
+/// Output that waits for answers of other shards, in bytes, above which it is sent without them.
+pub(super) const OUTPUT_HELD_BYTES: usize = 16 << 10;
 /// An output buffer larger than this is not kept.
 pub(super) const OUTPUT_BUFFER_KEPT_MAX: usize = 256 << 10;
 /// The store is told of memory outside of it when that has changed by so many bytes: four of its pages.

@@ -1,8 +1,10 @@
-//! Output buffers that wait for their next use, so that an idle connection owns none.
+//! Output buffers and reply queues that wait for their next use, so that an idle connection owns none.
 
 use super::limits::{
     OUTPUT_BUFFER_KEPT_MAX, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_POOL_BYTES, OUTPUTS_BUDGET_BYTES,
+    REPLY_QUEUES_KEPT_MAX,
 };
+use super::replies::ReplyQueue;
 
 /// Bytes of a new output buffer.
 const NEW_BUFFER_BYTES: usize = 2 << 10;
@@ -11,6 +13,8 @@ const NEW_BUFFER_BYTES: usize = 2 << 10;
 #[derive(Default)]
 pub(super) struct OutputPool {
     buffers: Vec<Vec<u8>>,
+    #[allow(clippy::vec_box)] // As connections have them: moved as they are.
+    queues: Vec<Box<ReplyQueue>>,
     bytes: usize,
     /// The fewest that were there since the last [`trim`](Self::trim).
     least: usize,
@@ -42,6 +46,19 @@ impl OutputPool {
         self.buffers.push(buffer);
     }
 
+    /// An empty queue.
+    pub(super) fn take_queue(&mut self) -> Box<ReplyQueue> {
+        self.queues.pop().unwrap_or_default()
+    }
+
+    /// Keeps an empty queue, or frees it where it is large or enough are kept.
+    pub(super) fn give_queue(&mut self, mut queue: Box<ReplyQueue>) {
+        queue.let_go();
+        if self.queues.len() < REPLY_QUEUES_KEPT_MAX && queue.is_small() {
+            self.queues.push(queue);
+        }
+    }
+
     /// A turn begins, with so many bytes being sent.
     pub(super) fn begin_turn(&mut self, sending_bytes: usize) {
         self.waiting_bytes = sending_bytes;
@@ -65,11 +82,16 @@ impl OutputPool {
         let unused = self.least.min(self.buffers.len());
         self.bytes -= self.buffers.drain(..unused).map(|buffer| buffer.capacity()).sum::<usize>();
         self.least = self.buffers.len();
+        self.queues.truncate(self.queues.len() / 2);
+        self.queues.shrink_to_fit();
     }
 
     /// Bytes of the buffers that wait.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.bytes + self.buffers.capacity() * size_of::<Vec<u8>>()
+        self.bytes
+            + self.buffers.capacity() * size_of::<Vec<u8>>()
+            + self.queues.capacity() * size_of::<Box<ReplyQueue>>()
+            + self.queues.iter().map(|queue| queue.memory_bytes()).sum::<usize>()
     }
 }
 

@@ -69,10 +69,16 @@ pub(super) struct ReplyQueue {
     first: Sequence,
     entries: VecDeque<Entry>,
     stash: Vec<u8>,
+    /// Output is held back until all replies before this one are there.
+    held_until: Option<Sequence>,
 }
 
 /// A stash larger than this is given back when it empties.
 const STASH_KEPT_BYTES: usize = 16 << 10;
+/// Ready replies of so many bytes together are moved as one, and in parts above.
+const JOINED_BYTES_MAX: u32 = 4 << 10;
+/// A queue for more replies than this is not kept for another connection.
+const ENTRIES_KEPT: usize = 64;
 
 impl ReplyQueue {
     /// Replies in the queue.
@@ -105,9 +111,16 @@ impl ReplyQueue {
     /// Queues a reply that `write` appends to the stash.
     pub(super) fn push_ready(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let entry = self.stash_entry(write);
-        // A reply that says nothing needs no place.
-        if !matches!(entry, Entry::Ready { len: 0, .. }) {
-            self.entries.push_back(entry);
+        match (entry, self.entries.back_mut()) {
+            // A reply that says nothing needs no place.
+            (Entry::Ready { len: 0, .. }, _) => {}
+            // Numbers are given to what is outstanding, so neighbours may share a place.
+            (Entry::Ready { start, len }, Some(Entry::Ready { start: s, len: l }))
+                if *s + *l == start && *l < JOINED_BYTES_MAX =>
+            {
+                *l += len;
+            }
+            _ => self.entries.push_back(entry),
         }
     }
 
@@ -148,6 +161,39 @@ impl ReplyQueue {
         }
         self.set(sequence, entry);
         encoded
+    }
+
+    /// Whether the output so far is better sent together with what is outstanding now: answers of other shards come
+    /// within microseconds, and each send costs as much as some ten requests. What becomes outstanding later does not
+    /// count, or a client that never pauses would be kept waiting.
+    pub(super) fn holds_back(&mut self) -> bool {
+        if !matches!(self.entries.front(), Some(Entry::Waiting)) {
+            self.held_until = None;
+            return false;
+        }
+        let next = self.next_sequence();
+        let until = *self.held_until.get_or_insert(next);
+        // Sequences wrap; there are never more than a few hundred between the two.
+        let holds = until.wrapping_sub(self.first).cast_signed() > 0;
+        if !holds {
+            self.held_until = None;
+        }
+        holds
+    }
+
+    /// The output was sent, held back or not.
+    pub(super) fn let_go(&mut self) {
+        self.held_until = None;
+    }
+
+    /// Whether the empty queue is worth keeping for the next connection that needs one.
+    pub(super) fn is_small(&self) -> bool {
+        self.entries.capacity() <= ENTRIES_KEPT && self.stash.capacity() <= STASH_KEPT_BYTES
+    }
+
+    /// Memory of the queue, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.entries.capacity() * size_of::<Entry>() + self.stash.capacity()
     }
 
     /// Drops the first reply, whose bytes went elsewhere.
@@ -283,14 +329,15 @@ mod tests {
     fn what_is_ready_waits_where_the_output_is_full() {
         let mut queue = ReplyQueue::default();
         let waiting = queue.push_waiting();
-        (0..10).for_each(|_| queue.push_ready(say("0123456789")));
+        let piece = "0123456789".repeat(500);
+        (0..10).for_each(|_| queue.push_ready(say(&piece)));
         queue.fill(waiting, say("x"));
         let mut out = Vec::new();
-        assert!(matches!(queue.drain_ready(&mut out, 30), Front::Waiting));
-        assert_eq!(out.len(), 31);
+        assert!(matches!(queue.drain_ready(&mut out, 15_000), Front::Waiting));
+        assert_eq!(out.len(), 15_001);
         out.clear();
-        assert!(matches!(queue.drain_ready(&mut out, 1000), Front::Empty));
-        assert_eq!(out.len(), 70);
+        assert!(matches!(queue.drain_ready(&mut out, 1 << 20), Front::Empty));
+        assert_eq!(out.len(), 35_000);
     }
 
     #[test]
@@ -328,5 +375,51 @@ mod tests {
             Left::Dump(id) => id,
         });
         assert_eq!(left.collect::<Vec<_>>(), [1, 3, 9]);
+    }
+
+    /// A client that never pauses always has something outstanding; it waited until it had 16 KiB of replies.
+    #[test]
+    fn output_is_held_for_what_is_outstanding_and_not_for_what_comes_later() {
+        let mut queue = ReplyQueue::default();
+        assert!(!queue.holds_back(), "nothing is outstanding");
+        let (first, second) = (queue.push_waiting(), queue.push_waiting());
+        assert!(queue.holds_back());
+        let later = queue.push_waiting();
+        queue.fill(first, say("1"));
+        assert_eq!(drain(&mut queue), "1");
+        assert!(queue.holds_back(), "the second was outstanding, too");
+        queue.fill(second, say("2"));
+        assert_eq!(drain(&mut queue), "2");
+        assert!(!queue.holds_back(), "the third was not");
+        assert!(queue.holds_back(), "but it is now");
+        queue.fill(later, say("3"));
+        assert_eq!(drain(&mut queue), "3");
+        assert!(!queue.holds_back());
+    }
+
+    #[test]
+    fn output_is_not_held_for_a_large_value() {
+        let mut queue = ReplyQueue::default();
+        let waiting = queue.push_waiting();
+        assert!(queue.holds_back());
+        let follows = |_: &mut Vec<u8>| Encoded::ValueFollows;
+        assert!(queue.fill_stream(waiting, stream(1), follows) == Encoded::ValueFollows);
+        assert!(!queue.holds_back());
+    }
+
+    #[test]
+    fn ready_neighbours_share_a_place_up_to_a_bound() {
+        let mut queue = ReplyQueue::default();
+        let waiting = queue.push_waiting();
+        (0..10).for_each(|_| queue.push_ready(say("abc")));
+        assert_eq!(queue.len(), 2);
+        let last = queue.push_waiting();
+        queue.fill(last, say("last"));
+        queue.push_ready(|out| out.extend_from_slice(&[b'x'; JOINED_BYTES_MAX as usize]));
+        queue.push_ready(say("end"));
+        assert_eq!(queue.len(), 4, "nothing is joined to what is long");
+        queue.fill(waiting, say("first"));
+        let all = drain(&mut queue);
+        assert!(all.starts_with("firstabcabc") && all.contains("abclastxx") && all.ends_with("xxend"), "{all}");
     }
 }

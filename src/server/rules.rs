@@ -18,6 +18,8 @@ pub struct Rules {
     pub watch_enabled: bool,
     /// Whether clients may use `shutdown`.
     pub shutdown_enabled: bool,
+    /// Whether shards that have many connections hand new ones to those that have few.
+    pub balances_connections: bool,
     /// Bytes of events that wait for one watcher.
     pub watcher_buffer_bytes: usize,
 }
@@ -31,6 +33,7 @@ impl Default for Rules {
             dumping_enabled: true,
             watch_enabled: true,
             shutdown_enabled: false,
+            balances_connections: true,
             watcher_buffer_bytes: defaults::WATCHER_LOGBUF_BYTES,
         }
     }

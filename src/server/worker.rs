@@ -12,15 +12,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::connection::{Blocked, Closing};
+use super::connection::{Blocked, Closing, Connection};
 use super::conns::Listening;
 use super::control::Control;
 use super::dispatch::{Dispatch, touch};
 use super::input::Input;
 use super::ledger::ProcessMemory;
-use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES};
-use super::ring::{BufferId, Completion, Ring};
+use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES, OUTPUT_HELD_BYTES};
+use super::ring::{BufferId, Completion, Ring, Timer};
 use super::rules::Rules;
+use super::spread::Spread;
 use super::stop::Stopping;
 use super::watch::Watchers;
 use crate::clock::Clock;
@@ -71,6 +72,8 @@ pub struct Shared {
     pub connections: AtomicUsize,
     /// The most that may be.
     pub connection_limit: usize,
+    /// Those of each shard, and those handed from one to another.
+    pub spread: Spread,
     /// The server is to stop.
     pub stopping: AtomicBool,
     /// Workers that have answered all they had received.
@@ -102,6 +105,8 @@ pub struct WorkerParts {
     pub clock: Clock,
     /// Its listening sockets.
     pub listeners: Vec<OwnedFd>,
+    /// How many of them, at the end, are this shard's alone: what connects there stays.
+    pub own_listeners: usize,
     /// What all workers share.
     pub shared: Arc<Shared>,
     /// The settings of its connections.
@@ -115,6 +120,8 @@ pub struct Worker {
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
     pub(super) listeners: Vec<OwnedFd>,
+    /// How many of them, the first ones, the shards have together.
+    shared_listeners: usize,
     /// Listeners whose accept ended with an error; armed again at the next tick.
     pub(super) resting_listeners: Vec<u32>,
     pub(super) completions: Vec<Completion>,
@@ -127,18 +134,27 @@ pub struct Worker {
     /// Where the next look for idle connections begins.
     pub(super) idle_cursor: usize,
     pub(super) sends: Vec<u32>,
+    /// Whether the ring has been entered since the last turn.
+    entered: bool,
+    /// Whether a second has passed since the last tick.
+    tick_is_due: bool,
+    /// Whether the next step of an orderly end is timed.
+    drain_is_timed: bool,
 }
 
 impl Worker {
     /// A worker of these parts, accepting from the first turn on.
     pub fn new(parts: WorkerParts) -> Self {
-        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, shared, rules } = parts;
+        let WorkerParts { ring, router, parser, hasher, control, clock, listeners, own_listeners, shared, rules } =
+            parts;
+        let shared_listeners = listeners.len() - own_listeners;
         let mut worker = Worker {
             ring,
             dispatch: Dispatch::new(router, parser, hasher, control, clock),
             clock,
             shared,
             listeners,
+            shared_listeners,
             resting_listeners: Vec::new(),
             completions: Vec::new(),
             inputs: Vec::new(),
@@ -147,6 +163,9 @@ impl Worker {
             has_housekeeping: false,
             idle_cursor: 0,
             sends: Vec::new(),
+            entered: false,
+            tick_is_due: false,
+            drain_is_timed: false,
         };
         worker.dispatch.rules = rules;
         worker.dispatch.shared = worker.shared.clone();
@@ -156,6 +175,7 @@ impl Worker {
         let since = worker.dispatch.now.seconds;
         let listening = worker.listeners.iter().map(|listener| Listening::new(listener.as_fd(), since)).collect();
         worker.dispatch.listening = listening;
+        worker.ring.wake_after(Timer::Tick);
         worker.account_at_tick();
         worker
     }
@@ -165,7 +185,10 @@ impl Worker {
     /// # Errors
     /// When the ring itself fails, which nothing short of a restart mends.
     pub fn turn(&mut self) -> io::Result<bool> {
-        self.ring.kick()?;
+        // Answers of other shards need no system call.
+        if !std::mem::take(&mut self.entered) && self.ring.has_deferred_work() {
+            self.ring.kick()?;
+        }
         let mut completions = std::mem::take(&mut self.completions);
         self.ring.reap(COMPLETIONS_PER_TURN, &mut completions);
         if completions.is_empty() && !self.has_work() {
@@ -180,9 +203,11 @@ impl Worker {
             self.complete(completion);
         }
         self.completions = completions;
+        self.take_handed();
 
-        self.dispatch.serve();
+        self.dispatch.router.take_requests();
         self.dispatch.take_replies();
+        self.dispatch.serve();
         self.dispatch.take_mail();
         self.collect_ready();
         self.dispatch.go_on_gathering();
@@ -199,8 +224,16 @@ impl Worker {
         Ok(true)
     }
 
-    /// Housekeeping, about once a second.
-    pub fn tick(&mut self) {
+    /// Housekeeping, if a second has passed since the last time. Returns whether one had.
+    pub fn tick(&mut self) -> bool {
+        let is_due = std::mem::take(&mut self.tick_is_due);
+        if is_due {
+            self.keep_house();
+        }
+        is_due
+    }
+
+    fn keep_house(&mut self) {
         self.dispatch.now = self.clock.now();
         self.dispatch.see_watchers();
         self.has_housekeeping = self.dispatch.router.maintain(self.dispatch.now);
@@ -242,6 +275,7 @@ impl Worker {
             || self.dispatch.owes()
             || self.has_housekeeping
             || self.dispatch.watch.has_mail()
+            || self.shared.spread.has_handed(router.own())
     }
 
     /// Whether answers of other shards are outstanding.
@@ -254,27 +288,44 @@ impl Worker {
         self.dispatch.router.has_arrivals()
     }
 
-    /// Prepares to sleep on the bell's event. Returns false if there is work after all.
+    /// The nanoseconds since the process's clock was started.
+    pub fn nanos(&self) -> u64 {
+        self.clock.nanos()
+    }
+
+    /// Whether something has come, as far as can be told without asking the kernel.
+    pub fn has_news(&mut self) -> bool {
+        self.dispatch.router.has_arrivals() || self.ring.has_completions() || self.ring.has_deferred_work()
+    }
+
+    /// Submits what the last turn has left to the ring, and sleeps until there is something to do. The next turn takes
+    /// it up.
     ///
     /// # Errors
     /// As [`turn`](Self::turn).
-    pub fn prepare_sleep(&mut self) -> io::Result<bool> {
+    pub fn sleep(&mut self) -> io::Result<()> {
         self.dispatch.router.bell().will_sleep();
-        self.ring.enable_event();
-        self.ring.kick()?;
-        let ring_has_work = self.ring.has_completions() || self.ring.has_deferred_work();
-        if ring_has_work || self.has_work() || self.must_begin_to_stop() {
-            self.wake_up();
-            return Ok(false);
-        }
-        self.dispatch.router.traffic_mut().sleeps += 1;
-        Ok(true)
+        let waits = !self.has_work() && !self.must_begin_to_stop();
+        let entered = if waits {
+            self.dispatch.router.traffic_mut().sleeps += 1;
+            self.ring.wait()
+        } else {
+            self.ring.kick()
+        };
+        self.dispatch.router.bell().is_awake();
+        self.entered = true;
+        entered
     }
 
-    /// The shard is awake again.
-    pub fn wake_up(&mut self) {
-        self.dispatch.router.bell().is_awake();
-        self.ring.disable_event();
+    /// Sleeps as [`sleep`](Self::sleep), but half a millisecond at most.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn sleep_a_moment(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.drain_is_timed, true) {
+            self.ring.wake_after(Timer::DrainStep);
+        }
+        self.sleep()
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -283,13 +334,18 @@ impl Worker {
             Completion::Sent { connection, result, bytes } => self.sent(connection, result, bytes),
             Completion::Accepted { listener, result, armed } => self.accepted(listener, result, armed),
             Completion::CancelMissed { connection, send } => self.cancel_again(connection, send),
+            Completion::Timer(Timer::Tick) => {
+                self.tick_is_due = true;
+                self.ring.wake_after(Timer::Tick);
+            }
+            Completion::Timer(Timer::DrainStep) => self.drain_is_timed = false,
         }
     }
 
     fn accepted(&mut self, listener: u32, result: io::Result<OwnedFd>, armed: bool) {
         let refused = result.is_err();
         if let Ok(socket) = result {
-            self.admit(socket);
+            self.admit(listener, socket);
         }
         if armed || self.stopping.is_some() {
             return;
@@ -303,8 +359,8 @@ impl Worker {
         }
     }
 
-    /// Takes a connection in, or turns it away at the limit.
-    fn admit(&mut self, socket: OwnedFd) {
+    /// Takes a connection in, hands it to another shard, or turns it away at the limit.
+    fn admit(&mut self, listener: u32, socket: OwnedFd) {
         if self.stopping.is_some() {
             return;
         }
@@ -318,6 +374,38 @@ impl Worker {
             let _ = (&socket).write(TOO_MANY_CONNECTIONS);
             return;
         }
+        let (own, is_shared) = (self.dispatch.router.own(), (listener as usize) < self.shared_listeners);
+        if is_shared && self.dispatch.rules.balances_connections {
+            let shard = self.shared.spread.choose(own);
+            if shard != own {
+                self.shared.spread.hand(shard, socket);
+                self.dispatch.router.wake(shard);
+                self.dispatch.router.traffic_mut().handed_connections += 1;
+                return;
+            }
+        }
+        self.shared.spread.count(own);
+        self.take_in(socket);
+    }
+
+    /// Takes in what other shards have handed over.
+    fn take_handed(&mut self) {
+        let own = self.dispatch.router.own();
+        if !self.shared.spread.has_handed(own) {
+            return;
+        }
+        for socket in self.shared.spread.take(own) {
+            if self.stopping.is_some() {
+                self.shared.spread.discount(own);
+                self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+            } else {
+                self.take_in(socket);
+            }
+        }
+    }
+
+    fn take_in(&mut self, socket: OwnedFd) {
+        let traffic = self.dispatch.router.traffic_mut();
         traffic.total_connections += 1;
         traffic.curr_connections += 1;
         let number = self.dispatch.connections.insert(socket);
@@ -371,7 +459,7 @@ impl Worker {
             self.dispatch.connections.at(number).touched = false;
             self.dispatch.advance(number);
             let connection = self.dispatch.connections.at(number);
-            if !connection.sending && !connection.out.is_empty() {
+            if !connection.sending && !connection.out.is_empty() && !holds_back(connection) {
                 let bytes = std::mem::take(&mut connection.out);
                 connection.sending = true;
                 self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
@@ -496,6 +584,17 @@ impl Worker {
         }
         self.dispatch.connections.remove(number);
         self.dispatch.router.traffic_mut().curr_connections -= 1;
+        self.shared.spread.discount(self.dispatch.router.own());
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Whether a connection's output waits for answers of other shards, to be sent together with them.
+fn holds_back(connection: &mut Connection) -> bool {
+    let Some(queue) = &mut connection.queue else { return false };
+    if connection.out.len() >= OUTPUT_HELD_BYTES {
+        queue.let_go();
+        return false;
+    }
+    queue.holds_back()
 }

@@ -57,6 +57,8 @@ pub struct Traffic {
     pub total_connections: u64,
     /// Connections refused because of the connection limit.
     pub rejected_connections: u64,
+    /// Connections handed to a shard that had fewer.
+    pub handed_connections: u64,
     /// Times that accepting failed, as a rule for lack of descriptors; the listener then rests for a tick.
     pub accept_failures: u64,
     /// Bytes received.
@@ -152,7 +154,7 @@ impl ShardStats {
             incr_hits incr_misses decr_hits decr_misses cas_hits cas_misses cas_badval touch_hits touch_misses
             store_too_large store_no_memory);
         add_fields!(self.traffic, other.traffic,
-            curr_connections total_connections rejected_connections accept_failures bytes_read bytes_written conn_yields
+            curr_connections total_connections rejected_connections handed_connections accept_failures bytes_read bytes_written conn_yields
             idle_kicks
             forwarded_out forwarded_in requests groups grouped_requests batches_out batches_in turns sleeps
             log_watchers log_worker_dropped log_worker_written log_watcher_skipped log_watcher_sent);

@@ -10,6 +10,7 @@ mod latency;
 mod listings;
 mod memory;
 mod mrc;
+mod routing;
 mod settings;
 mod shards;
 
@@ -20,5 +21,6 @@ pub(super) use latency::latency;
 pub(super) use listings::{CACHEDUMP_BYTES_MAX, cachedump, prefixes, sizes, sizes_status};
 pub(super) use memory::memory;
 pub(super) use mrc::mrc;
+pub(super) use routing::routing;
 pub(super) use settings::{Current, settings};
 pub(super) use shards::shards;

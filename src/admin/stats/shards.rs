@@ -15,6 +15,7 @@ pub(in crate::admin) fn shards(reports: &[(usize, Report)]) -> StatLines {
         add("memory_bytes", shard.memory_bytes.to_string());
         add("limit_maxbytes", shard.limit_bytes.to_string());
         add("curr_connections", traffic.curr_connections.to_string());
+        add("handed_connections", traffic.handed_connections.to_string());
         add("requests", traffic.requests.to_string());
         add("forwarded_out", traffic.forwarded_out.to_string());
         add("forwarded_in", traffic.forwarded_in.to_string());

@@ -104,7 +104,12 @@ impl World {
         self.dispatch.router.publish();
         let now = self.dispatch.now;
         for peer in &mut self.peers {
-            while peer.serve(&mut Peer, now) {}
+            loop {
+                peer.take_requests();
+                if !peer.serve::<Local<'_>>(&mut Peer, now) {
+                    break;
+                }
+            }
             peer.publish();
         }
         self.dispatch.take_replies();

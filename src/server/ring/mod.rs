@@ -5,8 +5,9 @@
 //! the ring, so no caller can free memory under an operation in flight. It knows nothing of protocols.
 //!
 //! Setup: `SINGLE_ISSUER | DEFER_TASKRUN | TASKRUN_FLAG | SUBMIT_ALL`. Completions are posted only inside
-//! [`Ring::kick`], which submits what was queued and runs the kernel's deferred work in one system call. Newer
-//! kernels run a few dozen pieces of it at a time; [`Ring::has_deferred_work`] tells whether some is left.
+//! [`Ring::kick`] and [`Ring::wait`], which submit what was queued and run the kernel's deferred work in one system
+//! call; waiting also sleeps until there is a completion. Newer kernels run a few dozen pieces of deferred work at a
+//! time; [`Ring::has_deferred_work`] tells whether some is left.
 //!
 //! A send is queued without `MSG_DONTWAIT` and with `MSG_WAITALL`: where the socket takes all of it, which is
 //! the rule, it completes within the submitting call; where it does not, the kernel goes on by itself as the
@@ -42,6 +43,21 @@ const KIND_ACCEPT: u64 = 2;
 const KIND_CANCEL_RECEIVE: u64 = 3;
 const KIND_CANCEL_SEND: u64 = 4;
 const KIND_CANCEL_ACCEPT: u64 = 5;
+const KIND_EVENT: u64 = 6;
+const KIND_TIMER: u64 = 7;
+
+/// A time after which the ring wakes its owner once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// A second: housekeeping.
+    Tick,
+    /// Half a millisecond: the next look at whether a stopping server has answered everything.
+    DrainStep,
+}
+
+// The kernel reads them when an operation is submitted, which is later than when it is queued.
+static TICK: types::Timespec = types::Timespec::new().sec(1);
+static DRAIN_STEP: types::Timespec = types::Timespec::new().nsec(500_000);
 
 /// What the kernel has finished.
 pub enum Completion {
@@ -79,6 +95,8 @@ pub enum Completion {
         /// Whether it was the send, not the receive.
         send: bool,
     },
+    /// A time is over.
+    Timer(Timer),
 }
 
 /// One shard's ring. Lives and dies on the thread that made it.
@@ -90,27 +108,47 @@ pub struct Ring {
     sends_in_flight: usize,
     /// Bytes of their buffers.
     sending_bytes: usize,
+    /// What others signal to wake the owner, and where its counter is read to.
+    event: OwnedFd,
+    event_count: Box<[u8; size_of::<u64>()]>,
+    /// Whether the event is being read.
+    awaits_event: bool,
 }
 
 impl Ring {
-    /// Makes the ring and its provided buffers, and has it signal `event` for completions that are posted
-    /// outside of [`kick`](Self::kick).
+    /// Makes the ring and its provided buffers. Whoever signals `event` ends a [`wait`](Self::wait).
     ///
     /// # Errors
     /// What `io_uring_setup` or `io_uring_register` answer: `EPERM` where io_uring is forbidden, `ENOMEM`
     /// where the locked-memory limit is too small, `EINVAL` on kernels before 6.1.
     pub fn new(event: BorrowedFd<'_>) -> io::Result<Self> {
-        let mut uring = IoUring::builder()
+        let uring = IoUring::builder()
             .setup_cqsize(COMPLETION_ENTRIES)
             .setup_submit_all()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_taskrun_flag()
             .build(SUBMISSION_ENTRIES)?;
-        uring.submitter().register_eventfd(event.as_raw_fd())?;
-        uring.completion().disable_eventfd();
         let buffers = BufferRing::new(&uring)?;
-        Ok(Ring { uring, buffers, sending: Table::default(), sends_in_flight: 0, sending_bytes: 0 })
+        Ok(Ring {
+            uring,
+            buffers,
+            sending: Table::default(),
+            sends_in_flight: 0,
+            sending_bytes: 0,
+            event: event.try_clone_to_owned()?,
+            event_count: Box::default(),
+            awaits_event: false,
+        })
+    }
+
+    /// Has the kernel poll the queues that connections' packets come from, for so many microseconds, before a
+    /// [`wait`](Self::wait) sleeps. Loopback has none.
+    ///
+    /// # Errors
+    /// `EINVAL` on kernels before 6.9 and those without `CONFIG_NET_RX_BUSY_POLL`.
+    pub fn busy_poll(&self, microseconds: u32) -> io::Result<()> {
+        self.uring.submitter().register_napi(&mut types::Napi::new().set_busy_poll_timeout(microseconds))
     }
 
     /// Arms a multishot accept on `listener`, which must stay open while it is armed.
@@ -165,12 +203,37 @@ impl Ring {
         self.push(entry.user_data(user_data(KIND_SEND, connection)));
     }
 
+    /// Wakes the owner once, that long after the next [`kick`](Self::kick) or [`wait`](Self::wait).
+    pub fn wake_after(&mut self, timer: Timer) {
+        let (time, index) = match timer {
+            Timer::Tick => (&TICK, 0),
+            Timer::DrainStep => (&DRAIN_STEP, 1),
+        };
+        self.push(opcode::Timeout::new(time).build().user_data(user_data(KIND_TIMER, index)));
+    }
+
     /// Submits what is queued and posts what has completed, without waiting.
     pub fn kick(&mut self) -> io::Result<()> {
+        self.enter(0)
+    }
+
+    /// Submits what is queued and sleeps until something has completed or the event was signalled, if nothing has yet.
+    /// May return without either.
+    pub fn wait(&mut self) -> io::Result<()> {
+        if !self.awaits_event {
+            self.awaits_event = true;
+            let (len, fd) = (self.event_count.len() as u32, types::Fd(self.event.as_raw_fd()));
+            let entry = opcode::Read::new(fd, self.event_count.as_mut_ptr(), len).build();
+            self.push(entry.user_data(user_data(KIND_EVENT, 0)));
+        }
+        self.enter(1)
+    }
+
+    fn enter(&mut self, completions: u32) -> io::Result<()> {
         let queued = self.uring.submission().len() as u32;
         const GETEVENTS: u32 = 1;
         // SAFETY: no argument structure is passed, and each queued entry was made valid by its method.
-        match unsafe { self.uring.submitter().enter::<libc::sigset_t>(queued, 0, GETEVENTS, None) } {
+        match unsafe { self.uring.submitter().enter::<libc::sigset_t>(queued, completions, GETEVENTS, None) } {
             Ok(_) => Ok(()),
             // Nothing is lost: the entries stay queued and the next kick submits them.
             Err(e) if matches!(e.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)) => Ok(()),
@@ -180,7 +243,7 @@ impl Ring {
 
     /// Takes at most `max` posted completions, in the order in which they were posted.
     pub fn reap(&mut self, max: usize, out: &mut Vec<Completion>) {
-        let Ring { uring, sending, sends_in_flight, sending_bytes, buffers } = self;
+        let Ring { uring, sending, sends_in_flight, sending_bytes, buffers, awaits_event, .. } = self;
         for entry in uring.completion().take(max) {
             let (kind, index) = split(entry.user_data());
             let armed = cqueue::more(entry.flags());
@@ -208,6 +271,8 @@ impl Ring {
                 KIND_CANCEL_RECEIVE | KIND_CANCEL_SEND if result.is_err() => {
                     out.push(Completion::CancelMissed { connection: index, send: kind == KIND_CANCEL_SEND });
                 }
+                KIND_EVENT => *awaits_event = false,
+                KIND_TIMER => out.push(Completion::Timer(if index == 0 { Timer::Tick } else { Timer::DrainStep })),
                 // A cancellation that was carried out says nothing that the cancelled operation does not.
                 _ => {}
             }
@@ -219,8 +284,8 @@ impl Ring {
         !self.uring.completion().is_empty()
     }
 
-    /// Whether there is work for another [`kick`](Self::kick): of the kernel's, which does not signal the event for
-    /// what a kick has left over, or entries that it was too short of memory to take. Nobody may sleep on either.
+    /// Whether there is work for another [`kick`](Self::kick): of the kernel's, or entries that it was too short of
+    /// memory to take.
     pub fn has_deferred_work(&mut self) -> bool {
         let submission = self.uring.submission();
         submission.taskrun() || !submission.is_empty()
@@ -269,16 +334,6 @@ impl Ring {
             + params.cq_entries() as usize * size_of::<cqueue::Entry>()
     }
 
-    /// Have completions signal the event from now on: the shard is about to sleep.
-    pub fn enable_event(&mut self) {
-        self.uring.completion().enable_eventfd();
-    }
-
-    /// Stop signalling: the shard is awake and looks by itself.
-    pub fn disable_event(&mut self) {
-        self.uring.completion().disable_eventfd();
-    }
-
     /// Sends that have not completed.
     pub fn sends_in_flight(&self) -> usize {
         self.sends_in_flight
@@ -301,6 +356,7 @@ impl Drop for Ring {
         for bytes in self.sending.take_all() {
             std::mem::forget(bytes);
         }
+        std::mem::forget(std::mem::take(&mut self.event_count));
     }
 }
 
@@ -495,6 +551,59 @@ mod tests {
                 assert!(reader.read(&mut got).is_ok_and(|n| n > 0), "round {round}: reader {n} was sent nothing more");
             }
         }
+    }
+
+    /// The same while sleeping: the kernel goes on by itself.
+    #[test]
+    fn a_wait_does_all_the_work_there_is() {
+        const READERS: u32 = 100;
+        let (mut ring, _event) = ring();
+        let (here, mut there): (Vec<_>, Vec<_>) = (0..READERS).map(|_| UnixStream::pair().expect("pair")).unzip();
+        for (n, socket) in (0..).zip(&here) {
+            ring.send(n, socket.as_fd(), vec![1; 2 << 20]);
+        }
+        ring.kick().expect("enter");
+        let readers = std::thread::spawn(move || {
+            let mut got = vec![0; 2 << 20];
+            there.iter_mut().for_each(|reader| reader.read_exact(&mut got).expect("all of it"));
+        });
+        let (mut sent, mut out) = (0, Vec::new());
+        while sent < READERS {
+            ring.wait().expect("enter");
+            ring.reap(64, &mut out);
+            sent += out.drain(..).filter(|c| matches!(c, Completion::Sent { result: Ok(_), .. })).count() as u32;
+        }
+        readers.join().expect("readers");
+    }
+
+    #[test]
+    fn a_wait_is_ended_by_the_event_again_and_again() {
+        let (mut ring, event) = ring();
+        let (done, told) = std::sync::mpsc::channel();
+        let mut event = std::fs::File::from(event);
+        let ringer = std::thread::spawn(move || {
+            for _ in 0..100 {
+                event.write_all(&1u64.to_ne_bytes()).expect("an event");
+                told.recv().expect("the sleeper");
+            }
+        });
+        for _ in 0..100 {
+            ring.wait().expect("enter");
+            // What ended it says nothing, but is taken, or the next wait would not wait.
+            ring.reap(64, &mut Vec::new());
+            done.send(()).expect("the ringer");
+        }
+        ringer.join().expect("the ringer");
+    }
+
+    #[test]
+    fn a_wait_is_ended_by_a_timer() {
+        let (mut ring, _event) = ring();
+        ring.wake_after(Timer::DrainStep);
+        ring.wait().expect("enter");
+        let mut out = Vec::new();
+        ring.reap(64, &mut out);
+        assert!(matches!(out[..], [Completion::Timer(Timer::DrainStep)]));
     }
 
     #[test]
