@@ -64,8 +64,8 @@ pub fn document(
         text,
         "Made by `{command}`. Each trace is played to the store alone, filling on demand: a get that misses is followed \
          by a set. The sizes are the store's memory limit; its first three columns are its policies (`--eviction`).\n\n\
-         The goals are for the first table, and `--check` holds it to them; the second one is stricter, without the time \
-         in which memory fills, and what it misses is only listed.\n"
+         The goals are for the first table, and `--check` holds it to them. The second one is without the time in \
+         which memory fills: what it misses of them is listed, no more.\n"
     );
     if let Some(memcached) = memcached {
         _ = writeln!(

@@ -146,7 +146,8 @@ impl Ghosts {
         self.buckets.prefetch(self.place(hash).0);
     }
 
-    /// What is known of an item that is stored in this class, if it was evicted lately. It is forgotten: it is there again.
+    /// What is known of an item that is stored in this class, if it was evicted lately. It is forgotten then: it is there
+    /// again.
     #[inline(always)]
     pub(super) fn take(&mut self, class: ClassId, hash: u64) -> Option<Ghost> {
         if self.is_leaving || self.buckets.is_empty() {

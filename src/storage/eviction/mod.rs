@@ -1,7 +1,7 @@
 //! Who leaves when memory is short. Policy only: it names victims and donors and ages frequencies; unlinking and
 //! freeing is `store/memory.rs`, emptying pages `store/emptying.rs`.
 //!
-//! - `policy` says what there is to choose from, and what each costs; which of two is used it is told, by who simulates both.
+//! - `policy` says what there is to choose from, and what each costs; which of two is used, who simulates both says.
 //! - `clock` is 2-bit CLOCK over a class's chunks, `s3_fifo` the small queue that makes S3-FIFO of it.
 //! - `ghosts` remembers who left.
 //! - `mover` says which page goes from which pool to which, and when.

@@ -1,10 +1,11 @@
-//! Which of two policies would miss less? Told by how their simulated caches, of the store's own size, fare with the same
-//! reads. Knows no caches.
+//! Which of two policies would miss less? Told by how their simulated caches, of the store's own size, fare with the
+//! same reads. Knows no caches.
 //!
 //! A read that only one of them has the item for is a point for it. Once the policy that is not in use is ahead by more
-//! points than chance explains, policies change. It is the CUSUM test of Page, "Continuous inspection schemes" (Biometrika
-//! 1954): what spoke for the policy in use before counts for nothing, so that a change of the workload is seen soon, and
-//! each miss of both speaks a little for what is in use, so that equals do not alternate.
+//! points than chance explains, policies change. It is the CUSUM test of Page, "Continuous inspection schemes"
+//! (Biometrika 1954): what spoke for the policy in use before counts for nothing, so that a change of the workload is
+//! seen soon, and each miss of both speaks a little for what is in use, so that equals do not alternate. What holds over
+//! all need not hold for items of each size: a band of sizes with many sampled items goes by its own score.
 
 use super::mini_cache::BANDS;
 

@@ -1,11 +1,12 @@
-//! The miss-ratio curve: what would more memory buy, and what would less cost? And the duel: would another policy miss less?
+//! The miss-ratio curve: what would more memory buy, and what would less cost? And the duel: would another policy miss
+//! less?
 //!
 //! 1. A sample of the keys is taken by their hashes: all accesses to a sampled key are seen.
 //! 2. Caches of a quarter to four times the store's memory are simulated in miniature over this sample (see
 //!    `mini_cache`), under the store's own policy. The smaller a cache, the larger its sample: each is simulated with
 //!    about as many items.
-//! 3. Where the store may choose between two policies, both are simulated; how the two caches of its own size fare decides
-//!    (see `contest`).
+//! 3. Where the store may choose between two policies, both are simulated; how the two caches of its own size fare
+//!    decides (see `contest`).
 //! 4. What would have missed at a size is what missed there but not in the store, and of the store's own misses, which
 //!    are counted exactly, the part that missed there too.
 //!
@@ -52,8 +53,8 @@ const CACHES_MAX: usize = 2 * CURVE_PERCENTS.len();
 /// The smallest cache begins with a sample of one key in so many; larger ones, in proportion, with fewer.
 const SMALLEST_SAMPLES_ONE_IN: u64 = 16;
 
-/// Where policies duel the two caches of the store's own size decide, and have so many eighths of the memory: more than the
-/// others, which share the rest.
+/// Where policies duel the two caches of the store's own size decide, and have so many eighths of the memory: each more
+/// than one of the others, which share the rest.
 const OWN_EIGHTHS: usize = 5;
 
 /// Their sample begins with so many times the keys of the smallest cache's, and above this memory limit with fewer in
@@ -201,8 +202,8 @@ impl Curve {
     }
 
     /// How the store divides its memory: bytes by band. `unused_bytes` lie in pages that are not full: about a page for
-    /// each class in use, whatever the memory. `used_bytes` is what items cost, once some had to leave: then the caches that
-    /// duel have just as much.
+    /// each class in use, whatever the memory. `used_bytes` is what items cost, once some had to leave: then the caches
+    /// that duel have just as much.
     pub(super) fn divide(&mut self, bytes: [u64; BANDS], unused_bytes: u64, used_bytes: Option<u64>) {
         self.shares = bytes.map(|bytes| 1.0 / bytes.max(1) as f32);
         (self.unused_bytes, self.used_bytes) = (unused_bytes, used_bytes);

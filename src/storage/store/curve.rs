@@ -1,5 +1,5 @@
-//! What the miss-ratio curve is told: reads and misses, what sampled items take, how memory is divided. And what it says to
-//! eviction: which policy is better.
+//! What the miss-ratio curve is told: reads and misses, what sampled items take, how memory is divided. And what it
+//! says to eviction: which policy is better.
 
 use super::{Store, sampled::Access};
 use crate::{

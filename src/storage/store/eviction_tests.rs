@@ -106,8 +106,8 @@ fn what_is_stored_again_after_it_was_evicted_goes_to_the_main_queue() {
     store.check_invariants();
 }
 
-/// Each time it was written with another size it was tried anew, and left again: where values change their size, S3-FIFO
-/// missed more than CLOCK.
+/// Each time it was written with another size it was tried anew, and left again: where values change their size,
+/// S3-FIFO missed more than CLOCK.
 #[test]
 fn what_comes_back_with_another_size_goes_to_the_main_queue_and_is_not_counted_for_its_class() {
     let mut store = store(EvictionPolicy::S3Fifo, 4 << 20);
