@@ -54,10 +54,15 @@ fn the_policy_that_would_miss_less_is_preferred_there_and_back() {
     }
     assert_eq!(curve.prefers_s3_fifo(band), Some(false));
     assert!(curve.take_changed() && !curve.take_changed());
-    // As many keys as nearly fit, and between them others that are asked for only once.
+    // Keys that come by twice at a time and then, when the cache has been replaced more than three times by others that
+    // are asked for only once, again.
     for key in 1 << 33..(1 << 33) + 40 * items {
         read_through(&mut curve, key);
-        read_through(&mut curve, key.wrapping_mul(0x85eb_ca6b) % (items * 8 / 10));
+        if key % 7 == 0 {
+            let again = key / 7 % (items / 2);
+            read_through(&mut curve, again);
+            read_through(&mut curve, again);
+        }
     }
     assert_eq!(curve.prefers_s3_fifo(band), Some(true));
     curve.clear();

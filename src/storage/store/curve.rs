@@ -68,8 +68,8 @@ impl Store {
             let (pool, chunk_bytes) = (self.slab.pool(class), self.slab.classes.chunk_bytes(class));
             bytes[band_of((chunk_bytes + INDEX_BYTES_PER_ITEM) as u32)] += (pool.total_pages() * PAGE_BYTES) as u64;
             let free_chunks = pool.total_pages() * usize::from(pool.chunks_per_page) - pool.used_chunks;
-            // More of it than a page has become free lately, and will be used again.
             used_bytes += (pool.used_chunks * (self.cost_of_chunk(class) + INDEX_BYTES_PER_ITEM)) as u64;
+            // More of it than a page has become free lately, and will be used again.
             unused_bytes += (free_chunks * chunk_bytes).min(PAGE_BYTES) as u64;
         }
         bytes[BANDS - 1] += (self.slab.large_pages() * PAGE_BYTES) as u64;

@@ -233,7 +233,7 @@ fn each_class_gets_the_policy_that_is_better_for_it() {
     let chunks = |value_len| store.slab.pool(class_of(&store, value_len)).used_chunks as u64;
     let (loop_len, distance) = (chunks(100) * 5 / 4, chunks(300) / 4);
     let (mut looped, mut late) = (0, 1 << 33);
-    for _ in 0..30 * loop_len {
+    for _ in 0..12 * loop_len {
         looped = (looped + 1) % loop_len;
         read_through(&mut store, looped, 100);
         late += 1;
