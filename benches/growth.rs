@@ -5,9 +5,13 @@
 //! maintenance is timed by the thread's CPU time, in which the kernel's page faults count and other processes do not,
 //! and recorded in a histogram. Reading that clock costs some 0.3 µs, which the figures include.
 //!
-//! Sets take no extent from the kernel: steps of maintenance have them ready. Those wait for the kernel, and on a virtual
-//! machine the kernel for its host, which has to back the guest's memory: 5 ms for 2 MiB were seen. So it is measured
-//! what the kernel alone takes for such an extent, without a store. Waits of more than a millisecond are counted by their
+//! Sets take no extent from the kernel: a thread of its own has them ready, as in the server, or steps of maintenance do
+//! (`GROWTH_BENCH_POPULATOR=off`, which is how a store works that has nobody to do it). Who takes an extent waits for the
+//! kernel, and on a virtual machine the kernel for its host, which has to back the guest's memory: 5 ms for 2 MiB were
+//! seen. So it is measured what the kernel alone takes for such an extent, without a store; and with
+//! `GROWTH_BENCH_FRESH=on` the memory that the store will have is not touched before, so that the host may not have backed
+//! it yet. The thread with the store is pinned to the last core and the other to the rest, if there are any: otherwise they
+//! share, and what the thread takes is in nobody's CPU time. Waits of more than a millisecond are counted by their
 //! cause: the store took an extent; a 4 KiB page, mostly of the heap, was touched for the first time; or neither, so that the
 //! kernel was asked for no memory: mostly an interrupt, or the host ran something else.
 //!
@@ -19,17 +23,20 @@
 
 use std::env;
 use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ahash::RandomState;
 use hdrhistogram::Histogram;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
-use ringcached::clock::Seconds;
+use ringcached::clock::{Clock, Seconds};
+use ringcached::shard::{Populator, PopulatorPort};
 use ringcached::storage::{SetArgs, SetMode, Source, Store, StoreConfig};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-const NOW: Seconds = Seconds(10);
 const ITEMS: u64 = 50_000_000;
 const ITEMS_IN_TEST: u64 = 200_000;
 /// Memory for an item of 16 + 32 bytes, index and all.
@@ -150,30 +157,83 @@ impl Over {
     }
 }
 
+/// What the populator has been asked to populate.
+static PIECES: AtomicU64 = AtomicU64::new(0);
+
+/// CPU time of all threads but this one.
+fn others_cpu() -> Duration {
+    let cpu = |who| {
+        let usage = getrusage(who).expect("Linux says");
+        let micros = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
+        (micros(usage.user_time()) + micros(usage.system_time())) as u64
+    };
+    Duration::from_micros(cpu(UsageWho::RUSAGE_SELF).saturating_sub(cpu(UsageWho::RUSAGE_THREAD)))
+}
+
+/// Starts the thread that has the kernel hand memory over, on all cores but the last.
+fn start_populator() -> PopulatorPort {
+    let (populator, mut ports) = Populator::new(1);
+    let thread = thread::spawn(move || {
+        let mut cores = sched_getaffinity(None).expect("Linux says");
+        let last = (0..CpuSet::MAX_CPU).rev().find(|&core| cores.is_set(core)).expect("a core");
+        if cores.count() > 1 {
+            cores.unset(last);
+            sched_setaffinity(None, &cores).expect("cores that are allowed");
+        }
+        populator.run(|_| {
+            PIECES.fetch_add(1, Ordering::Relaxed);
+        });
+    });
+    ports.remove(0).wakes(thread.thread())
+}
+
+/// Keeps this thread to the last core that it may use.
+fn pin() {
+    let cores = sched_getaffinity(None).expect("Linux says");
+    let last = (0..CpuSet::MAX_CPU).rev().find(|&core| cores.is_set(core)).expect("a core");
+    let mut one = CpuSet::new();
+    one.set(last);
+    sched_setaffinity(None, &one).expect("a core that is allowed");
+}
+
 struct Bench {
     store: Store,
+    populator: Option<PopulatorPort>,
+    clock: Clock,
+    now: Seconds,
     next: u64,
     sets: Histogram<u64>,
     steps: Histogram<u64>,
     sets_over: Over,
     steps_over: Over,
     orders_over: Over,
+    /// How much took longer than that by the clock on the wall, whatever the thread waited for, and the longest of it.
+    long_count: u64,
+    long_max: Duration,
     /// Memory of the store when the turn began, or after the last wait that was too long.
     memory_bytes: usize,
 }
 
 impl Bench {
-    fn new(limit_bytes: u64) -> Self {
+    fn new(limit_bytes: u64, populator: Option<PopulatorPort>) -> Self {
         let histogram = || Histogram::new(3).expect("three digits are few enough");
         let store = Store::new(StoreConfig::new(limit_bytes as usize), RandomState::with_seeds(1, 2, 3, 4));
+        let mut store = store.expect("a store");
+        store.set_populated_elsewhere(populator.is_some());
+        let clock = Clock::start();
         Bench {
-            store: store.expect("a store"),
+            store,
+            populator,
+            clock,
+            now: clock.now().seconds,
             next: 0,
             sets: histogram(),
             steps: histogram(),
             sets_over: Over::default(),
             steps_over: Over::default(),
             orders_over: Over::default(),
+            long_count: 0,
+            long_max: Duration::ZERO,
             memory_bytes: 0,
         }
     }
@@ -183,7 +243,8 @@ impl Bench {
         self.next += 1;
         let hash = self.store.hash(&key);
         let args = SetArgs::new(SetMode::Set, Source::Inline(value));
-        let (stored, nanos, over) = self.timed(|store| store.set(hash, &key, args, NOW));
+        let now = self.now;
+        let (stored, nanos, over) = self.timed(|store| store.set(hash, &key, args, now));
         stored.expect("room");
         self.sets.record(nanos).expect("an hour is far");
         count(&mut self.sets_over, over);
@@ -192,9 +253,15 @@ impl Bench {
     /// How long something took, and if it was too long, why.
     fn timed<T>(&mut self, run: impl FnOnce(&mut Store) -> T) -> (T, u64, Option<Cause>) {
         let faults = page_faults();
+        let begun = Instant::now();
         let before = cpu_nanos();
         let done = run(&mut self.store);
         let nanos = cpu_nanos() - before;
+        let lasted = begun.elapsed();
+        if lasted.as_nanos() as u64 > WAIT_NANOS_MAX {
+            self.long_count += 1;
+            self.long_max = self.long_max.max(lasted);
+        }
         if nanos <= WAIT_NANOS_MAX {
             return (done, nanos, None);
         }
@@ -208,7 +275,15 @@ impl Bench {
     }
 
     fn maintain(&mut self) -> bool {
-        let (more, nanos, over) = self.timed(|store| store.maintain(NOW));
+        let (mut populator, now) = (self.populator.take(), self.now);
+        let (more, nanos, over) = self.timed(|store| {
+            let more = store.maintain(now);
+            if let Some(populator) = &mut populator {
+                populator.exchange(store, now);
+            }
+            more
+        });
+        self.populator = populator;
         self.steps.record(nanos).expect("an hour is far");
         count(&mut self.steps_over, over);
         more
@@ -216,6 +291,7 @@ impl Bench {
 
     fn turn(&mut self, value: &[u8]) -> bool {
         self.memory_bytes = self.store.memory().sum_bytes();
+        self.now = self.clock.now().seconds;
         for _ in 0..SETS_PER_TURN {
             self.set(value);
         }
@@ -260,10 +336,18 @@ fn main() {
     let asked = env::var("GROWTH_BENCH_ITEMS").ok().and_then(|items| items.parse().ok());
     let items = if is_measured { asked.unwrap_or(ITEMS) } else { ITEMS_IN_TEST };
     let limit_bytes = (items * BYTES_PER_ITEM).max(16 << 20);
+    let is = |name: &str, value: &str| env::var(name).is_ok_and(|set| set == value);
+    let populator = if is("GROWTH_BENCH_POPULATOR", "off") { None } else { Some(start_populator()) };
+    if is_measured {
+        pin();
+    }
+    println!("memory is populated {}", if populator.is_some() { "by a thread of its own" } else { "by maintenance" });
     print_kernel_alone("at first");
-    drop(std::hint::black_box(vec![1u8; limit_bytes as usize + limit_bytes as usize / 8]));
-    print_kernel_alone("after as much memory was touched as the store will have");
-    let mut bench = Bench::new(limit_bytes);
+    if !is("GROWTH_BENCH_FRESH", "on") {
+        drop(std::hint::black_box(vec![1u8; limit_bytes as usize + limit_bytes as usize / 8]));
+        print_kernel_alone("after as much memory was touched as the store will have");
+    }
+    let mut bench = Bench::new(limit_bytes, populator);
     println!(
         "µs of CPU time            items    sets: p50      p99   p99.99      max |steps: p50    p99   p99.99      max |   counted  resident"
     );
@@ -299,4 +383,11 @@ fn main() {
     bench.sets_over.report("sets");
     bench.steps_over.report("steps of maintenance");
     bench.orders_over.report("orders");
+    let pieces = PIECES.load(Ordering::Relaxed);
+    println!("the thread populated {pieces} pieces in {:.0} ms of CPU time", others_cpu().as_secs_f64() * 1e3);
+    println!(
+        "by the clock on the wall {} of all these took more than 1 ms, the longest {:.1} ms",
+        bench.long_count,
+        bench.long_max.as_secs_f64() * 1e3
+    );
 }

@@ -23,7 +23,7 @@ _ringcached() {
 
     case "${cmd}" in
         ringcached)
-            opts="-p -l -s -a -U -c -b -B -R -m -I -M -L -k -A -W -X -D -F -t -v -P -r -u -o -i -h -V --port --listen --unix-socket --unix-mask --udp-port --conn-limit --listen-backlog --protocol --max-reqs-per-event --memory-limit --max-item-size --disable-evictions --eviction --enable-largepages --lock-memory --compress --compress-min --enable-shutdown --disable-watch --disable-dumping --delimiter --disable-flush-all --threads --cores --steering --per-shard-ports --control-core --spin-us --busy-poll-us --verbose --pidfile --enable-coredumps --user --extended --config --print-config --license --help --version"
+            opts="-p -l -s -a -U -c -b -B -R -m -I -M -L -k -A -W -X -D -F -t -v -P -r -u -o -i -h -V --port --listen --unix-socket --unix-mask --udp-port --conn-limit --listen-backlog --protocol --max-reqs-per-event --memory-limit --max-item-size --disable-evictions --eviction --enable-largepages --lock-memory --compress --compress-min --enable-shutdown --disable-watch --disable-dumping --delimiter --disable-flush-all --threads --cores --steering --numa --per-shard-ports --control-core --spin-us --busy-poll-us --verbose --pidfile --enable-coredumps --user --extended --config --print-config --license --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -207,6 +207,10 @@ _ringcached() {
                     ;;
                 --steering)
                     COMPREPLY=($(compgen -W "hash cpu incoming-cpu" -- "${cur}"))
+                    return 0
+                    ;;
+                --numa)
+                    COMPREPLY=($(compgen -W "local interleave off" -- "${cur}"))
                     return 0
                     ;;
                 --per-shard-ports)

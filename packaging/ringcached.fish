@@ -39,6 +39,9 @@ complete -c ringcached -l cores -d 'Cores that carry a shard each, such as 0-3,6
 complete -c ringcached -l steering -d 'How new connections are spread over the shards [default: hash]' -r -f -a "hash\t'By a hash of its addresses and ports: even, blind to where packets arrive'
 cpu\t'By the CPU that handles its packets: the work stays on one core, as even as the network card\'s queues'
 incoming-cpu\t'By each listener\'s preferred CPU: as `cpu`, and falls back to the hash where no listener claims the CPU'"
+complete -c ringcached -l numa -d 'Which NUMA nodes\' memory shards use [default: local where there are several nodes, else off]' -r -f -a "local\t'That of the node of the shard\'s core, and no other'
+interleave\t'That of all nodes in turn, page by page: as slow for one shard as for another'
+off\t'What the kernel gives: as a rule that of the node whose core touches it first'"
 complete -c ringcached -l per-shard-ports -d 'Have shard i listen on PORT+i, too, for clients that send each key to its owner; stats routing tells how [default: none]' -r
 complete -c ringcached -l control-core -d 'The core for the threads that carry no shard; it gets none [default: any allowed core]' -r
 complete -c ringcached -l spin-us -d 'How long a shard without work looks for some before it sleeps: more for latency, 0 for an idle core [default: 0]' -r

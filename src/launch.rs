@@ -26,6 +26,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 mod listeners;
 mod notify;
+mod populator;
 mod trainer;
 
 use self::listeners::Listeners;
@@ -34,13 +35,13 @@ use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::command::StatsAnswer;
 use crate::config::{
-    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, PidFile, Steering, check_host,
+    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, Numa, PidFile, Steering, check_host,
     drop_privileges, settle,
 };
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
-use crate::server::{Control, Rules, Shared, Spread, Ticket, Worker, WorkerParts, executor, ring};
-use crate::shard::{Change, Shard, TrainerPort};
+use crate::server::{Control, Rules, Shared, Spread, Ticket, Worker, WorkerParts, executor, mempolicy, ring};
+use crate::shard::{Change, PopulatorPort, Shard, TrainerPort};
 use crate::storage::{COMPRESSED_LEN_MAX, Compression, EvictionPolicy, StoreConfig};
 
 /// glommio's preemption timer: longer than a process lives. If it fires before the executor has begun to run its
@@ -206,9 +207,11 @@ fn serve(
         Compress::ZstdDict => trainer::start(config.shards.len()).map_err(system("starting the trainer's thread"))?,
         _ => Vec::new(),
     };
+    let populators = populator::start(&config.shards).map_err(system("starting the populator's thread"))?;
     let mut executors = Vec::new();
     let Listeners { by_shard: listeners, own_listeners, .. } = listeners;
-    for ((core, mesh), listeners) in config.shards.iter().zip(mesh(&bells)).zip(listeners) {
+    for (((core, mesh), listeners), populator) in config.shards.iter().zip(mesh(&bells)).zip(listeners).zip(populators)
+    {
         let start = ShardStart {
             core: *core,
             config: config.clone(),
@@ -220,6 +223,7 @@ fn serve(
             listeners,
             own_listeners,
             trainer: trainers.pop(),
+            populator,
         };
         executors.push(spawn(start, started.clone(), failed.clone())?);
     }
@@ -260,6 +264,7 @@ struct ShardStart {
     listeners: Vec<OwnedFd>,
     own_listeners: usize,
     trainer: Option<TrainerPort>,
+    populator: PopulatorPort,
 }
 
 fn spawn(
@@ -324,8 +329,31 @@ fn set_up(shard: &mut Shard, config: &Config, clock: Clock) {
     }
 }
 
+/// Before the shard makes anything, so that all of it comes from where it is to.
+fn bind_memory(start: &ShardStart) -> Result<(), String> {
+    let (config, shard) = (&start.config, start.mesh.own());
+    let nodes = config.nodes.get(shard).map(Vec::as_slice).unwrap_or_default();
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    let Err(cause) = mempolicy::bind(nodes, config.numa == Numa::Interleave) else { return Ok(()) };
+    let refusal = format!(
+        "--numa {}: memory cannot be bound to node(s) {nodes:?} ({cause}); a container may need CAP_SYS_NICE for it; use \
+         --numa off",
+        config.numa.name()
+    );
+    if config.numa_is_asked {
+        return Err(refusal);
+    }
+    warn!("{refusal}");
+    Ok(())
+}
+
 fn worker(start: ShardStart) -> Result<Worker, String> {
-    let ShardStart { config, clock, control, hasher, shared, mesh, listeners, own_listeners, trainer, .. } = start;
+    bind_memory(&start)?;
+    let ShardStart {
+        config, clock, control, hasher, shared, mesh, listeners, own_listeners, trainer, populator, ..
+    } = start;
     let ring = ring::Ring::new(mesh.bell().event()).map_err(|cause| format!("io_uring: {cause}"))?;
     if config.busy_poll_us > 0 {
         ring.busy_poll(config.busy_poll_us).map_err(|cause| {
@@ -350,6 +378,7 @@ fn worker(start: ShardStart) -> Result<Worker, String> {
     let mut shard = Shard::new(store, &hasher).map_err(|cause| cause.to_string())?;
     set_up(&mut shard, &config, clock);
     trainer.into_iter().for_each(|trainer| shard.train_at(trainer));
+    shard.populate_at(populator);
     if config.detail_from_start {
         shard.count_prefixes(Some(config.detail_delimiter));
     }

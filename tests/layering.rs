@@ -32,6 +32,7 @@ const RUNTIMES: &[(&str, &[&str])] = &[
 /// Who may contain `unsafe`, and allow it to itself.
 const UNSAFE: &[&str] = &[
     "heap.rs",
+    "server/mempolicy.rs",
     "server/ring/",
     "server/steering.rs",
     "storage/hash_table/bucket.rs",

@@ -140,3 +140,24 @@ fn the_control_core_carries_no_shard() {
     }
     assert!(shards > 0);
 }
+
+/// Memory is bound before a shard makes anything; a machine of one node takes it as any.
+#[test]
+fn memory_is_bound_to_nodes_where_that_is_asked_for() {
+    if !std::path::Path::new("/sys/devices/system/node/node0").exists() {
+        println!("skipped: a kernel without NUMA");
+        return;
+    }
+    for (mode, told) in [("local", "bind:0"), ("interleave", "interleave:0"), ("off", "")] {
+        let server = Server::start(Shape::OneShard, &["--numa", mode]);
+        let mut connection = server.connect();
+        connection.set("key", b"value");
+        assert_eq!(stats(&mut connection, "settings")["numa"], mode);
+        let Server::Own { process, .. } = &server else { return };
+        let maps = std::fs::read_to_string(format!("/proc/{}/numa_maps", process.id())).expect("maps of memory");
+        let bound =
+            maps.lines().filter(|line| line.contains("bind:") || line.contains("interleave:")).collect::<Vec<_>>();
+        assert_eq!(bound.is_empty(), told.is_empty(), "--numa {mode}");
+        assert!(bound.iter().all(|line| line.contains(told)), "--numa {mode}: {bound:?}");
+    }
+}

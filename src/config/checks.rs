@@ -145,8 +145,14 @@ mod tests {
     use crate::config::{Host, Options};
 
     fn config(options: Options) -> Config {
-        let host =
-            Host { allowed_cores: vec![0, 1], memory: None, is_root: false, somaxconn: None, inherited_sockets: 0 };
+        let host = Host {
+            allowed_cores: vec![0, 1],
+            memory: None,
+            is_root: false,
+            somaxconn: None,
+            inherited_sockets: 0,
+            nodes: Vec::new(),
+        };
         Config::resolve(options, &host).unwrap().0
     }
 

@@ -5,8 +5,11 @@ use super::ConfigError;
 /// Highest core number that a list may name: what the kernel's fixed-size affinity mask can hold.
 const CORE_NUMBER_MAX: usize = 1023;
 
-/// Reads a list such as `0-3,6`, in the order written. Duplicates are refused.
-pub(super) fn parse(text: &str) -> Result<Vec<usize>, ConfigError> {
+/// Reads a list such as `0-3,6`, in the order written.
+///
+/// # Errors
+/// What is no such list, a core named twice, and numbers above 1023.
+pub fn parse(text: &str) -> Result<Vec<usize>, ConfigError> {
     let refuse = |reason| ConfigError::CoreList { text: text.to_owned(), reason };
     let number = |digits: &str| {
         let digits = digits.trim();

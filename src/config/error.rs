@@ -37,6 +37,30 @@ pub enum ConfigError {
         /// The highest value.
         max: String,
     },
+    /// The kernel tells of no nodes.
+    #[error("--numa: this kernel tells of no NUMA nodes (/sys/devices/system/node is not there); use --numa off")]
+    NumaUnknown,
+    /// A core belongs to no node.
+    #[error("--numa local: core {core} belongs to no NUMA node that the kernel tells of; use --numa off")]
+    CoreWithoutNode {
+        /// The core.
+        core: usize,
+    },
+    /// A node has less memory than its shards are to use.
+    #[error(
+        "--numa local: the {shards} shard(s) of node {node} are to use {needed}, and it has {has}; lower -m, spread \
+         --cores over the nodes, or use --numa interleave"
+    )]
+    NodeTooSmall {
+        /// The node's number.
+        node: u32,
+        /// Shards on its cores.
+        shards: usize,
+        /// What they are to use together.
+        needed: String,
+        /// What it has.
+        has: String,
+    },
     /// Shards cannot have ports of their own where nothing is listened on.
     #[error("--per-shard-ports: no TCP address is listened on; give one by -l, or leave the flag away")]
     PerShardPortsWithoutTcp,

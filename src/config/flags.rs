@@ -207,6 +207,11 @@ pub struct Options {
     #[arg(help = format!("How new connections are spread over the shards [default: {}]", defaults::STEERING.name()))]
     pub steering: Option<Steering>,
 
+    /// Where shards' memory comes from on machines with several NUMA nodes.
+    #[arg(long, value_enum, value_name = "MODE", help_heading = CORES)]
+    #[arg(help = "Which NUMA nodes' memory shards use [default: local where there are several nodes, else off]")]
+    pub numa: Option<Numa>,
+
     /// A port for each shard alone, from this one on.
     #[arg(long, value_name = "PORT", help_heading = CORES)]
     #[arg(
@@ -374,6 +379,29 @@ impl Steering {
             Steering::Hash => "hash",
             Steering::Cpu => "cpu",
             Steering::IncomingCpu => "incoming-cpu",
+        }
+    }
+}
+
+/// Which NUMA nodes' memory shards use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Numa {
+    /// That of the node of the shard's core, and no other.
+    Local,
+    /// That of all nodes in turn, page by page: as slow for one shard as for another.
+    Interleave,
+    /// What the kernel gives: as a rule that of the node whose core touches it first.
+    Off,
+}
+
+impl Numa {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Numa::Local => "local",
+            Numa::Interleave => "interleave",
+            Numa::Off => "off",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! can be tested on any machine.
 
 use super::ConfigError;
+use super::numa::{self, Node};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -18,6 +19,8 @@ pub struct Host {
     pub somaxconn: Option<i32>,
     /// Listening sockets that a service manager has handed over (socket activation); 0 as a rule.
     pub inherited_sockets: usize,
+    /// The NUMA nodes; none if the kernel does not tell.
+    pub nodes: Vec<Node>,
 }
 
 /// How much memory there is, and what says so.
@@ -45,6 +48,7 @@ impl Host {
             is_root: nix::unistd::geteuid().is_root(),
             somaxconn: number(&root.join("proc/sys/net/core/somaxconn")),
             inherited_sockets: inherited(variable("LISTEN_PID"), variable("LISTEN_FDS"), std::process::id()),
+            nodes: numa::nodes(root),
         })
     }
 }

@@ -199,6 +199,7 @@ pub const OURS: &[&str] = &[
     "compress-min",
     "cores",
     "steering",
+    "numa",
     "per-shard-ports",
     "control-core",
     "spin-us",

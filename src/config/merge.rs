@@ -43,6 +43,7 @@ impl Options {
             threads,
             cores,
             steering: self.steering.or(below.steering),
+            numa: self.numa.or(below.numa),
             per_shard_ports: self.per_shard_ports.or(below.per_shard_ports),
             control_core: self.control_core.or(below.control_core),
             spin_us: self.spin_us.or(below.spin_us),

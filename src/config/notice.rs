@@ -41,6 +41,11 @@ pub enum Notice {
         /// The name.
         name: String,
     },
+    /// Memory is not bound to nodes, though there are several.
+    NumaOff {
+        /// Why.
+        why: String,
+    },
     /// The kernel cuts the backlog.
     BacklogCut {
         /// What was asked for.
@@ -77,6 +82,7 @@ impl fmt::Display for Notice {
             Notice::UserUnused { name } => {
                 write!(f, "-u {name} has no effect: only root can become another user")
             }
+            Notice::NumaOff { why } => write!(f, "memory comes from any NUMA node: {why}"),
             Notice::BacklogCut { asked, somaxconn } => write!(
                 f,
                 "the kernel cuts the backlog of {asked} to {somaxconn}; mend: sysctl -w net.core.somaxconn={asked}"

@@ -48,6 +48,7 @@ impl Config {
             threads: None,
             cores: Some(cores::format(&self.shards)),
             steering: Some(self.steering),
+            numa: self.numa_is_asked.then_some(self.numa),
             per_shard_ports: self.per_shard_ports,
             control_core: self.control_core,
             spin_us: Some(self.spin_us),
@@ -89,7 +90,14 @@ mod tests {
     use crate::config::{Flags, Host, file};
 
     fn host() -> Host {
-        Host { allowed_cores: vec![0, 1, 2, 6], memory: None, is_root: true, somaxconn: None, inherited_sockets: 0 }
+        Host {
+            allowed_cores: vec![0, 1, 2, 6],
+            memory: None,
+            is_root: true,
+            somaxconn: None,
+            inherited_sockets: 0,
+            nodes: Vec::new(),
+        }
     }
 
     #[test]
@@ -101,7 +109,7 @@ mod tests {
             "-p 5 -l ::1,10.0.0.1",
             "-l ::1,10.0.0.1:6,127.0.0.1:0",
             "-m 8200k -I 1025 -t 1",
-            "-m 3g -c 7 -b 8 -M -F --eviction s3fifo -U 0 -vvv --cores 6,0-1 --steering cpu --spin-us 20 --per-shard-ports 20000 --control-core 2 --busy-poll-us 30 -P /run/p -u root",
+            "-m 3g -c 7 -b 8 -M -F --eviction s3fifo -U 0 -vvv --cores 6,0-1 --steering cpu --spin-us 20 --numa off --per-shard-ports 20000 --control-core 2 --busy-poll-us 30 -P /run/p -u root",
             "--compress zstd:dict",
             "--compress lz4 --compress-min 2k",
             "--compress zstd --compress-min 700",

@@ -1,9 +1,9 @@
 //! The frozen configuration: every field typed, in bounds, and agreeing with the others and with the machine.
 
 use super::extended::Extended;
-use super::flags::{Compress, Eviction, Flags, Options, Protocols, Steering};
+use super::flags::{Compress, Eviction, Flags, Numa, Options, Protocols, Steering};
 use super::size::{self, Unit, human};
-use super::{ConfigError, Host, Notice, User, address, cores, defaults, file, memory, privileges};
+use super::{ConfigError, Host, Notice, User, address, cores, defaults, file, memory, numa, privileges};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -95,6 +95,12 @@ pub struct Config {
     pub core_files: bool,
     /// How new connections are spread over the shards.
     pub steering: Steering,
+    /// Which NUMA nodes' memory shards use.
+    pub numa: Numa,
+    /// Whether that was asked for; if not, a sandbox may forbid it.
+    pub numa_is_asked: bool,
+    /// Those nodes, for each shard; none where it is left to the kernel.
+    pub nodes: Vec<Vec<u32>>,
     /// Shard i listens on this port plus i, too, at every address.
     pub per_shard_ports: Option<u16>,
     /// The core of the threads that carry no shard; none of the shards'.
@@ -148,6 +154,8 @@ impl Config {
         let asked = asked.map(|text| size::parse("-m/--memory-limit", text, Unit::MiB)).transpose()?;
         let (memory_limit_bytes, count) = memory::plan(asked, shards.len(), host.memory.as_ref(), &mut notices)?;
         shards.truncate(count);
+        let (numa, nodes) =
+            numa::plan(options.numa, &shards, memory_limit_bytes / count as u64, &host.nodes, &mut notices)?;
         let per_shard_ports = per_shard_ports(options.per_shard_ports, count, &listen)?;
         let item_size_max_bytes = item_size(options.max_item_size.as_deref(), memory_limit_bytes / count as u64)?;
         let compress = options.compress.unwrap_or(defaults::COMPRESS);
@@ -200,6 +208,9 @@ impl Config {
                 lock_memory: options.lock_memory.unwrap_or(false),
                 core_files: options.enable_coredumps.unwrap_or(false),
                 steering: options.steering.unwrap_or(defaults::STEERING),
+                numa,
+                numa_is_asked: options.numa.is_some(),
+                nodes,
                 per_shard_ports,
                 control_core: options.control_core,
                 spin_us: within("--spin-us", options.spin_us.unwrap_or(defaults::SPIN_US), 0, SPIN_US_MAX)?,

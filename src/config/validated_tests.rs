@@ -8,6 +8,7 @@ fn host() -> Host {
         is_root: false,
         somaxconn: Some(4096),
         inherited_sockets: 0,
+        nodes: Vec::new(),
     }
 }
 
@@ -61,6 +62,9 @@ fn defaults_are_memcacheds_on_loopback() {
         lock_memory: false,
         core_files: false,
         steering: Steering::Hash,
+        numa: Numa::Off,
+        numa_is_asked: false,
+        nodes: vec![vec![]; 4],
         per_shard_ports: None,
         control_core: None,
         spin_us: 0,

@@ -20,6 +20,7 @@ mod latency;
 mod ledger;
 mod limits;
 pub mod listener;
+pub mod mempolicy;
 mod peer;
 mod pool;
 mod replies;

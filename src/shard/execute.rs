@@ -7,6 +7,7 @@ use super::counters::{Counters, ShardStats, Traffic};
 use super::hasher::KeyHasher;
 use super::observe::Observer;
 use super::order::{Order, Outcome};
+use super::population::PopulatorPort;
 use super::prefixes::PrefixCounter;
 use super::training::TrainerPort;
 use crate::clock::{Deadline, Exptime, Now};
@@ -38,6 +39,8 @@ pub struct Shard {
     pub(super) crawler_sleep_us: u32,
     /// Trains dictionaries, where values are compressed by them.
     pub(super) trainer: Option<TrainerPort>,
+    /// Has the kernel hand memory over ahead of need.
+    pub(super) populator: Option<PopulatorPort>,
     pub(super) observer: Observer,
     pub(super) prefixes: PrefixCounter,
     /// Whether requests are to be executed with more than themselves in mind: a delayed flush, or somebody who
@@ -62,6 +65,7 @@ impl Shard {
             flush_at: None,
             crawler_sleep_us: USUAL_SLEEP_US,
             trainer: None,
+            populator: None,
             observer: Observer::default(),
             prefixes: PrefixCounter::default(),
             is_attentive: false,
@@ -251,7 +255,9 @@ impl Shard {
         if self.flush_at.is_some_and(|at| at.is_past(now.seconds)) {
             self.flush_now();
         }
-        self.store.maintain(now.seconds)
+        let has_more = self.store.maintain(now.seconds);
+        self.exchange_populations(now.seconds);
+        has_more
     }
 
     /// Begins to receive a LARGE value of `len` bytes. Where there is no room for it, the request that comes to

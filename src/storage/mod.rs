@@ -37,8 +37,9 @@ pub use self::{
     store::{
         Arithmetic, ArithmeticArgs, CRAWL_PACE_ITEMS_MAX, ClassCommands, ClassSet, ClassStats, CrawlStart, CrawlStats,
         DeleteArgs, DeleteOutcome, Found, ITEM_OVERHEAD_BYTES, ItemDetails, ItemValue, ItemView, LargeRef, LimitError,
-        Look, NewCas, PINS_MAX, PREFETCH_GROUP, REMOVALS_BYTES_MAX, Reason, Reassigned, Removal, SetArgs, SetMode,
-        SetOutcome, SizeHistogram, Source, Store, StoreConfig, StoreMemory, StoreStats, Walk, WalkedItem,
+        Look, NewCas, PINS_MAX, POPULATIONS_MAX, PREFETCH_GROUP, Population, REMOVALS_BYTES_MAX, Reason, Reassigned,
+        Removal, SetArgs, SetMode, SetOutcome, SizeHistogram, Source, Store, StoreConfig, StoreMemory, StoreStats,
+        Walk, WalkedItem,
     },
 };
 

@@ -79,6 +79,7 @@ pub(in crate::admin) fn settings(config: &Config, current: &Current) -> StatLine
         lines.push("compress_min", config.compress_min_bytes);
     }
     lines.push("steering", config.steering.name());
+    lines.push("numa", config.numa.name());
     lines.push("spin_us", config.spin_us);
     lines.push("busy_poll_us", config.busy_poll_us);
     lines

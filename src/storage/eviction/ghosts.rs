@@ -21,7 +21,7 @@
 //! it has gone, nothing is remembered.
 
 use crate::storage::{
-    reservation::{HUGE_PAGE_BYTES, Reservation},
+    reservation::{HUGE_PAGE_BYTES, Population, Reservation},
     slab::ClassId,
 };
 use std::io;
@@ -104,6 +104,7 @@ impl Ghosts {
     pub(super) fn set_limit(&mut self, limit_bytes: usize) {
         let bytes_max = (limit_bytes / LIMIT_DIVISOR).min(self.buckets.capacity_bytes());
         self.bytes_max = bytes_max / self.buckets.extent_bytes() * self.buckets.extent_bytes();
+        self.buckets.open(self.bytes_max);
         if self.buckets.committed_bytes() > self.bytes_max {
             self.clear();
         }
@@ -115,14 +116,14 @@ impl Ghosts {
         self.inserts_since_step = 0;
     }
 
-    /// Gives an extent back to the kernel, if all was forgotten. False if there is none to give back.
+    /// Gives an extent back to the kernel, if all was forgotten. False if there is none that can go.
     pub(super) fn give_back(&mut self) -> bool {
         if !self.is_leaving {
             return false;
         }
-        self.buckets.release_last_extent();
+        let released = self.buckets.release_last_extent();
         self.is_leaving = !self.buckets.is_empty();
-        true
+        released
     }
 
     /// What [`give_back`](Self::give_back) has still to give back.
@@ -130,9 +131,9 @@ impl Ghosts {
         if self.is_leaving { self.buckets.committed_bytes() } else { 0 }
     }
 
-    /// Memory taken.
+    /// Memory taken, what is being populated elsewhere included.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.buckets.committed_bytes()
+        self.buckets.committed_bytes() + self.buckets.coming_bytes()
     }
 
     /// How many are to be remembered in a store of so many items.
@@ -193,6 +194,38 @@ impl Ghosts {
         }
     }
 
+    /// Has the huge extent that is due populated elsewhere. `None` if none is, or one is ordered already.
+    pub(super) fn order_extent(&mut self, items: usize) -> Option<Population> {
+        let is_first = self.buckets.is_empty() && self.inserts_since_step > 0;
+        let is_huge = self.buckets.extent_bytes() == HUGE_PAGE_BYTES;
+        if !is_huge || self.is_leaving || !(is_first || self.is_due()) || !self.is_to_grow(items) {
+            return None;
+        }
+        self.buckets.order_extent()
+    }
+
+    /// What was ordered is populated; it goes back to the kernel unless it is `wanted`.
+    pub(super) fn end_order(&mut self, wanted: bool) {
+        let committed_bytes = self.buckets.committed_bytes();
+        let fits = committed_bytes + self.buckets.extent_bytes() <= self.bytes_max;
+        self.buckets.end_extent_order(wanted && fits && !self.is_leaving);
+        if self.buckets.committed_bytes() > committed_bytes {
+            self.inserts_since_step = 0;
+        }
+    }
+
+    /// Whether the step that is due takes a huge extent, which [`order_extent`](Self::order_extent) can have populated
+    /// elsewhere.
+    pub(super) fn is_to_order(&self, items: usize) -> bool {
+        self.buckets.extent_bytes() == HUGE_PAGE_BYTES && self.is_to_grow(items)
+    }
+
+    fn is_to_grow(&self, items: usize) -> bool {
+        let taken_bytes = self.buckets.committed_bytes();
+        taken_bytes < self.capacity(items) * size_of::<u16>()
+            && taken_bytes + self.buckets.extent_bytes() <= self.bytes_max
+    }
+
     /// Takes the step that is due, off the path of requests. True if it did something.
     pub(super) fn prepare(&mut self, items: usize) -> bool {
         let is_first = self.buckets.is_empty() && self.inserts_since_step > 0;
@@ -212,7 +245,7 @@ impl Ghosts {
         self.inserts_since_step = 0;
         let wanted_bytes = self.capacity(items) * size_of::<u16>();
         let (taken_bytes, extent_bytes) = (self.buckets.committed_bytes(), self.buckets.extent_bytes());
-        if taken_bytes < wanted_bytes && taken_bytes + extent_bytes <= self.bytes_max {
+        if self.is_to_grow(items) {
             // At first as much as costs no time, since what the table grows by later is forgotten in the rest.
             let first_bytes = wanted_bytes.min(FIRST_BYTES_MAX);
             // Refused, the table stays as it is: it only knows less.

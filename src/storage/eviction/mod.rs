@@ -28,6 +28,7 @@ use super::{
     item,
     large::Record,
     location::{Location, PageId},
+    reservation::Population,
     slab::{ClassId, PageUse, Slab},
     store::StoreConfig,
 };
@@ -139,6 +140,21 @@ impl Eviction {
     /// since the kernel may need long to hand memory over. True if it did something.
     pub(super) fn prepare_ghosts(&mut self, items: usize) -> bool {
         self.ghosts.prepare(items)
+    }
+
+    /// Whether the ghosts' next step takes what [`order_ghosts`](Self::order_ghosts) can have populated elsewhere.
+    pub(super) fn ghosts_are_to_order(&self, items: usize) -> bool {
+        self.ghosts.is_to_order(items)
+    }
+
+    /// Has memory for the ghosts populated elsewhere, if it is time to, in a store of so many items.
+    pub(super) fn order_ghosts(&mut self, items: usize) -> Option<Population> {
+        self.ghosts.order_extent(items)
+    }
+
+    /// What was ordered for the ghosts is populated; it goes back to the kernel unless it is `wanted`.
+    pub(super) fn end_ghosts_order(&mut self, wanted: bool) {
+        self.ghosts.end_order(wanted);
     }
 
     /// Gets memory for the small queues ready.

@@ -64,6 +64,10 @@ const HUGE_PAGES_LIMIT_BYTES_MIN: usize = 128 << 20;
 
 const SMALL_EXTENT_BYTES: usize = 64 << 10;
 
+/// Access is asked for at once to one part in this many of the memory limit. More is hardly needed: an item has some 10
+/// bytes of index and at least 16 of its own.
+const OPEN_DIVISOR: usize = 2;
+
 /// Entries of a larger directory that are written in one step of making it.
 const DIRECTORY_STEP_ENTRIES: usize = 16 << 10;
 
@@ -95,6 +99,10 @@ pub(super) struct HashTable {
     unassigned: usize,
     /// Segments below this number that are not in use may hold something forgotten.
     dirty_segments: usize,
+    /// Initial segments below this number have been touched, or populated ahead.
+    populated_segments: usize,
+    /// How many more segments than usual are to be ready for coming splits.
+    lead_segments: usize,
     len: usize,
     /// Counts from 1 how often everything was forgotten.
     generation: u32,
@@ -129,9 +137,12 @@ impl HashTable {
             depths: Vec::with_capacity(1 << directory_bits_max),
             unassigned: 1,
             dirty_segments: 0,
+            populated_segments: 0,
+            lead_segments: 0,
             len: 0,
             generation: 1,
         };
+        table.open(memory_limit_bytes);
         while table.buckets.committed_bytes() < size_of::<Segment>() << base_bits {
             table.buckets.commit_extent()?;
         }
@@ -142,6 +153,7 @@ impl HashTable {
     /// Begins to make the directory large enough for another memory limit, as far as addresses have been reserved. It
     /// never becomes smaller.
     pub(super) fn make_room_for(&mut self, memory_limit_bytes: usize) {
+        self.open(memory_limit_bytes);
         let wanted = (base_bits(memory_limit_bytes) + TAG_BITS_CONSUMED_MAX).min(self.directory_bits_max);
         let planned = self.growing.as_ref().map_or(self.directory_bits, |growing| growing.bits);
         if wanted > planned {
@@ -178,10 +190,16 @@ impl HashTable {
         self.len
     }
 
-    /// Committed memory, directory included.
+    /// Asks for access to as much memory as a store of this limit may need at its smallest items.
+    fn open(&mut self, memory_limit_bytes: usize) {
+        self.buckets.open(memory_limit_bytes / OPEN_DIVISOR);
+    }
+
+    /// Committed memory, directory included; and what is being populated elsewhere.
     pub(super) fn memory_bytes(&self) -> usize {
         let growing = self.growing.as_ref().map_or(0, |growing| growing.directory.len());
-        self.buckets.committed_bytes() + (self.directory.len() + growing) * size_of::<u32>() + self.depths.len()
+        let buckets_bytes = self.buckets.committed_bytes() + self.buckets.coming_bytes();
+        buckets_bytes + (self.directory.len() + growing) * size_of::<u32>() + self.depths.len()
     }
 
     /// Bytes of the heap that it holds, room to grow into included.

@@ -6,6 +6,9 @@
 //! segment for it; the last of them keeps segment 0. Memory for all of them is there from the start, so that whatever is
 //! inserted has a segment however scarce memory is.
 //!
+//! Another thread may have the kernel hand an extent over before it is needed: the next one, or, since those of the
+//! initial segments are committed from the start but not touched, the next of these.
+//!
 //! After [`HashTable::clear`] memory is still committed and holds what has been forgotten. A segment is wiped when it is
 //! taken again; extents that are not needed are given back by [`HashTable::release_extent`], one at a time.
 
@@ -14,6 +17,7 @@ use super::{
     bucket::Bucket,
     segment::{BUCKETS, Segment},
 };
+use crate::storage::reservation::Population;
 
 /// Spare segments below which the next extent is to be made ready: one part in this many of an extent's, and at least
 /// [`SPARE_SEGMENTS_MIN`]. A turn of some thousand new items splits a few dozen segments where hashes are even, because
@@ -77,7 +81,56 @@ impl HashTable {
     }
 
     fn spare_segments_low(&self) -> usize {
-        (self.segments_per_extent() / SPARE_DIVISOR).max(SPARE_SEGMENTS_MIN)
+        (self.segments_per_extent() / SPARE_DIVISOR).max(SPARE_SEGMENTS_MIN) + self.lead_segments
+    }
+
+    /// Segments that are in use.
+    pub(in crate::storage) fn segments(&self) -> usize {
+        self.depths.len()
+    }
+
+    /// So many segments more, but no more than an extent's, are to be ready for coming splits.
+    pub(in crate::storage) fn set_lead(&mut self, segments: usize) {
+        self.lead_segments = segments.min(self.segments_per_extent());
+    }
+
+    /// Whether something is being populated elsewhere that is not in use.
+    pub(in crate::storage) fn is_coming(&self) -> bool {
+        self.buckets.coming_bytes() > 0
+    }
+
+    /// Whether something is being populated elsewhere.
+    pub(in crate::storage) fn has_order(&self) -> bool {
+        self.buckets.has_order()
+    }
+
+    /// Has an extent populated elsewhere, if the table will soon need one: one of the initial segments, or, if it
+    /// `may_grow`, the next. `None` if nothing is wanted, can be had, or something is ordered already.
+    pub(in crate::storage) fn order_extent(&mut self, may_grow: bool) -> Option<Population> {
+        if self.buckets.has_order() {
+            return None;
+        }
+        // Nobody has touched the memory of initial segments yet, save for those in use.
+        if self.populated_segments < 1 << self.base_bits && self.len > 0 {
+            let touched = self.depths.len().next_multiple_of(self.segments_per_extent());
+            self.populated_segments = self.populated_segments.max(touched);
+            let wanted = self.depths.len() + self.spare_segments_low();
+            if self.populated_segments < wanted.min(1 << self.base_bits) {
+                return self.buckets.order(self.populated_segments * BUCKETS, self.segments_per_extent() * BUCKETS);
+            }
+        }
+        if may_grow && self.is_short_of_segments() { self.buckets.order_extent() } else { None }
+    }
+
+    /// What was ordered is populated; the next extent goes back to the kernel unless it is `wanted`.
+    pub(in crate::storage) fn end_order(&mut self, wanted: bool) {
+        if self.is_coming() {
+            self.buckets.end_extent_order(wanted);
+        } else if let Some(buckets) = self.buckets.end_order()
+            && buckets.start / BUCKETS <= self.populated_segments
+        {
+            self.populated_segments = self.populated_segments.max(buckets.end / BUCKETS);
+        }
     }
 
     /// Whether coming splits may soon need another extent.
@@ -99,18 +152,18 @@ impl HashTable {
         self.spare_segments() > 0 || (may_commit && self.buckets.commit_extent().is_ok())
     }
 
-    /// Gives an extent that is not needed back to the kernel. False if there is none.
+    /// Gives an extent that is not needed back to the kernel. False if there is none that can go.
     pub(in crate::storage) fn release_extent(&mut self) -> bool {
         if self.releasable_bytes() == 0 {
             return false;
         }
-        self.buckets.release_last_extent();
+        let released = self.buckets.release_last_extent();
         self.dirty_segments = self.dirty_segments.min(self.committed_segments());
-        true
+        released
     }
 
-    /// What [`release_extent`](Self::release_extent) can give back, one extent after the other. Growing alone leaves
-    /// nothing of that.
+    /// What [`release_extent`](Self::release_extent) can give back, one extent after the other. Growing leaves at most
+    /// one of these, when it becomes slower.
     pub(in crate::storage) fn releasable_bytes(&self) -> usize {
         let releasable = self.spare_segments().saturating_sub(self.spare_segments_low());
         releasable / self.segments_per_extent() * self.buckets.extent_bytes()

@@ -12,10 +12,12 @@
 
 mod record;
 mod shape;
+mod uploads;
 
 pub(super) use self::{
     record::{DIRECT_PAGES_MAX, Record, record_len, write_numbers},
     shape::{Piece, Shape, TAIL_PIECES_MAX},
+    uploads::{UPLOADS_MAX, Uploads},
 };
 
 use super::location::{Location, PAGE_BYTES, PageId};

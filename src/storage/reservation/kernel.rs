@@ -28,7 +28,24 @@ mod linux {
         if mapping == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
+        keep_policy(mapping, bytes);
         NonNull::new(mapping).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))
+    }
+
+    /// Gives a mapping the memory policy of this thread, if it has one (`set_mempolicy(2)`), so that it holds whichever
+    /// thread touches the memory first. A kernel or sandbox that refuses leaves that thread's own.
+    fn keep_policy(mapping: *mut libc::c_void, bytes: usize) {
+        const NODES_MAX: usize = 1024;
+        let (mut mode, mut nodes) = (libc::MPOL_DEFAULT, [0 as libc::c_ulong; NODES_MAX / 64]);
+        let no_address = ptr::null_mut::<libc::c_void>();
+        // SAFETY: the kernel writes a number, and as many bits as the mask is told to have.
+        let known = unsafe {
+            libc::syscall(libc::SYS_get_mempolicy, &raw mut mode, nodes.as_mut_ptr(), NODES_MAX, no_address, 0) == 0
+        };
+        if known && mode != libc::MPOL_DEFAULT {
+            // SAFETY: the mapping is new and ours; a policy changes no contents, and the mask is only read.
+            unsafe { libc::syscall(libc::SYS_mbind, mapping, bytes, mode, nodes.as_ptr(), NODES_MAX + 1, 0) };
+        }
     }
 
     /// Makes a range accessible. It reads as zeroes.

@@ -9,6 +9,7 @@
 //! used are a mark (`fresh`) that moves up the page. So giving a page to a class touches no memory either.
 
 mod class_table;
+mod coming;
 mod page;
 mod pages;
 
@@ -56,6 +57,10 @@ pub(super) struct Slab {
     free_count: usize,
     released_head: u32,
     released_count: usize,
+    /// Pages on their way back from the kernel: the first, and how many.
+    coming: Option<(PageId, u32)>,
+    /// Free pages that were taken into use since the start.
+    taken_count: u64,
     large_count: usize,
     received_count: usize,
     /// What [`Page::counted_to`] of a page is that comes to a class.
@@ -88,8 +93,10 @@ impl Slab {
                 }
             })
             .collect();
+        let mut memory = Reservation::new(capacity_bytes, extent_bytes, huge_pages)?;
+        memory.open(limit_bytes);
         Ok(Slab {
-            memory: Reservation::new(capacity_bytes, extent_bytes, huge_pages)?,
+            memory,
             classes,
             pools,
             // At its full size, so that it is never copied; what is not used is not touched.
@@ -98,6 +105,8 @@ impl Slab {
             free_count: 0,
             released_head: NO_PAGE,
             released_count: 0,
+            coming: None,
+            taken_count: 0,
             large_count: 0,
             received_count: 0,
             horizon: 0,

@@ -14,6 +14,8 @@ pub(in crate::storage) enum PageUse {
     Free,
     /// Nobody; its memory has gone back to the kernel.
     Released,
+    /// Nobody; its memory had gone back to the kernel and is being populated by another thread.
+    Coming,
     /// A slab class: it is cut into chunks.
     Class(ClassId),
     /// A LARGE value, or its list of pages, that is being received.

@@ -9,9 +9,10 @@ use super::{
 const LIST_PAGES_MIN: usize = 1024;
 
 impl Slab {
-    /// Memory that is committed: all extents but the released pages.
+    /// Memory that is committed: all extents but the released pages; and what is being populated elsewhere.
+    #[inline(always)]
     pub(in crate::storage) fn committed_bytes(&self) -> usize {
-        self.memory.committed_bytes() - self.released_count * PAGE_BYTES
+        self.memory.committed_bytes() + self.memory.coming_bytes() - self.released_count * PAGE_BYTES
     }
 
     pub(in crate::storage) fn extent_bytes(&self) -> usize {
@@ -88,7 +89,12 @@ impl Slab {
         }
     }
 
-    fn push_free(&mut self, id: PageId) {
+    /// Another limit: access is asked for so much.
+    pub(in crate::storage) fn open(&mut self, limit_bytes: usize) {
+        self.memory.open(limit_bytes);
+    }
+
+    pub(super) fn push_free(&mut self, id: PageId) {
         self.pages[id.index()] = Page { next: self.free_head, ..Page::new(PageUse::Free) };
         if self.free_head != NO_PAGE {
             self.pages[self.free_head as usize].previous = id.0;
@@ -103,6 +109,7 @@ impl Slab {
         }
         let id = PageId(self.free_head);
         self.unlist_free(id);
+        self.taken_count += 1;
         Some(id)
     }
 
@@ -214,32 +221,47 @@ impl Slab {
         self.push_free(id);
     }
 
-    /// Gives the memory of some free page back to the kernel. False if there is none.
+    /// Gives the memory of some free page back to the kernel. False if there is none that can go.
     pub(in crate::storage) fn release_page(&mut self) -> bool {
-        self.free_head != NO_PAGE && self.release(PageId(self.free_head))
+        // Those that cannot are the pages of an extent, at most.
+        let looks = self.memory.extent_bytes() / PAGE_BYTES + 1;
+        let page = self.listed_from(self.free_head).take(looks).find(|&page| !self.is_being_populated(PageId(page)));
+        page.is_some_and(|page| self.release(PageId(page)))
     }
 
-    /// Gives the memory of this page back to the kernel. False if it is not free.
+    /// Gives the memory of this page back to the kernel. False if it is not free, or is being populated elsewhere and
+    /// would come back.
     pub(in crate::storage) fn release(&mut self, id: PageId) -> bool {
-        if self.pages[id.index()].usage != PageUse::Free {
+        if self.pages[id.index()].usage != PageUse::Free || self.is_being_populated(id) {
             return false;
         }
         self.unlist_free(id);
+        self.discard(id);
+        true
+    }
+
+    /// Gives the memory of a page that is in no list back to the kernel.
+    pub(super) fn discard(&mut self, id: PageId) {
         self.memory.discard(id.byte(), PAGE_BYTES);
         self.pages[id.index()] = Page { next: self.released_head, ..Page::new(PageUse::Released) };
         self.released_head = id.0;
         self.released_count += 1;
-        true
     }
 
-    /// Makes a released page free again; its memory comes back when it is touched. `None` if there is none.
-    pub(in crate::storage) fn restore_page(&mut self) -> Option<PageId> {
+    /// Takes a page out of the released ones. `None` if there is none.
+    pub(super) fn pop_released(&mut self) -> Option<PageId> {
         if self.released_head == NO_PAGE {
             return None;
         }
         let id = PageId(self.released_head);
         self.released_head = self.pages[id.index()].next;
         self.released_count -= 1;
+        Some(id)
+    }
+
+    /// Makes a released page free again; its memory comes back when it is touched. `None` if there is none.
+    pub(in crate::storage) fn restore_page(&mut self) -> Option<PageId> {
+        let id = self.pop_released()?;
         self.push_free(id);
         Some(id)
     }
@@ -305,6 +327,7 @@ impl Slab {
         let count = |wanted: fn(&PageUse) -> bool| self.pages.iter().filter(|page| wanted(&page.usage)).count();
         assert_eq!(count(|usage| *usage == PageUse::Free), self.free_count, "free pages");
         assert_eq!(count(|usage| *usage == PageUse::Released), self.released_count, "released pages");
+        assert_eq!(count(|usage| *usage == PageUse::Coming), self.coming_pages(), "coming pages");
         assert_eq!(count(|usage| matches!(usage, PageUse::Large(_))), self.large_count, "LARGE pages");
         assert_eq!(count(|usage| *usage == PageUse::Received), self.received_count, "received pages");
         for (head, length) in [(self.free_head, self.free_count), (self.released_head, self.released_count)] {
@@ -315,7 +338,7 @@ impl Slab {
         }
     }
 
-    #[cfg(any(test, debug_assertions))]
+    /// The pages of a list, from its head on.
     fn listed_from(&self, head: u32) -> impl Iterator<Item = u32> + '_ {
         let link = |page: u32| Some(page).filter(|&page| page != NO_PAGE);
         std::iter::successors(link(head), move |&page| link(self.pages[page as usize].next))

@@ -8,7 +8,7 @@ use crate::storage::location::PAGE_BYTES;
 pub struct StoreMemory {
     /// Pages that hold items, the unused rest of each included.
     pub items_bytes: usize,
-    /// Pages committed that hold none.
+    /// Pages committed that hold none, and what is being populated elsewhere.
     pub free_pages_bytes: usize,
     /// The index: segments and directory.
     pub index_bytes: usize,
@@ -32,7 +32,7 @@ impl StoreMemory {
 impl Store {
     /// Where the memory goes.
     pub fn memory(&self) -> StoreMemory {
-        let free_pages_bytes = self.slab.free_pages() * PAGE_BYTES;
+        let free_pages_bytes = self.slab.free_pages() * PAGE_BYTES + self.slab.coming_bytes();
         let memory = StoreMemory {
             items_bytes: self.slab.committed_bytes() - free_pages_bytes,
             free_pages_bytes,

@@ -105,6 +105,7 @@ impl Store {
             return Err(LimitError::TooSmall { bytes, min_bytes: *bounds.start() });
         }
         self.limit.asked_bytes = bytes;
+        self.slab.open(bytes);
         self.table.make_room_for(bytes);
         self.eviction.set_limit(bytes);
         self.curve.set_limit(bytes);

@@ -144,12 +144,12 @@ impl Store {
     pub(super) fn has_room_for_a_page(&self) -> bool {
         let may_restore =
             self.slab.released_pages() > 0 && self.memory_bytes() + PAGE_BYTES <= self.config.memory_limit_bytes;
-        self.slab.free_pages() > 0 || may_restore || self.may_commit_extent()
+        self.slab.free_pages() > 0 || self.slab.coming_bytes() > 0 || may_restore || self.may_commit_extent()
     }
 
     /// Sees to it that there is a free page, without evicting.
     fn make_free_page(&mut self) -> bool {
-        if self.slab.free_pages() > 0 {
+        if self.slab.free_pages() > 0 || self.slab.take_coming() {
             return true;
         }
         if self.slab.released_pages() > 0 {

@@ -3,7 +3,7 @@
 //! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
 //! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `compressed` values
 //! that take less room, `delete`, `memory` allocation and eviction, `upkeep` what is done
-//! between requests, `moves` pages between classes and `emptying` them,
+//! between requests, `population` what others do for it, `moves` pages between classes and `emptying` them,
 //! `uploads` and `pins` LARGE values, `commands` what is counted by class, `flush`, `check`.
 //! Expiry: `expired` counts what holds memory, `sweep` looks through a page, `crawl` through all of them, `reclaim` where
 //! memory is needed. For operators: `walk` lists, `limit` moves the memory limit and `reassign` pages, `ledger` says
@@ -30,6 +30,7 @@ mod limit;
 mod memory;
 mod moves;
 mod pins;
+mod population;
 mod reassign;
 mod reclaim;
 mod removals;
@@ -55,6 +56,7 @@ pub use self::{
     ledger::StoreMemory,
     limit::LimitError,
     pins::PINS_MAX,
+    population::{POPULATIONS_MAX, Population},
     reassign::Reassigned,
     removals::{REMOVALS_BYTES_MAX, Reason, Removal},
     sizes::SizeHistogram,
@@ -71,6 +73,7 @@ use self::{
     expired::Expired,
     limit::{Limit, Shrinking},
     pins::Pins,
+    population::Pace,
     reclaim::Reclaim,
     removals::Removals,
     sampled::Access,
@@ -81,7 +84,7 @@ use super::{
     eviction::{Eviction, Mover},
     hash_table::{Candidate, HashTable},
     item::{self, Header},
-    large::Upload,
+    large::Uploads,
     location::{ADDRESSABLE_BYTES, Location, PAGE_BYTES},
     mrc::Curve,
     reservation::HUGE_PAGE_BYTES,
@@ -89,7 +92,6 @@ use super::{
 };
 use crate::clock::{Deadline, Seconds};
 use ahash::RandomState;
-use std::collections::HashMap;
 
 /// How many keys are prefetched together: enough to overlap their cache misses, few enough to still be in the
 /// first-level cache when they are used.
@@ -140,11 +142,15 @@ pub struct Store {
     read_misses: u64,
     curve: Curve,
     shrinking: Option<Shrinking>,
+    /// Where somebody else populates memory: how fast it is used.
+    pace: Option<Pace>,
+    /// Free pages that are to be ready beyond the usual ones.
+    lead_pages: usize,
     /// What `config.memory_limit_bytes` follows from.
     limit: Limit,
     /// The highest memory limit that addresses were reserved for.
     limit_bytes_max: usize,
-    uploads: HashMap<u64, Upload, RandomState>,
+    uploads: Uploads,
     uploads_bytes: u64,
     pins: Pins,
     /// `None` where values are stored as they come.
@@ -203,7 +209,7 @@ impl Store {
             table: HashTable::new(limit_bytes, config.huge_pages).map_err(refused)?,
             eviction: Eviction::new(classes, &config, limit_bytes_max).map_err(refused)?,
             slab,
-            uploads: HashMap::with_hasher(hasher.clone()),
+            uploads: Uploads::new(&hasher),
             hasher,
             rehash,
             next_cas: config.first_cas.max(1),
@@ -223,6 +229,8 @@ impl Store {
             read_misses: 0,
             curve,
             shrinking: None,
+            pace: None,
+            lead_pages: 0,
             limit: Limit { asked_bytes: limit_bytes, outside_bytes: 0 },
             limit_bytes_max,
             uploads_bytes: 0,

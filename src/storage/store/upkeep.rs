@@ -15,7 +15,7 @@ impl Store {
     /// and it is worth calling again at once.
     ///
     /// Where the kernel has to hand over 2 MiB, that takes as long as it takes: some 100 µs, and on a virtual machine that
-    /// has to get them from its host 5 ms were seen.
+    /// has to get them from its host 5 ms were seen. With [`Store::set_populated_elsewhere`] that is another thread's wait.
     pub fn maintain(&mut self, now: Seconds) -> bool {
         self.pass_time(now);
         if self.prepare_memory() {
@@ -34,13 +34,16 @@ impl Store {
     /// outrun this, they take it themselves. True if it did something.
     fn prepare_memory(&mut self) -> bool {
         self.eviction.prepare_small();
-        (self.table.is_short_of_segments() && self.may_grow_index() && self.table.populate_extent())
-            || (self.slab.free_pages() < self.free_pages_low() && self.prepare_pages())
-            || self.eviction.prepare_ghosts(self.table.len())
+        (self.table.is_short_of_segments()
+            && self.populates_index_here()
+            && self.may_grow_index()
+            && self.table.populate_extent())
+            || (self.slab.free_pages() < self.free_pages_low() && self.populates_pages_here() && self.prepare_pages())
+            || (self.populates_ghosts_here() && self.eviction.prepare_ghosts(self.table.len()))
     }
 
-    fn free_pages_low(&self) -> usize {
-        (self.slab.extent_bytes() / PAGE_BYTES / FREE_EXTENT_DIVISOR).max(FREE_PAGES_LOW_MIN)
+    pub(super) fn free_pages_low(&self) -> usize {
+        (self.slab.extent_bytes() / PAGE_BYTES / FREE_EXTENT_DIVISOR).max(FREE_PAGES_LOW_MIN) + self.lead_pages
     }
 
     fn prepare_pages(&mut self) -> bool {

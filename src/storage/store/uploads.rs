@@ -10,16 +10,13 @@ use crate::{
     storage::{
         INLINE_VALUE_MAX, StoreError, VALUE_LEN_MAX,
         item::{self, Fields, Header, TAIL_HEADER_BYTES},
-        large::{DIRECT_PAGES_MAX, Piece, Shape, Upload, record_len, write_numbers},
+        large::{DIRECT_PAGES_MAX, Piece, Shape, UPLOADS_MAX, Upload, record_len, write_numbers},
         location::{Location, PageId},
     },
 };
 
 /// Values being received may announce this share of the memory limit together, or one maximum item.
 const UPLOADS_SHARE_DIVISOR: u64 = 4;
-
-/// Values being received at a time, however short.
-const UPLOADS_MAX: usize = 65_536;
 
 impl Store {
     /// Announces a value of `len` bytes under a name of the caller's choice. An upload of the same name is
@@ -51,7 +48,7 @@ impl Store {
     /// passed and is dropped, and storing it will fail likewise. `NoUpload` if there is no such upload or more
     /// arrives than was announced.
     pub fn upload_write(&mut self, id: u64, bytes: &[u8], now: Seconds) -> Result<(), StoreError> {
-        let Some(mut upload) = self.uploads.remove(&id) else { return Err(StoreError::NoUpload) };
+        let Some(mut upload) = self.uploads.remove(id) else { return Err(StoreError::NoUpload) };
         let written = self.fill(&mut upload, bytes, now);
         self.uploads.insert(id, upload);
         written
@@ -65,7 +62,7 @@ impl Store {
     }
 
     fn take_upload(&mut self, id: u64) -> Option<Upload> {
-        let upload = self.uploads.remove(&id)?;
+        let upload = self.uploads.remove(id)?;
         self.uploads_bytes -= upload.len();
         Some(upload)
     }
