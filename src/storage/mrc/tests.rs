@@ -36,6 +36,9 @@ fn memory_is_the_same_under_every_policy_and_within_its_bounds() {
 
 /// The store's own reads, each of which fills in what it misses: it holds nothing itself.
 fn read_through(curve: &mut Curve, key: u64) {
+    if curve.wants_division() {
+        curve.divide([1; BANDS], 0, None);
+    }
     curve.read(mixed(key), None, NOW);
     curve.write(mixed(key), cost(1000), NOW);
 }
@@ -149,6 +152,10 @@ fn where_entries_run_out_the_sample_shrinks_and_with_larger_items_it_grows_again
     for cache in curve.caches.iter().flatten() {
         assert!(cache.items() > 100, "{} items", cache.items());
     }
+    // The store has moved its pages to the larger items.
+    let mut bytes = [1; BANDS];
+    bytes[band_of(20_000)] = LIMIT_BYTES as u64;
+    curve.divide(bytes, 0, None);
     (0..400_000).for_each(|key| curve.write(mixed(key << 32), cost(20_000), NOW));
     curve.divide([1; BANDS], 0, None);
     let sparse = curve.ceiling();
