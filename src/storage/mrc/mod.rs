@@ -45,7 +45,7 @@ const _: () = assert!(CURVE_PERCENTS[OWN] == 100);
 /// Memory for the curve of a store, at most: so much, and one part in so many of the memory limit. The same under every
 /// policy, so that the choice between two costs no memory.
 const BYTES_MAX: usize = 1 << 20;
-const LIMIT_DIVISOR: usize = 80;
+const LIMIT_DIVISOR: usize = 64;
 
 /// Caches, where there are most.
 const CACHES_MAX: usize = 2 * CURVE_PERCENTS.len();
