@@ -125,6 +125,7 @@ impl MiniCache {
         self.ceiling
     }
 
+    #[cfg(test)]
     pub(super) fn memory_bytes(&self) -> usize {
         self.entries.memory_bytes()
     }
