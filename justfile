@@ -40,6 +40,10 @@ e2e:
 reference:
     .ci/run reference
 
+# Server CPU per request beside the peers' (minutes; on a quiet machine).
+compare *flags:
+    benches/compare/run {{flags}}
+
 # Licences, advisories and sources of the dependencies (needs cargo-deny and the network).
 deny:
     cargo deny check

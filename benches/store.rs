@@ -5,7 +5,7 @@ use ahash::RandomState;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringcached::{
     clock::Seconds,
-    storage::{ItemValue, PREFETCH_GROUP, SetArgs, SetMode, Source, Store, StoreConfig, Walk},
+    storage::{Hints, ItemValue, PREFETCH_GROUP, PlainRead, SetArgs, SetMode, Source, Store, StoreConfig, Walk},
 };
 use std::{hint::black_box, time::Instant};
 
@@ -70,13 +70,13 @@ impl Scatter {
 }
 
 /// The hashes of a group of keys, prefetched as a turn of the server does it.
-fn prefetched(store: &Store, keys: &[[u8; 16]; PREFETCH_GROUP]) -> [u64; PREFETCH_GROUP] {
+fn prefetched(store: &Store, keys: &[[u8; 16]; PREFETCH_GROUP], hints: &mut Hints) -> [u64; PREFETCH_GROUP] {
     let mut hashes = [0; PREFETCH_GROUP];
     for (hash, key) in hashes.iter_mut().zip(keys) {
         *hash = store.hash(key);
         store.prefetch_bucket(*hash);
     }
-    store.prefetch_items(&hashes);
+    store.prefetch_items(hashes.into_iter().map(Some), hints);
     hashes
 }
 
@@ -123,14 +123,19 @@ fn present_items(criterion: &mut Criterion) {
     group.bench_function("get, prefetched in groups", |bencher| {
         bencher.iter(|| {
             let keys: [[u8; 16]; PREFETCH_GROUP] = std::array::from_fn(|_| key(scatter.next()));
-            let hashes = prefetched(&store, &keys);
-            (0..PREFETCH_GROUP).map(|at| get_hashed(&mut store, hashes[at], &keys[at])).sum::<usize>()
+            let mut hints = Hints::default();
+            let hashes = prefetched(&store, &keys, &mut hints);
+            let mut read = |at: usize| match store.read_plain(hashes[at], &keys[at], &hints, at, NOW) {
+                PlainRead::Hit { value, .. } => usize::from(value[0]),
+                _ => 0,
+            };
+            (0..PREFETCH_GROUP).map(&mut read).sum::<usize>()
         });
     });
     group.bench_function("set, overwriting, prefetched in groups", |bencher| {
         bencher.iter(|| {
             let keys: [[u8; 16]; PREFETCH_GROUP] = std::array::from_fn(|_| key(scatter.next()));
-            let hashes = prefetched(&store, &keys);
+            let hashes = prefetched(&store, &keys, &mut Hints::default());
             for at in 0..PREFETCH_GROUP {
                 set_hashed(&mut store, hashes[at], &keys[at]);
             }
@@ -168,7 +173,7 @@ fn full_store(criterion: &mut Criterion) {
     group.bench_function("set, evicting, prefetched in groups", |bencher| {
         bencher.iter(|| {
             let keys: [[u8; 16]; PREFETCH_GROUP] = std::array::from_fn(|_| next_key());
-            let hashes = prefetched(&store, &keys);
+            let hashes = prefetched(&store, &keys, &mut Hints::default());
             for at in 0..PREFETCH_GROUP {
                 set_hashed(&mut store, hashes[at], &keys[at]);
             }

@@ -13,4 +13,5 @@ pub mod protocol;
 pub mod router;
 pub mod server;
 pub mod shard;
+pub mod short;
 pub mod storage;

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Connection, Server, Shape, patterned, poll_for};
+use support::{Connection, Random, Server, Shape, each_server, patterned, poll_for};
 
 /// Key, value and overhead fit in `-I 1024m`.
 const VALUE_LEN: usize = (1 << 30) - 1000;
@@ -139,4 +139,48 @@ fn a_gigabyte_is_overwritten_and_deleted_under_its_readers() {
     writer.reset();
     let mut control = server.connect();
     control.talk(b"get big small\r\n", b"VALUE small 0 5\r\nvalue\r\nEND\r\n");
+}
+
+/// Lengths around those of a chunk, a page and what is received at a time.
+const LENGTHS: [usize; 12] =
+    [16_384, 16_385, 20_000, 57_345, 65_535, 65_536, 65_537, 100_000, 131_072, 135_166, 500_000, 1_000_000];
+
+/// Values are received by the page where more of them has arrived than a receive takes, with what follows them behind:
+/// each byte has to go where it belongs, wherever the bytes are cut, and each command has to be answered once.
+#[test]
+fn pipelined_values_of_any_length_arrive_whole() {
+    each_server(|shape, server| {
+        let mut random = Random::new(5);
+        for piece_len in [usize::MAX, 70_001, 4_096, 1_717] {
+            let mut order = LENGTHS;
+            (1..order.len()).for_each(|i| order.swap(i, random.below(i as u64 + 1) as usize));
+            let mut requests = Vec::new();
+            let mut replies = Vec::new();
+            for (n, len) in order.into_iter().enumerate() {
+                let value = patterned(len as u64 + n as u64, len);
+                match n % 3 {
+                    0 => requests.extend(format!("ms k{len} {len} Oo{n} k\r\n").bytes()),
+                    _ => requests.extend(format!("set k{len} {n} 0 {len}\r\n").bytes()),
+                }
+                requests.extend(&value);
+                requests.extend(b"\r\nmn\r\n");
+                replies.extend(if n % 3 == 0 { format!("HD Oo{n} kk{len}\r\n") } else { "STORED\r\n".into() }.bytes());
+                replies.extend(b"MN\r\n");
+                // And one of the same length that does not end as it should.
+                requests.extend(format!("set bad 0 0 {len}\r\n").bytes());
+                requests.extend(&value);
+                requests.extend(b"??get bad\r\n");
+                replies.extend(b"CLIENT_ERROR bad data chunk\r\nEND\r\n");
+            }
+            let mut connection = server.connect();
+            let mut writer = connection.writer().expect("a second handle");
+            let sender = std::thread::spawn(move || writer.send_in_pieces(&requests, piece_len.min(requests.len())));
+            connection.expect(&replies);
+            sender.join().expect("the sender");
+            for (n, len) in order.into_iter().enumerate() {
+                let value = patterned(len as u64 + n as u64, len);
+                assert!(connection.get(&format!("k{len}")) == Some(value), "[{shape}] {len} bytes, by {piece_len}");
+            }
+        }
+    });
 }

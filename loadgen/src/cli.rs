@@ -5,10 +5,13 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    error::Error,
+    page::RUNS_MAX,
     protocol::Protocol,
-    target::Target,
+    target::{Endpoint, Target},
+    tls::Trust,
     units::{Bytes, SizeRange},
-    workload::{Arrivals, Distribution},
+    workload::{Arrivals, Distribution, Rate, RateCourse},
 };
 
 /// Most requests in flight on one connection.
@@ -18,7 +21,7 @@ const PIPELINE_MAX: u32 = 65_536;
 const CONNECTIONS_MAX: u32 = 100_000;
 
 /// Most keys of one multiget.
-const MULTIGET_MAX: u32 = 10_000;
+const MULTIGET_MAX: u16 = 10_000;
 
 /// A load generator for servers that speak memcached's protocols.
 #[derive(Debug, Parser)]
@@ -32,16 +35,37 @@ pub struct Cli {
 pub enum Command {
     /// Drive a synthetic load and report throughput and latency.
     ///
-    /// Example: ringload run --server 127.0.0.1:11211 --load --connections 16 --pipeline 64 --cores 1
+    /// Example: ringload run --server 127.0.0.1:11211 --load --connections 16 --pipeline 64 --cores 0
+    ///
+    /// Example: ringload run --server 127.0.0.1:11211 --rate 10k,20k,50k..100k --duration 2s --report steps.html
+    ///
+    /// Example: ringload run --server 127.0.0.1:11211 --protocol meta --workload loadgen/workloads/social.toml
+    ///
+    /// Example: ringload run --server 127.0.0.1:6379 --protocol resp --workload loadgen/workloads/sessions.toml
+    ///
+    /// Example: ringload run --server 127.0.0.1:6380 --protocol resp --tls --tls-ca ca.pem --value-size 100-4k
     Run(RunArgs),
+    /// Find the highest rate at which the server holds a latency goal.
+    ///
+    /// Probes with an open loop: the rate doubles until the goal is missed twice, then the interval is halved; what is
+    /// found must hold again. If the generator was the limit, not the server, there is no result.
+    /// Exit code 1 without a confirmed result.
+    ///
+    /// Example: ringload saturate --server 127.0.0.1:11211 --load --keys 10000 --p99-us 1000 --pipeline 16
+    Saturate(SaturateArgs),
+    /// Write a page that compares results: HTML that needs no network.
+    ///
+    /// Example: ringload report before.json after.json -o comparison.html
+    Report(ReportArgs),
     /// Replay a cache trace in Twitter's column format and report the hit ratio.
     ///
     /// Every get that misses is followed by a set of that key in the size that the trace gives.
+    ///
     /// Example: ringload replay --server 127.0.0.1:11211 --trace cluster52.csv.zst --limit 1000000
     Replay(ReplayArgs),
     /// Drive a mixed load whose every value is verified; exit code 1 if any reply is wrong.
     ///
-    /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 30s
+    /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 3s
     Check(CheckArgs),
 }
 
@@ -51,6 +75,15 @@ pub struct Common {
     /// The server: HOST:PORT or unix:PATH.
     #[arg(long, default_value = "127.0.0.1:11211", value_name = "ADDRESS")]
     pub server: Target,
+    /// Speak TLS. The server's certificate must name the host of --server and be trusted by this system.
+    #[arg(long)]
+    pub tls: bool,
+    /// Trust the certificates of this PEM file instead.
+    #[arg(long, requires = "tls", conflicts_with = "tls_insecure", value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long, requires = "tls")]
+    pub tls_insecure: bool,
     /// The cores to run on, one generator thread each (a list such as 0-3,6); default: one thread, not pinned.
     #[arg(long, value_parser = crate::cores::parse, value_name = "LIST")]
     pub cores: Option<crate::cores::CoreList>,
@@ -63,19 +96,36 @@ pub struct Common {
 }
 
 impl Common {
+    /// The server, and how to speak to it; refused in words if the certificates cannot be read.
+    pub fn endpoint(&self) -> Result<Endpoint, Error> {
+        let trust = match &self.tls_ca {
+            _ if !self.tls => None,
+            _ if self.tls_insecure => Some(Trust::Anybody),
+            None => Some(Trust::System),
+            Some(path) => Some(Trust::File(path)),
+        };
+        Endpoint::new(self.server.clone(), trust)
+    }
+
     /// The core of each generator thread; one thread without a core where none are named.
     pub fn pins(&self) -> Vec<Option<usize>> {
         self.cores.as_ref().map_or_else(|| vec![None], |list| list.0.iter().map(|core| Some(*core)).collect())
     }
 }
 
+/// The load itself, without its pace: what `run` and `saturate` share.
 #[derive(Clone, Debug, Args)]
-pub struct RunArgs {
+pub struct LoadArgs {
     #[command(flatten)]
     pub common: Common,
     /// The protocol.
     #[arg(long, value_enum, default_value_t = Protocol::Text)]
     pub protocol: Protocol,
+    /// What to ask for, from a TOML file: key spaces, sizes, operations. It replaces the options --multiget,
+    /// --get-ratio, --keys, --key-size, --value-size and --distribution, which cannot be given too.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["multiget", "get_ratio", "keys", "key_size", "value_size",
+        "distribution"])]
+    pub workload: Option<PathBuf>,
     /// Connections, over all cores.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(CONNECTIONS_MAX)))]
     pub connections: u32,
@@ -83,8 +133,8 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(PIPELINE_MAX)))]
     pub pipeline: u32,
     /// Keys of one get.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MULTIGET_MAX)))]
-    pub multiget: u32,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MULTIGET_MAX)))]
+    pub multiget: u16,
     /// The share of gets among the requests, 0 to 1; the others are sets.
     #[arg(long, default_value_t = 0.9, value_parser = ratio)]
     pub get_ratio: f64,
@@ -100,25 +150,88 @@ pub struct RunArgs {
     /// The keys' popularity: uniform, or zipf:S with exponent S.
     #[arg(long, default_value = "uniform")]
     pub distribution: Distribution,
+    /// First store every key once, so that gets hit.
+    #[arg(long)]
+    pub load: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub load: LoadArgs,
     /// Open loop: requests per second in all, sent on schedule whether or not replies come; latency counts from
-    /// the intended moment. Default: closed loop.
-    #[arg(long, value_parser = rate)]
-    pub rate: Option<f64>,
+    /// the intended moment. Several rates (10k,20k,50k) follow each other, each for --duration; 10k..100k rises
+    /// (or falls) evenly over --duration. Default: closed loop.
+    #[arg(long, value_name = "RATES")]
+    pub rate: Option<RateCourse>,
     /// How the open loop's arrivals are spaced.
     #[arg(long, value_enum, default_value_t = Arrivals::Even, requires = "rate")]
     pub arrivals: Arrivals,
-    /// Load for this long before measuring.
+    /// Load for this long before measuring, in an open loop at its first rate.
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     pub warmup: Duration,
-    /// Measure for this long.
+    /// Measure for this long; in an open loop of several rates, each of them for this long.
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration, conflicts_with = "requests")]
     pub duration: Duration,
     /// Measure this many requests instead.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub requests: Option<u64>,
-    /// First store every key once, so that gets hit.
-    #[arg(long)]
-    pub load: bool,
+    /// The time that one row of the series and of --hdr-log covers, 10 ms at least. Default: a hundredth of the
+    /// whole, between 100 ms and 1 s.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub interval: Option<Duration>,
+    /// Write the latencies of every interval to FILE, a log for HdrHistogram's tools (nanoseconds, compressed).
+    #[arg(long, value_name = "FILE")]
+    pub hdr_log: Option<PathBuf>,
+    /// Write a page with tables and plots to FILE: HTML that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SaturateArgs {
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// The goal: 99 of 100 requests are answered within this many microseconds of their intended moment.
+    #[arg(long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub p99_us: u64,
+    /// The rate of the first probe, requests per second.
+    #[arg(long, default_value = "10k", value_name = "RATE")]
+    pub from: Rate,
+    /// No probe is faster than this.
+    #[arg(long, default_value = "50m", value_name = "RATE")]
+    pub to: Rate,
+    /// The search ends when the rate that holds and the one that does not are this close, in percent.
+    #[arg(long, default_value_t = 5.0, value_name = "PERCENT", value_parser = percent)]
+    pub precision: f64,
+    /// How often the result must hold again before it is one.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub confirm: u32,
+    /// How arrivals are spaced.
+    #[arg(long, value_enum, default_value_t = Arrivals::Even)]
+    pub arrivals: Arrivals,
+    /// Each probe loads for this long before it measures.
+    #[arg(long, default_value = "500ms", value_parser = humantime::parse_duration)]
+    pub warmup: Duration,
+    /// Each probe measures for this long.
+    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
+    /// No probe starts after this time: the result is then what was known by then.
+    #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
+    pub time_max: Duration,
+    /// Write a page with tables and plots to FILE: HTML that needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Results that `run` or `saturate` wrote by --json; the page compares them in this order.
+    #[arg(required = true, num_args = 1..=RUNS_MAX, value_name = "FILE.json")]
+    pub results: Vec<PathBuf>,
+    /// The page to write.
+    #[arg(long, short, value_name = "FILE.html")]
+    pub output: PathBuf,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -173,8 +286,8 @@ fn ratio(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|r| (0.0..=1.0).contains(r)).ok_or_else(|| "must lie between 0 and 1".into())
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|r| *r >= 0.001 && *r <= 1e9).ok_or_else(|| "must lie between 0.001 and 1e9".into())
+fn percent(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|p| (0.1..=50.0).contains(p)).ok_or_else(|| "must lie between 0.1 and 50".into())
 }
 
 #[cfg(test)]
@@ -195,10 +308,22 @@ mod tests {
             "ringload run --get-ratio 1.1",
             "ringload run --get-ratio NaN",
             "ringload run --rate 0",
+            "ringload run --rate 10k,,20k",
             "ringload run --arrivals poisson",
+            "ringload saturate",
+            "ringload saturate --p99-us 0",
+            "ringload saturate --p99-us 100 --precision 0",
+            "ringload report -o x.html",
+            "ringload report a.json",
             "ringload run --duration 1s --requests 5",
             "ringload run --value-size 9-3",
             "ringload run --server nowhere",
+            "ringload run --tls-insecure",
+            "ringload run --tls-ca x",
+            "ringload run --tls --tls-insecure --tls-ca x",
+            "ringload run --workload x --keys 5",
+            "ringload run --workload x --get-ratio 0.5",
+            "ringload run --protocol http",
             "ringload replay",
             "ringload check --keys 0",
         ] {

@@ -39,3 +39,10 @@ pub fn thread_cpu() -> Nanos {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u64 * SECOND + time.tv_nsec as u64
 }
+
+/// Time for which the calling thread could have run and waited for a core; 0 where the kernel does not tell.
+pub fn thread_wait() -> Nanos {
+    // CPU time, waiting time and time slices, in nanoseconds (Documentation/scheduler/sched-stats.rst).
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
+}

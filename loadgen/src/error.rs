@@ -34,9 +34,21 @@ pub enum Error {
     /// A trace holds a line that is not in its format.
     #[error("{}, line {line}: {reason}", path.display())]
     TraceLine { path: PathBuf, line: u64, reason: &'static str },
+    /// A workload file could not be read.
+    #[error("{}: {source}", path.display())]
+    WorkloadFile { path: PathBuf, source: io::Error },
+    /// A workload file says something that cannot be.
+    #[error("{}, line {line}: {reason}", path.display())]
+    WorkloadLine { path: PathBuf, line: usize, reason: String },
     /// A result file could not be written.
     #[error("writing {}: {source}", path.display())]
     Output { path: PathBuf, source: io::Error },
+    /// A file of results could not be read.
+    #[error("{}: {source}", path.display())]
+    Input { path: PathBuf, source: io::Error },
+    /// A file that should hold results does not.
+    #[error("{}: not a result that `ringload run` or `ringload saturate` wrote: {reason}", path.display())]
+    NotAResult { path: PathBuf, reason: String },
     /// A generator thread ended without a result.
     #[error("a generator thread panicked")]
     Thread,

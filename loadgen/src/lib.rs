@@ -6,19 +6,29 @@
 //!
 //! All of it is the program's; its reader of traces and its distributions also serve `benches/hit_ratio`.
 
+mod bottleneck;
 mod check;
 mod cli;
 mod clock;
+mod collector;
 mod cores;
 mod driver;
 pub mod error;
+mod hdr_log;
+mod host;
+mod interval;
 mod limits;
+mod operation;
+mod page;
 mod progress;
 mod protocol;
 mod recorder;
 mod replay;
 mod run;
+mod saturate;
 mod target;
+mod timeline;
+mod tls;
 pub mod trace;
 mod units;
 pub mod workload;
@@ -36,6 +46,8 @@ pub fn main() -> ExitCode {
     limits::raise_open_files();
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Saturate(args) => saturate::saturate(&args),
+        Command::Report(args) => page::report(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Check(args) => check::check(&args),
     };

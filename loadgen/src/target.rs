@@ -1,6 +1,6 @@
 //! The server under load: its address, and a connection to it.
 //!
-//! A further transport (TLS) is a further variant of [`Stream`]; nothing above knows which one it drives.
+//! A transport is a variant of [`Stream`]; nothing above knows which one it drives.
 
 use std::{
     fmt, io,
@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    tls::{Tls, TlsStream, Trust},
+};
 
 /// How long one connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,33 +60,75 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// The name or address without the port.
+    fn host(&self) -> Option<&str> {
+        match self {
+            Target::Tcp { name, .. } => {
+                let host = name.rsplit_once(':').map_or(name.as_str(), |(host, _)| host);
+                Some(host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host))
+            }
+            Target::Unix(_) => None,
+        }
+    }
+}
+
+/// A server, and how to speak to it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    target: Target,
+    tls: Option<Tls>,
+}
+
+impl Endpoint {
+    /// A server that is spoken to by TLS if it is said whom to trust.
+    pub fn new(target: Target, trust: Option<Trust<'_>>) -> Result<Self, Error> {
+        let tls = match (trust, target.host()) {
+            (None, _) => None,
+            (Some(trust), Some(host)) => Some(Tls::new(host, trust)?),
+            (Some(_), None) => return Err(Error::Usage("--tls is for TCP; a unix socket needs none".into())),
+        };
+        Ok(Endpoint { target, tls })
+    }
+
     /// Opens a non-blocking connection.
     pub fn connect(&self) -> Result<Stream, Error> {
-        self.open().map_err(|source| Error::Connect { target: self.to_string(), source })
+        self.open().map_err(|source| Error::Connect { target: self.target.to_string(), source })
     }
 
     fn open(&self) -> io::Result<Stream> {
-        match self {
-            Target::Tcp { addresses, .. } => {
-                let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-                for address in addresses {
-                    match TcpStream::connect_timeout(address, CONNECT_TIMEOUT) {
-                        Ok(stream) => {
-                            stream.set_nodelay(true)?;
-                            stream.set_nonblocking(true)?;
-                            return Ok(Stream::Tcp(stream));
-                        }
-                        Err(error) => last = error,
-                    }
-                }
-                Err(last)
-            }
+        let addresses = match &self.target {
+            Target::Tcp { addresses, .. } => addresses,
             Target::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
                 stream.set_nonblocking(true)?;
-                Ok(Stream::Unix(stream))
+                return Ok(Stream::Unix(stream));
+            }
+        };
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            match TcpStream::connect_timeout(address, CONNECT_TIMEOUT) {
+                Ok(stream) => return self.greet(stream),
+                Err(error) => last = error,
             }
         }
+        Err(last)
+    }
+
+    /// Does the handshake, if there is one.
+    fn greet(&self, tcp: TcpStream) -> io::Result<Stream> {
+        tcp.set_nodelay(true)?;
+        let Some(tls) = &self.tls else {
+            tcp.set_nonblocking(true)?;
+            return Ok(Stream::Tcp(tcp));
+        };
+        tcp.set_read_timeout(Some(CONNECT_TIMEOUT))?;
+        tcp.set_write_timeout(Some(CONNECT_TIMEOUT))?;
+        let stream = tls.handshake(tcp).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake"),
+            _ => error,
+        })?;
+        stream.tcp().set_nonblocking(true)?;
+        Ok(Stream::Tls(Box::new(stream)))
     }
 }
 
@@ -94,6 +139,22 @@ pub enum Stream {
     Tcp(TcpStream),
     /// A unix stream socket.
     Unix(UnixStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream>),
+}
+
+impl Stream {
+    /// Whether the last read may have left bytes that no event will tell of.
+    #[inline]
+    pub fn holds_more(&self) -> bool {
+        matches!(self, Stream::Tls(stream) if stream.holds_more())
+    }
+
+    /// Whether bytes that were taken wait for room in the socket.
+    #[inline]
+    pub fn wants_write(&self) -> bool {
+        matches!(self, Stream::Tls(stream) if stream.wants_write())
+    }
 }
 
 impl Read for Stream {
@@ -102,6 +163,7 @@ impl Read for Stream {
         match self {
             Stream::Tcp(stream) => stream.read(into),
             Stream::Unix(stream) => stream.read(into),
+            Stream::Tls(stream) => stream.read(into),
         }
     }
 }
@@ -112,11 +174,15 @@ impl Write for Stream {
         match self {
             Stream::Tcp(stream) => stream.write(from),
             Stream::Unix(stream) => stream.write(from),
+            Stream::Tls(stream) => stream.write(from),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Stream::Tcp(_) | Stream::Unix(_) => Ok(()),
+            Stream::Tls(stream) => stream.flush(),
+        }
     }
 }
 
@@ -125,6 +191,7 @@ impl AsFd for Stream {
         match self {
             Stream::Tcp(stream) => stream.as_fd(),
             Stream::Unix(stream) => stream.as_fd(),
+            Stream::Tls(stream) => stream.tcp().as_fd(),
         }
     }
 }
@@ -141,5 +208,14 @@ mod tests {
         for bad in ["", "unix:", "127.0.0.1", "127.0.0.1:notaport"] {
             assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_certificate_is_for_the_host_alone() {
+        for (text, host) in [("127.0.0.1:11211", Some("127.0.0.1")), ("[::1]:1", Some("::1")), ("unix:/x", None)] {
+            assert_eq!(text.parse::<Target>().unwrap().host(), host);
+        }
+        assert!(Endpoint::new("unix:/x".parse().unwrap(), Some(Trust::Anybody)).is_err());
+        assert!(Endpoint::new("[::1]:1".parse().unwrap(), Some(Trust::Anybody)).is_ok());
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::{net::SocketAddr, path::PathBuf, process::Command};
 
-use common::{Fault, start};
+use common::{Fault, start, start_tls};
 use serde_json::Value;
 
 /// Runs ringload; gives whether it succeeded, its results, and what it said.
@@ -67,6 +67,44 @@ fn run_counts_error_lines_and_fails_on_broken_connections() {
     assert!(!passed && (said.contains("closed") || said.contains("lost")), "{said}");
     let (passed, _, said) = ringload("run", "127.0.0.1:1".parse().unwrap(), options);
     assert!(!passed && said.contains("connecting to 127.0.0.1:1"), "{said}");
+}
+
+fn tls_file(name: &str) -> String {
+    format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Values of all sizes up to several TLS records, verified byte by byte, with more on the way than a socket holds.
+#[test]
+fn check_and_run_speak_tls() {
+    let ca = tls_file("ca.pem");
+    for trust in [format!("--tls-ca {ca}"), "--tls-insecure".into()] {
+        let (passed, results, said) = ringload("check", start_tls(Fault::None), &format!("{CHECK} --tls {trust}"));
+        assert!(passed && results["values"].as_u64() > Some(5000), "{said}");
+        let options = format!("--tls {trust} --load --keys 50 --value-size 100k-300k --pipeline 40 --connections 2");
+        let (passed, results, said) =
+            ringload("run", start_tls(Fault::None), &format!("{options} --requests 600 --warmup 0s --get-ratio 0.5"));
+        assert!(passed && results["requests"] == 600 && results["misses"] == 0, "{said}");
+    }
+    let (passed, results, said) =
+        ringload("check", start_tls(Fault::FlipsBits), &format!("{CHECK} --tls --tls-insecure"));
+    assert!(!passed && results["wrong_values"].as_u64() > Some(0), "{said}");
+}
+
+#[test]
+fn servers_that_are_not_trusted_or_speak_no_tls_are_refused() {
+    let options = "--requests 10 --warmup 0s --connections 1";
+    let refused = |server, more: &str, reason: &str| {
+        let (passed, _, said) = ringload("run", server, &format!("{options} {more}"));
+        assert!(!passed && said.contains(reason), "{more}: {said}");
+    };
+    let own = tls_file("server.pem");
+    refused(start_tls(Fault::None), &format!("--tls --tls-ca {own}"), "invalid peer certificate");
+    refused(start_tls(Fault::None), "--tls --tls-ca /nowhere.pem", "--tls-ca /nowhere.pem: ");
+    let key = tls_file("server-key.pem");
+    refused(start_tls(Fault::None), &format!("--tls --tls-ca {key}"), "holds no certificate");
+    refused(start_tls(Fault::None), "", "connection 0");
+    refused(start(Fault::None), "--tls --tls-insecure", "connecting to");
+    refused(start(Fault::None), "--tls-insecure", "--tls");
 }
 
 const CHECK: &str = "--requests 20000 --connections 4 --keys 100 --pipeline 8 --value-size 70k";

@@ -90,10 +90,10 @@ impl Op<'_> {
 pub struct KindCounts([u32; OpKind::COUNT]);
 
 impl KindCounts {
-    /// One more.
+    /// So many more.
     #[inline]
-    pub fn add(&mut self, kind: OpKind) {
-        self.0[kind.index()] += 1;
+    pub fn add(&mut self, kind: OpKind, count: u32) {
+        self.0[kind.index()] += count;
     }
 
     /// Those of another, too.
@@ -123,10 +123,10 @@ mod tests {
     fn kinds_are_counted_apart() {
         assert!(OpKind::ALL.iter().enumerate().all(|(index, kind)| kind.index() == index));
         let (mut counts, mut more) = (KindCounts::default(), KindCounts::default());
-        counts.add(Op::Get.kind());
-        counts.add(Op::Get.kind());
-        more.add(Op::Debug.kind());
-        more.add(Op::Get.kind());
+        counts.add(Op::Get.kind(), 1);
+        counts.add(Op::Get.kind(), 1);
+        more.add(Op::Debug.kind(), 1);
+        more.add(Op::Get.kind(), 1);
         counts.merge(&more);
         assert_eq!(counts.iter().collect::<Vec<_>>(), [(OpKind::Get, 3), (OpKind::Debug, 1)]);
         assert_eq!(counts.total(), 4);

@@ -12,7 +12,7 @@
 
 use crate::clock::Now;
 use crate::command::{Hit, KindCounts, Op, Payload, Reply, Request, Store, UploadId, Value};
-use crate::shard::{Listing, Order, Outcome, PREFETCH_GROUP, Shard, Walk, WalkedItem};
+use crate::shard::{Hints, Listing, Order, Outcome, PREFETCH_GROUP, Shard, Walk, WalkedItem};
 
 /// Errands in one batch.
 pub const BATCH_ENTRIES_MAX: usize = 128;
@@ -250,7 +250,7 @@ impl<T: Copy> Batch<T> {
     pub fn push(&mut self, ticket: T, errand: &Errand<'_>) {
         let packed = match *errand {
             Errand::Request(Request { hash, key, op }, note) => {
-                self.kinds.add(op.kind());
+                self.kinds.add(op.kind(), 1);
                 let key = self.keep(key);
                 let note_len = self.keep(note).len;
                 if matches!(op, Op::Get) {
@@ -290,16 +290,13 @@ impl<T: Copy> Batch<T> {
     /// `W` on replies. Their buckets were prefetched.
     pub fn run<H: Host, W: ReplyWriter<T>>(&mut self, shard: &mut Shard, host: &mut H, now: Now) {
         let Batch { entries, arena, ops, orders, captured, out, kept, .. } = self;
+        let mut hints = Hints::default();
         for group in entries.chunks(PREFETCH_GROUP) {
-            let mut hashes = [0; PREFETCH_GROUP];
-            let mut n = 0;
-            for (_, packed) in group {
-                if let Packed::Get { hash, .. } | Packed::Request { hash, .. } = packed {
-                    hashes[n] = *hash;
-                    n += 1;
-                }
-            }
-            shard.prefetch_items(&hashes[..n]);
+            let hashes = group.iter().map(|(_, packed)| match packed {
+                Packed::Get { hash, .. } | Packed::Request { hash, .. } => Some(*hash),
+                _ => None,
+            });
+            shard.prefetch_items(hashes, &mut hints);
             for (ticket, packed) in group {
                 let request = match *packed {
                     Packed::Get { hash, key, note_len } => Some((hash, key, note_len, Op::Get)),

@@ -7,7 +7,9 @@ use super::doorbell::Doorbell;
 use super::mesh::{Full, Mesh};
 use crate::clock::Now;
 use crate::command::{KindCounts, Reply, Request, UploadId};
-use crate::shard::{Listing, OWNER_HASH_BITS, Order, Outcome, Shard, ShardStats, Traffic};
+use crate::shard::{
+    Hints, Listing, OWNER_HASH_BITS, Order, Outcome, PlainRead, PlainWrite, Shard, ShardStats, Traffic,
+};
 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
 const BATCHES_SERVED_PER_TURN: usize = 32;
@@ -66,8 +68,28 @@ impl<T: Copy> Router<T> {
 
     /// Starts to fetch local keys' items, for a group whose buckets were prefetched.
     #[inline]
-    pub fn prefetch_items(&self, hashes: &[u64]) {
-        self.shard.prefetch_items(hashes);
+    pub fn prefetch_items(&self, hashes: impl Iterator<Item = Option<u64>>, hints: &mut Hints) {
+        self.shard.prefetch_items(hashes, hints);
+    }
+
+    /// Executes a plain read of a key of the own shard, if it is of the plainest kind; see [`Shard::read_plain`].
+    #[inline(always)]
+    pub fn read_plain(&mut self, hash: u64, key: &[u8], hints: &Hints, at: usize, now: Now) -> PlainRead<'_> {
+        self.shard.read_plain(hash, key, hints, at, now)
+    }
+
+    /// Executes a plain write of a key of the own shard, if it is of the plainest kind; see [`Shard::write_plain`].
+    #[inline(always)]
+    pub fn write_plain(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        write: PlainWrite<'_>,
+        hints: &Hints,
+        at: usize,
+        now: Now,
+    ) -> bool {
+        self.shard.write_plain(hash, key, write, hints, at, now)
     }
 
     /// Executes a request for a key of the own shard.
@@ -237,6 +259,16 @@ impl<T: Copy> Router<T> {
     /// The next bytes of a LARGE value.
     pub fn upload_write(&mut self, id: UploadId, bytes: &[u8], now: Now) {
         self.shard.upload_write(id, bytes, now);
+    }
+
+    /// Where the next bytes of a LARGE value for a local key belong; empty where they are not kept.
+    pub fn upload_room(&mut self, id: UploadId, now: Now) -> &mut [u8] {
+        self.shard.upload_room(id, now)
+    }
+
+    /// So many bytes of a LARGE value were put where they belong.
+    pub fn upload_advance(&mut self, id: UploadId, len: usize) {
+        self.shard.upload_advance(id, len);
     }
 
     /// Gives up a LARGE value that is being received.

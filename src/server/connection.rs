@@ -124,6 +124,11 @@ impl Connection {
         self.queue.as_ref().is_some_and(|queue| !queue.is_empty())
     }
 
+    /// Whether the next bytes belong to a LARGE value and may be taken.
+    pub(super) fn is_uploading(&self) -> bool {
+        matches!(self.intake, Intake::Upload(_)) && self.blocked == Blocked::No && !self.ready
+    }
+
     /// Whether commands may be executed.
     pub(super) fn is_open(&self) -> bool {
         self.closing == Closing::No

@@ -8,11 +8,15 @@
 //! A connection that may not go on (its replies pile up, or too much is under way to another shard) leaves the
 //! rest of its input unconsumed, from the first request that was not executed; the others go on.
 
+mod group;
+
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
+pub(super) use self::group::Group;
+use self::group::{Ask, Place};
 use super::connection::{Blocked, Closing, Connection, Intake};
 use super::connections::Connections;
 use super::conns::Listening;
@@ -22,7 +26,7 @@ use super::gather::Gathers;
 use super::intake::{self, Progress, Upload};
 use super::latency::Stopwatch;
 use super::ledger::Ledger;
-use super::limits::{GROUP, REPLIES_OUTSTANDING_MAX, REQUESTS_PER_TIMING};
+use super::limits::REPLIES_OUTSTANDING_MAX;
 use super::pool::OutputPool;
 use super::replies::{Left, Stream};
 use super::rules::Rules;
@@ -31,20 +35,8 @@ use super::worker::{Shared, Ticket, WorkerRouter};
 use crate::clock::{Clock, Now};
 use crate::command::{Hit, Reply, Request, UploadId, Value};
 use crate::protocol::detect::Protocol;
-use crate::protocol::memcache::{self, Encoded, Form, KeyRoom, Parser, Resume, Step};
+use crate::protocol::memcache::{self, Encoded, Form, Get, KeyRoom, Parser, Resume, Step};
 use crate::router::{Errand, Full, KeyHasher};
-
-/// A parsed request that waits for its group.
-pub(super) struct Pending<'a> {
-    request: Request<'a>,
-    form: Form<'a>,
-    owner: usize,
-    connection: u32,
-    /// This turn's input it came from, where in it, and the parser's state before it.
-    input: usize,
-    at: usize,
-    resume: Resume,
-}
 
 /// How far an input was consumed.
 #[derive(Clone, Copy, Default)]
@@ -73,6 +65,8 @@ pub(super) struct Dispatch {
     /// room and before any other to that shard. At most one per reply outstanding and one per connection.
     pub(super) owed: Vec<VecDeque<Errand<'static>>>,
     pub(super) marks: Vec<Mark>,
+    /// Empty between turns.
+    pub(super) group: Group<'static>,
     pub(super) gathers: Gathers,
     pub(super) dumps: Dumps,
     pub(super) watch: Watch,
@@ -106,6 +100,7 @@ impl Dispatch {
             mesh_blocked: Vec::new(),
             owed,
             marks: Vec::new(),
+            group: Group::default(),
             gathers: Gathers::default(),
             dumps: Dumps::default(),
             watch,
@@ -120,7 +115,7 @@ impl Dispatch {
 
     /// Parses one connection's input, and executes whenever a group is full. What is left in `group` is
     /// executed with the next input's, or by [`run_group`](Self::run_group).
-    pub(super) fn run_input<'a>(&mut self, input: usize, number: u32, bytes: &'a [u8], group: &mut Vec<Pending<'a>>) {
+    pub(super) fn run_input<'a>(&mut self, input: usize, number: u32, bytes: &'a [u8], group: &mut Group<'a>) {
         let connection = self.connections.at(number);
         connection.need = None;
         connection.last_input = self.now.seconds;
@@ -167,16 +162,34 @@ impl Dispatch {
             let before = resume;
             let hasher = &self.hasher;
             let rest = &bytes[at..];
+            if !binary && let Some(get) = self.parser.next_get(rest, &mut resume, |key| hasher.hash(key)) {
+                let Get { hash, key, last, consumed } = get;
+                let place = Place::new(number, input, at, before);
+                at += consumed;
+                budget -= 1;
+                if self.enlist(group, hash, key, Ask::Get { last }, place) {
+                    break;
+                }
+                continue;
+            }
+            if !binary && let Some(set) = self.parser.next_set(rest, &mut resume, |key| hasher.hash(key)) {
+                let place = Place::new(number, input, at, before);
+                at += set.consumed;
+                budget -= 1;
+                if self.enlist_set(group, set, place) {
+                    break;
+                }
+                continue;
+            }
             let read = match binary {
                 false => self.parser.next_read(rest, &mut resume, |key| hasher.hash(key)),
                 true => self.parser.next_binary_read(rest, |key| hasher.hash(key)),
             };
             if let Some(read) = read {
-                let (request, form, owner) = (read.request(), read.form(), self.router.owner(read.hash));
-                let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
+                let place = Place::new(number, input, at, before);
                 at += read.consumed;
                 budget -= 1;
-                if self.enlist(group, pending) {
+                if self.enlist_request(group, read.request(), read.form(), place) {
                     break;
                 }
                 continue;
@@ -187,11 +200,10 @@ impl Dispatch {
             };
             match step {
                 Step::Request { request, form, consumed, swallow: 0 } => {
-                    let owner = self.router.owner(request.hash);
-                    let pending = Pending { request, form, owner, connection: number, input, at, resume: before };
+                    let place = Place::new(number, input, at, before);
                     at += consumed;
                     budget -= 1;
-                    if self.enlist(group, pending) {
+                    if self.enlist_request(group, request, form, place) {
                         break;
                     }
                 }
@@ -226,53 +238,6 @@ impl Dispatch {
         if !mark.stopped {
             *mark = Mark { consumed: at, resume, stopped: false };
         }
-    }
-
-    /// Adds a request to the group, and executes the group if that fills it. Returns whether the rest of the
-    /// request's input must wait.
-    #[inline(always)]
-    fn enlist<'a>(&mut self, group: &mut Vec<Pending<'a>>, pending: Pending<'a>) -> bool {
-        if pending.owner == self.router.own() {
-            self.router.prefetch_bucket(pending.request.hash);
-        }
-        let (number, input) = (pending.connection, pending.input);
-        group.push(pending);
-        if group.len() < GROUP {
-            return false;
-        }
-        self.run_group(group);
-        self.is_stopped(number, input)
-    }
-
-    /// Prefetches and executes the group in order, and empties it.
-    pub(super) fn run_group(&mut self, group: &mut Vec<Pending<'_>>) {
-        if group.is_empty() {
-            return;
-        }
-        let traffic = self.router.traffic_mut();
-        traffic.groups += 1;
-        traffic.grouped_requests += group.len() as u64;
-        let own = self.router.own();
-        let mut hashes = [0; GROUP];
-        let mut n = 0;
-        for pending in group.iter().filter(|pending| pending.owner == own) {
-            hashes[n] = pending.request.hash;
-            n += 1;
-        }
-        self.router.prefetch_items(&hashes[..n]);
-        for pending in group.drain(..) {
-            let connection = self.connections.at(pending.connection);
-            let runs = connection.blocked == Blocked::No && connection.is_open();
-            if runs && self.run(pending.connection, &pending.request, pending.form, pending.owner).is_ok() {
-                continue;
-            }
-            self.connections.at(pending.connection).need = None;
-            let mark = &mut self.marks[pending.input];
-            if !mark.stopped {
-                *mark = Mark { consumed: pending.at, resume: pending.resume, stopped: true };
-            }
-        }
-        self.time_groups(REQUESTS_PER_TIMING);
     }
 
     /// Times what was executed since it was last timed, if that is so many requests.
@@ -316,7 +281,7 @@ impl Dispatch {
         if watch.is_on() {
             router.shard_mut().observe_for(connection.socket().as_raw_fd());
         }
-        stopwatch.executed(request.op.kind());
+        stopwatch.executed(request.op.kind(), 1);
         let reply = router.execute(request, *now);
         touch(connection, touched, number);
         if let Reply::Hit(Hit { value: Value::Pinned { len, pin }, .. }) = reply {

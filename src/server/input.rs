@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::connection::{Blocked, Intake, Tail};
-use super::dispatch::{Mark, Pending, touch};
+use super::dispatch::{Dispatch, Group, Mark, touch};
 use super::intake;
-use super::limits::GROUP;
+use super::limits::{UPLOAD_ROUND_BYTES, UPLOAD_ROUNDS};
 use super::ring::{BufferId, Ring};
 use super::worker::Worker;
 use crate::protocol::memcache::Need;
@@ -60,7 +60,7 @@ impl Worker {
                 let (taken, flow) =
                     intake::take(&mut connection.intake, ring.buffer(&id, len), &mut dispatch.router, dispatch.now);
                 if taken == len && matches!(flow, ControlFlow::Break(None)) {
-                    ring.recycle(id);
+                    self.receive_upload(number, id, len);
                     return;
                 }
                 // At the end of the value, or where the mesh is full, the same call finds the same state when
@@ -109,22 +109,78 @@ impl Worker {
         }
     }
 
+    /// Goes on with a LARGE value of which a connection's input, `len` bytes in this buffer, was but a part: what more has
+    /// arrived goes straight to where the store keeps it, or at once to the owner, and what follows the value into the
+    /// buffer, as an input. So a long value is received by the page, not by the buffer, and by a copy less.
+    fn receive_upload(&mut self, number: u32, id: BufferId, len: usize) {
+        let Worker { ring, dispatch, inputs, uploads_left_bytes, upload_piece, .. } = self;
+        let Dispatch { connections, router, now, .. } = dispatch;
+        let connection = connections.at(number);
+        let mut left_bytes = UPLOAD_ROUND_BYTES.min(*uploads_left_bytes);
+        let (mut more, mut behind_len, mut is_complete) = (Ring::is_full(len), 0, false);
+        let mut unsent = 0..0;
+        while more && left_bytes > 0 {
+            let Intake::Upload(upload) = &connection.intake else { break };
+            let (room, is_last) = upload.room(router, upload_piece, *now);
+            let room_len = room.len();
+            if room_len == 0 {
+                break;
+            }
+            let (in_room, in_buffer) = ring.receive_now(connection.socket(), room, is_last.then_some(&id));
+            router.traffic_mut().bytes_read += (in_room + in_buffer) as u64;
+            connection.last_input = now.seconds;
+            *uploads_left_bytes = uploads_left_bytes.saturating_sub(in_room);
+            left_bytes = left_bytes.saturating_sub(in_room);
+            let Intake::Upload(upload) = &mut connection.intake else { break };
+            unsent = upload.advance(in_room, router, upload_piece, *now)..in_room;
+            is_complete = upload.is_complete();
+            behind_len = in_buffer;
+            more = in_room == room_len && !is_last && unsent.is_empty();
+        }
+        let data = if !unsent.is_empty() {
+            // Whoever executes it finds the mesh as full as it is here.
+            let mut tail = Tail::of(&upload_piece[unsent]);
+            tail.push(ring.buffer(&id, behind_len));
+            ring.recycle(id);
+            Data::Tail(tail)
+        } else if behind_len > 0 || is_complete {
+            Data::Buffer(id, 0, behind_len)
+        } else {
+            ring.recycle(id);
+            return;
+        };
+        inputs.push(Input { connection: number, data });
+        connection.input = inputs.len() as u32;
+    }
+
     /// Executes the inputs of this turn and keeps what is left of them.
     pub(super) fn execute(&mut self) {
         if self.inputs.is_empty() {
             return;
         }
-        let mut inputs = std::mem::take(&mut self.inputs);
+        self.dispatch.begin_groups();
+        for round in 1..=UPLOAD_ROUNDS {
+            self.execute_round(round < UPLOAD_ROUNDS);
+            if self.inputs.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Executes the inputs that there are. If `more`, LARGE values that begin in them are received further, which may
+    /// bring new inputs.
+    fn execute_round(&mut self, more: bool) {
+        let mut inputs = std::mem::replace(&mut self.inputs, std::mem::take(&mut self.spare_inputs));
         let Worker { ring, dispatch, .. } = self;
-        dispatch.begin_groups();
         dispatch.marks.clear();
         dispatch.marks.resize(inputs.len(), Mark::default());
         {
-            let mut group: Vec<Pending<'_>> = Vec::with_capacity(GROUP);
+            let mut group: Group<'_> = std::mem::take(&mut dispatch.group);
             for (index, input) in inputs.iter().enumerate() {
                 dispatch.run_input(index, input.connection, input.data.bytes(ring), &mut group);
             }
             dispatch.run_group(&mut group);
+            dispatch.group = group.emptied();
             dispatch.time_groups(1);
         }
         for (index, input) in inputs.drain(..).enumerate() {
@@ -135,7 +191,13 @@ impl Worker {
             let open = connection.is_open();
             match input.data {
                 Data::Buffer(id, start, len) => {
-                    if open && start + consumed < len {
+                    let used_up = start + consumed == len;
+                    if more && used_up && open && !connection.ended && connection.is_uploading() {
+                        self.rearm.push(input.connection);
+                        self.receive_upload(input.connection, id, len);
+                        continue;
+                    }
+                    if open && !used_up {
                         connection.tail = Tail::of(&self.ring.buffer(&id, len)[start + consumed..]);
                     }
                     self.ring.recycle(id);
@@ -155,6 +217,6 @@ impl Worker {
                 touch(connection, &mut self.dispatch.touched, input.connection);
             }
         }
-        self.inputs = inputs;
+        self.spare_inputs = inputs;
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::connection::Intake;
 use super::worker::{Ticket, WorkerRouter};
 use crate::clock::Now;
-use crate::command::{Op, Payload, Request, Store, UploadId};
+use crate::command::{INLINE_VALUE_MAX, Op, Payload, Request, Store, UploadId};
 use crate::protocol::memcache::{FormTag, KeyRoom, UploadHead};
 use crate::router::{Errand, Full, PIECE_MAX};
 
@@ -124,6 +124,44 @@ impl Upload {
             taken += 1;
         }
         (taken, Ok(if self.terminated { Progress::Complete } else { Progress::Unterminated }))
+    }
+
+    /// Where its next bytes may be put: in the store, or into `piece` for another shard. Empty if they must be passed to
+    /// [`take`](Self::take). Says whether these are the last ones.
+    pub(super) fn room<'r>(
+        &self,
+        router: &'r mut WorkerRouter,
+        piece: &'r mut Vec<u8>,
+        now: Now,
+    ) -> (&'r mut [u8], bool) {
+        if !self.begun {
+            return (&mut [], false);
+        }
+        let left = self.value_len - self.received;
+        let room = if self.owner == router.own() {
+            router.upload_room(self.id, now)
+        } else {
+            // As long as the longest value of a plain request, which is what a batch has room for beyond its bound.
+            piece.resize(INLINE_VALUE_MAX, 0);
+            &mut piece[..INLINE_VALUE_MAX.min(usize::try_from(left).unwrap_or(INLINE_VALUE_MAX))]
+        };
+        let is_last = room.len() as u64 == left;
+        (room, is_last)
+    }
+
+    /// So many bytes were put there. Returns how many were taken: less, where another shard cannot be sent more yet.
+    pub(super) fn advance(&mut self, len: usize, router: &mut WorkerRouter, piece: &[u8], now: Now) -> usize {
+        if self.owner != router.own() {
+            return self.take(&piece[..len], router, now).0;
+        }
+        router.upload_advance(self.id, len);
+        self.received += len as u64;
+        len
+    }
+
+    /// Whether nothing of it is to come.
+    pub(super) fn is_complete(&self) -> bool {
+        self.received == self.value_len && self.terminator_len == TERMINATOR.len()
     }
 
     fn send(&self, router: &mut WorkerRouter, errand: &Errand<'_>, now: Now) -> Result<(), Full> {

@@ -33,10 +33,10 @@ impl Stopwatch {
         self.stamp
     }
 
-    /// A request was executed.
+    /// So many requests were executed.
     #[inline]
-    pub(super) fn executed(&mut self, kind: OpKind) {
-        self.executed.add(kind);
+    pub(super) fn executed(&mut self, kind: OpKind, count: u32) {
+        self.executed.add(kind, count);
     }
 
     /// Some groups were executed, and the next begin. `None` if they had fewer than `requests_min` requests for own

@@ -12,6 +12,12 @@ pub(super) const OUTPUTS_BUDGET_BYTES: usize = 8 << 20;
 pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;
 /// Unexecuted input of a stopped or busy connection, in bytes, above which it is no longer read from.
 pub(super) const INPUT_HIGH_BYTES: usize = 64 << 10;
+/// Rounds of receiving, without waiting, and executing what LARGE values under way have brought, in one turn.
+pub(super) const UPLOAD_ROUNDS: usize = 3;
+/// Bytes of its LARGE values that a connection is sent in one such round: two pages of the store.
+pub(super) const UPLOAD_ROUND_BYTES: usize = 128 << 10;
+/// The same for all connections of a shard, in one turn: about 200 µs. Beyond that each receives a buffer a turn.
+pub(super) const UPLOADS_TURN_BYTES: usize = 1 << 20;
 /// Completions taken in one turn.
 pub(super) const COMPLETIONS_PER_TURN: usize = 512;
 /// Dumps under way over all shards' connections: each takes one piece of a turn of the shard that it lists.

@@ -18,7 +18,7 @@ use super::control::Control;
 use super::dispatch::{Dispatch, touch};
 use super::input::Input;
 use super::ledger::ProcessMemory;
-use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES, OUTPUT_HELD_BYTES};
+use super::limits::{COMPLETIONS_PER_TURN, INPUT_HIGH_BYTES, OUTPUT_HELD_BYTES, UPLOADS_TURN_BYTES};
 use super::ring::{BufferId, Completion, Ring, Timer};
 use super::rules::Rules;
 use super::spread::Spread;
@@ -126,6 +126,12 @@ pub struct Worker {
     pub(super) resting_listeners: Vec<u32>,
     pub(super) completions: Vec<Completion>,
     pub(super) inputs: Vec<Input>,
+    /// Empty; kept for its memory.
+    pub(super) spare_inputs: Vec<Input>,
+    /// What this turn may still receive of LARGE values beside the ring.
+    pub(super) uploads_left_bytes: usize,
+    /// A piece of one for another shard, between the socket and the mesh.
+    pub(super) upload_piece: Vec<u8>,
     /// Connections whose receive ended and is wanted again.
     pub(super) rearm: Vec<u32>,
     pub(super) stopping: Option<Stopping>,
@@ -158,6 +164,9 @@ impl Worker {
             resting_listeners: Vec::new(),
             completions: Vec::new(),
             inputs: Vec::new(),
+            spare_inputs: Vec::new(),
+            uploads_left_bytes: 0,
+            upload_piece: Vec::new(),
             rearm: Vec::new(),
             stopping: None,
             has_housekeeping: false,
@@ -198,6 +207,7 @@ impl Worker {
         let (now, nanos) = self.clock.moment();
         self.dispatch.begin_turn(now, nanos, self.ring.sending_bytes());
         self.dispatch.router.traffic_mut().turns += 1;
+        self.uploads_left_bytes = UPLOADS_TURN_BYTES;
         self.dispatch.see_watchers();
         for completion in completions.drain(..) {
             self.complete(completion);
@@ -252,6 +262,7 @@ impl Worker {
     /// Gives back the memory that was not needed since the last tick.
     fn trim(&mut self) {
         self.ring.trim();
+        self.upload_piece = Vec::new();
         self.dispatch.connections.trim();
         self.dispatch.pool.trim();
         self.dispatch.router.trim();

@@ -13,8 +13,8 @@ use super::training::TrainerPort;
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{self, CasCheck, Hit, Op, Payload, Reply, Request, StoreMode, UploadId, Value};
 use crate::storage::{
-    self, ClassCommands, Found, ItemValue, NewCas, SetArgs, SetMode, SetOutcome, Source, StorageError, Store,
-    StoreConfig, StoreError,
+    self, ClassCommands, Found, Hints, ItemValue, NewCas, PlainRead, PlainWrite, SetArgs, SetMode, SetOutcome, Source,
+    StorageError, Store, StoreConfig, StoreError,
 };
 
 /// The bits of a hash by which a store tells nothing apart; the owner of a key is cut from them.
@@ -80,8 +80,37 @@ impl Shard {
 
     /// Starts to fetch the items of keys whose buckets were prefetched.
     #[inline]
-    pub fn prefetch_items(&self, hashes: &[u64]) {
-        self.store.prefetch_items(hashes);
+    pub fn prefetch_items(&self, hashes: impl Iterator<Item = Option<u64>>, hints: &mut Hints) {
+        self.store.prefetch_items(hashes, hints);
+    }
+
+    /// Executes a [`Op::Get`] if it is of the plainest kind, else does nothing: [`execute`](Self::execute) gives the same
+    /// answer and any other. `at` is the key's place among the hashes that the hints were made of.
+    #[inline(always)]
+    pub fn read_plain(&mut self, hash: u64, key: &[u8], hints: &Hints, at: usize, now: Now) -> PlainRead<'_> {
+        if self.is_attentive {
+            return PlainRead::NotPlain;
+        }
+        let read = self.store.read_plain(hash, key, hints, at, now.seconds);
+        if let PlainRead::Miss = read {
+            self.counters.get_misses += 1;
+        }
+        read
+    }
+
+    /// Executes a plain write, if it is of the plainest kind, else does nothing and says false, as
+    /// [`read_plain`](Self::read_plain).
+    #[inline(always)]
+    pub fn write_plain(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        write: PlainWrite<'_>,
+        hints: &Hints,
+        at: usize,
+        now: Now,
+    ) -> bool {
+        !self.is_attentive && self.store.write_plain(hash, key, write, hints, at, now.seconds)
     }
 
     /// Executes one request.
@@ -278,6 +307,16 @@ impl Shard {
             self.store.upload_abort(id);
             self.failed_uploads.insert(id, error);
         }
+    }
+
+    /// Where the next bytes of a LARGE value belong; empty where they are not kept.
+    pub fn upload_room(&mut self, id: UploadId, now: Now) -> &mut [u8] {
+        self.store.upload_room(upload_number(id), now.seconds).unwrap_or_default()
+    }
+
+    /// So many bytes of a LARGE value were put where they belong.
+    pub fn upload_advance(&mut self, id: UploadId, len: usize) {
+        self.store.upload_advance(upload_number(id), len);
     }
 
     /// Gives up a LARGE value that is being received.

@@ -34,8 +34,8 @@ pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
 pub use training::{Trainer, TrainerPort};
 
 pub use crate::storage::{
-    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, CompressionStats, MissRatioCurve,
-    Reason, Removal, SizeHistogram, StoreMemory, Walk, WalkedItem,
+    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, CompressionStats, Hints,
+    MissRatioCurve, PlainRead, PlainWrite, Reason, Removal, SizeHistogram, StoreMemory, Walk, WalkedItem,
 };
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ impl Shard {
                 Ok(found) => found,
                 Err(error) => return self.not_stored(error),
             },
-            None => self.store.find_to_peek(hash, key, now.seconds),
+            // Not even to the samplers is this one a read.
+            None if get.no_bump => self.store.find_to_peek(hash, key, now.seconds),
+            None => self.store.find_to_read(hash, key, now.seconds),
         };
         let (found, created) = match (found, get.vivify) {
             (Some(found), _) => (found, false),
@@ -85,7 +87,7 @@ impl Shard {
             Some(_) => self.store.count_touch_hit(found),
             None => self.store.count_get_hit(found),
         }
-        if !get.no_bump {
+        if !get.no_bump && (created || get.touch.is_some()) {
             self.store.bump(found, now.seconds);
         }
         let view = self.store.found_view(found);

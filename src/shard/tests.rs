@@ -428,3 +428,22 @@ fn a_delayed_flush_takes_effect_while_somebody_watches() {
     world.now.seconds.0 += 10;
     assert!(matches!(world.ask("k", Op::Get), Reply::Miss));
 }
+
+/// Whoever reads by `mg` alone was invisible: to the miss-ratio curve there were no reads, to the duel no evidence.
+#[test]
+fn meta_reads_are_reads_to_the_miss_ratio_curve() {
+    let mut world = World::new();
+    world.set("present", "value");
+    let now = world.now.seconds;
+    for (get, reads, misses) in [
+        (get(), 2.0, 1.0),
+        (MetaGet { no_bump: true, ..get() }, 2.0, 1.0),
+        (MetaGet { touch: Some(Exptime(0)), ..get() }, 4.0, 2.0),
+    ] {
+        for key in ["present", "absent"] {
+            world.ask(key, Op::MetaGet(get));
+        }
+        let curve = world.shard.store.miss_ratio_curve(now);
+        assert_eq!((curve.reads, curve.misses), (reads, misses));
+    }
+}

@@ -36,6 +36,7 @@
 //! `in small` is S3-FIFO's: the item is in its class's small queue (see `eviction`).
 
 use crate::clock::{Deadline, Seconds};
+use crate::short;
 
 /// Bytes of the header word.
 pub(super) const HEADER_BYTES: usize = 8;
@@ -540,8 +541,8 @@ pub(super) fn write(chunk: &mut [u8], header: Header, fields: Fields, key: &[u8]
         let offset = header.flags_offset();
         chunk[offset..offset + FLAGS_BYTES].copy_from_slice(&flags.to_le_bytes());
     }
-    chunk[header.key_offset()..header.value_offset()].copy_from_slice(key);
-    chunk[header.value_offset()..header.item_len()].copy_from_slice(value);
+    short::copy(&mut chunk[header.key_offset()..header.value_offset()], key);
+    short::copy(&mut chunk[header.value_offset()..header.item_len()], value);
 }
 
 /// The item that a tail piece belongs to, as a raw location.

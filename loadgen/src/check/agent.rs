@@ -75,6 +75,7 @@ pub struct CheckAgent<'a> {
     value: Vec<u8>,
     end: Nanos,
     stopped: bool,
+    end_noticed: Option<Nanos>,
     outstanding: usize,
     reported: u64,
     findings: Findings,
@@ -103,6 +104,7 @@ impl<'a> CheckAgent<'a> {
             value: Vec::new(),
             end: if plan.requests.is_some() { Nanos::MAX } else { now.saturating_add(plan.duration) },
             stopped: false,
+            end_noticed: None,
             outstanding: 0,
             reported: 0,
             findings: Findings::default(),
@@ -339,7 +341,9 @@ impl Agent for CheckAgent<'_> {
         self.answered.add(self.findings.requests - self.reported);
         self.reported = self.findings.requests;
         self.stopped = now >= self.end || self.lanes.iter().all(|lane| lane.left == 0);
-        if self.stopped && (self.outstanding == 0 || now >= self.end.saturating_add(DRAIN)) {
+        // Not from the end itself: this process may have been stopped since.
+        let noticed = if now >= self.end { *self.end_noticed.get_or_insert(now) } else { Nanos::MAX };
+        if self.stopped && (self.outstanding == 0 || now >= noticed.saturating_add(DRAIN)) {
             return Next::Finish;
         }
         Next::WaitUntil(now + SECOND / 10)

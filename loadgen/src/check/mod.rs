@@ -84,6 +84,7 @@ pub fn check(args: &CheckArgs) -> Result<bool, Error> {
         requests: args.requests.map(|total| total.div_ceil(connections)),
         seed,
     });
+    let endpoint = args.common.endpoint()?;
     eprintln!("ringload: checking {} over {connections} connections, seed {seed}", args.common.server);
 
     let clock = Clock::start();
@@ -94,13 +95,13 @@ pub fn check(args: &CheckArgs) -> Result<bool, Error> {
         .enumerate()
         .map(|(index, core)| {
             let (plan, answered, barrier) = (plan.clone(), answered.clone(), barrier.clone());
-            let target = args.common.server.clone();
+            let endpoint = endpoint.clone();
             let first = connections * index as u64 / threads as u64;
             let count = connections * (index as u64 + 1) / threads as u64 - first;
             thread::spawn(move || {
                 let prepared = core
                     .map_or(Ok(()), cores::pin)
-                    .and_then(|()| Driver::connect(&target, count as usize, plan.value_size, clock));
+                    .and_then(|()| Driver::connect(&endpoint, count as usize, plan.value_size, clock));
                 // Also a thread that failed arrives here, or the others would wait for ever.
                 barrier.wait();
                 let mut driver = prepared?;

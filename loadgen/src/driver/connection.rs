@@ -30,14 +30,17 @@ impl Connection {
         }
         let written = write_some(&mut self.stream, bytes)?;
         self.unsent.extend_from_slice(&bytes[written..]);
-        Ok(written < bytes.len())
+        Ok(written < bytes.len() || self.stream.wants_write())
     }
 
     /// Writes what is unsent; says whether something stays so.
     pub fn flush(&mut self) -> io::Result<bool> {
-        let written = write_some(&mut self.stream, &self.unsent)?;
-        self.unsent.drain(..written);
-        Ok(!self.unsent.is_empty())
+        self.stream.flush()?;
+        if !self.unsent.is_empty() {
+            let written = write_some(&mut self.stream, &self.unsent)?;
+            self.unsent.drain(..written);
+        }
+        Ok(!self.unsent.is_empty() || self.stream.wants_write())
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod connection;
 mod meter;
+mod silence;
 
 use std::{
     io::{ErrorKind, Read},
@@ -27,10 +28,11 @@ use crate::{
     clock::{Clock, Nanos, SECOND},
     error::Error,
     protocol::Unparsable,
-    target::Target,
+    target::Endpoint,
 };
 use connection::Connection;
 pub use meter::BusyMeter;
+use silence::{STALL_SECONDS, Silence, WAIT_MAX};
 
 /// Bytes that one read takes at most, unless replies have to be seen whole and are longer.
 pub const READ_BUFFER: usize = 256 << 10;
@@ -43,9 +45,6 @@ const SPIN: Nanos = 50_000;
 
 /// How late the kernel may wake a sleeper for the sake of waking several at once, in nanoseconds; usually 50,000.
 const TIMER_SLACK: NonZeroU64 = NonZeroU64::MIN;
-
-/// With requests outstanding, silence of this length ends the command.
-const STALL_SECONDS: u64 = 10;
 
 /// What the driver should do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +82,11 @@ pub struct Driver {
 
 impl Driver {
     /// Opens `count` connections. A reply that an agent must see whole may have `reply_len_max` bytes.
-    pub fn connect(target: &Target, count: usize, reply_len_max: usize, clock: Clock) -> Result<Self, Error> {
+    pub fn connect(endpoint: &Endpoint, count: usize, reply_len_max: usize, clock: Clock) -> Result<Self, Error> {
         let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(|error| Error::Poll(error.into()))?;
         let mut connections = Vec::with_capacity(count);
         for id in 0..count {
-            let stream = target.connect()?;
+            let stream = endpoint.connect()?;
             epoll::add(&epoll, &stream, EventData::new_u64(id as u64), EventFlags::IN)
                 .map_err(|error| Error::Poll(error.into()))?;
             connections.push(Connection::new(stream));
@@ -101,13 +100,18 @@ impl Driver {
         self.meter.busy(self.clock.now())
     }
 
+    /// Time that this thread's work needed of a core since the agent started the meter.
+    pub fn worked(&self) -> Nanos {
+        self.meter.worked()
+    }
+
     /// Runs `agent` until it finishes.
     pub fn drive(&mut self, agent: &mut impl Agent) -> Result<(), Error> {
         // A refusal costs precision only.
         let _ = set_current_timer_slack(Some(TIMER_SLACK));
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS_MAX);
         let mut wake: Vec<usize> = (0..self.connections.len()).collect();
-        let mut last_event = self.clock.now();
+        let mut silence = Silence::default();
         loop {
             let now = self.clock.now();
             let until = match agent.plan(now, &mut wake, &mut self.meter) {
@@ -125,16 +129,16 @@ impl Driver {
                 if polling {
                     self.meter.spun(after - now);
                 }
+                silence.waited(after - now);
                 let outstanding = agent.outstanding();
-                if outstanding > 0 && after.saturating_sub(last_event) > STALL_SECONDS * SECOND {
-                    return Err(Error::Stalled { seconds: STALL_SECONDS, outstanding });
-                }
                 if outstanding == 0 {
-                    last_event = after;
+                    silence.broken();
+                } else if silence.is_stall() {
+                    return Err(Error::Stalled { seconds: STALL_SECONDS, outstanding });
                 }
                 continue;
             }
-            last_event = self.clock.now();
+            silence.broken();
             for event in &events {
                 let (id, flags) = (event.data.u64() as usize, event.flags);
                 if flags.intersects(EventFlags::OUT) {
@@ -142,6 +146,9 @@ impl Driver {
                 }
                 if flags.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
                     self.receive(agent, id)?;
+                    while self.connections[id].stream.holds_more() {
+                        self.receive(agent, id)?;
+                    }
                     wake.push(id);
                 }
             }
@@ -151,9 +158,9 @@ impl Driver {
         }
     }
 
-    /// Waits for events, at most `timeout` and at most a second, so that stalls are seen.
+    /// Waits for events, at most `timeout` and at most [`WAIT_MAX`], so that stalls are seen.
     fn wait(&self, events: &mut Vec<Event>, timeout: Nanos) -> Result<(), Error> {
-        let timeout = timeout.min(SECOND);
+        let timeout = timeout.min(WAIT_MAX);
         let timespec =
             Timespec { tv_sec: (timeout / SECOND) as i64, tv_nsec: (timeout % SECOND).try_into().unwrap_or(0) };
         match epoll::wait(&self.epoll, spare_capacity(events), Some(&timespec)) {

@@ -1,4 +1,5 @@
-//! The meta protocol: `mg`, `ms` and `mn` as a load needs them (memcached's `doc/protocol.txt`, "Meta Commands").
+//! The meta protocol: `mg`, `ms`, `ma`, `md` and `mn` as a load needs them (memcached's `doc/protocol.txt`, "Meta
+//! Commands").
 
 use super::{
     number,
@@ -22,16 +23,80 @@ pub fn noop(out: &mut Vec<u8>) {
     out.extend_from_slice(b"mn\r\n");
 }
 
-/// Appends a write that answers `HD`.
+/// Appends a read of one key that tells the cas number.
+pub fn gets(out: &mut Vec<u8>, key: &[u8]) {
+    one_key(out, b"mg ", key);
+    out.extend_from_slice(b" v c\r\n");
+}
+
+/// Appends a read that changes the exptime.
+pub fn gat(out: &mut Vec<u8>, key: &[u8], exptime: u64) {
+    one_key(out, b"mg ", key);
+    out.extend_from_slice(b" v T");
+    number::push(out, exptime);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a set that answers `HD`.
 #[inline]
-pub fn set(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    out.extend_from_slice(b"ms ");
-    out.extend_from_slice(key);
+pub fn set(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8]) {
+    store(out, key, exptime, value, |_| {});
+}
+
+/// Appends a set that answers `NS` where there is an item.
+pub fn add(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8]) {
+    store(out, key, exptime, value, |out| out.extend_from_slice(b" ME"));
+}
+
+/// Appends a set that answers `EX` where the number is another one, `NF` where there is no item.
+pub fn cas(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8], cas: u64) {
+    store(out, key, exptime, value, |out| {
+        out.extend_from_slice(b" C");
+        number::push(out, cas);
+    });
+}
+
+#[inline]
+fn store(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8], flags: impl FnOnce(&mut Vec<u8>)) {
+    one_key(out, b"ms ", key);
     out.push(b' ');
     number::push(out, value.len() as u64);
+    if exptime > 0 {
+        out.extend_from_slice(b" T");
+        number::push(out, exptime);
+    }
+    flags(out);
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends incr or decr; both answer `HD`.
+pub fn arithmetic(out: &mut Vec<u8>, up: bool, key: &[u8], delta: u64) {
+    one_key(out, b"ma ", key);
+    out.extend_from_slice(if up { b" D" } else { b" MD D" });
+    number::push(out, delta);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a delete.
+pub fn delete(out: &mut Vec<u8>, key: &[u8]) {
+    one_key(out, b"md ", key);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a touch: a read without the value.
+pub fn touch(out: &mut Vec<u8>, key: &[u8], exptime: u64) {
+    one_key(out, b"mg ", key);
+    out.extend_from_slice(b" T");
+    number::push(out, exptime);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[inline]
+fn one_key(out: &mut Vec<u8>, verb: &[u8; 3], key: &[u8]) {
+    out.extend_from_slice(verb);
+    out.extend_from_slice(key);
 }
 
 /// The reply at the head of `input`.
@@ -94,8 +159,23 @@ mod tests {
         let mut out = Vec::new();
         get_quiet(&mut out, b"b");
         noop(&mut out);
-        set(&mut out, b"c", b"xy");
+        set(&mut out, b"c", 0, b"xy");
         assert_eq!(out, b"mg b k q v\r\nmn\r\nms c 2\r\nxy\r\n".as_slice());
+        out.clear();
+        gets(&mut out, b"a");
+        gat(&mut out, b"a", 9);
+        touch(&mut out, b"a", 0);
+        assert_eq!(out, b"mg a v c\r\nmg a v T9\r\nmg a T0\r\n".as_slice());
+        out.clear();
+        set(&mut out, b"a", 60, b"");
+        add(&mut out, b"a", 0, b"x");
+        cas(&mut out, b"a", 5, b"y", 77);
+        assert_eq!(out, b"ms a 0 T60\r\n\r\nms a 1 ME\r\nx\r\nms a 1 T5 C77\r\ny\r\n".as_slice());
+        out.clear();
+        arithmetic(&mut out, true, b"n", 3);
+        arithmetic(&mut out, false, b"n", 3);
+        delete(&mut out, b"n");
+        assert_eq!(out, b"ma n D3\r\nma n MD D3\r\nmd n\r\n".as_slice());
     }
 
     #[test]

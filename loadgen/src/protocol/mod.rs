@@ -1,21 +1,18 @@
-//! Requests to bytes and bytes to replies, for the text and the meta protocol.
+//! Requests to bytes and bytes to replies, for the text, the meta and the binary protocol and for RESP.
 //!
 //! Knows no sockets and no workload. Deliberately not the server's parser: the judge of a server shares no
 //! code with it. A reply parser looks at the head of what has arrived and gives one [`Reply`] with the bytes
 //! it took, nothing yet, or [`Unparsable`]. The bytes of a value are the caller's to take or skip.
 
+mod binary;
+mod dispatch;
 pub mod meta;
 mod number;
 mod reply;
+mod resp;
 pub mod text;
+mod verdict;
 
-pub use reply::{Reply, Unparsable, value_span};
-
-/// The protocol a run speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Protocol {
-    /// The classic text commands.
-    Text,
-    /// The meta commands.
-    Meta,
-}
+pub use dispatch::{Protocol, Store};
+pub use reply::{Reply, Unparsable, Value, value_span};
+pub use verdict::{Verdict, verdict};

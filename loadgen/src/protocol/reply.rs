@@ -11,13 +11,13 @@ pub type Parsed<'a> = Result<Option<(Reply<'a>, usize)>, Unparsable>;
 /// One line of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply<'a> {
-    /// A value follows: `len` bytes and CRLF. The line alone is taken.
+    /// A value follows: `len` bytes, and CRLF except in binary. What stands before them alone is taken.
     Value(Value<'a>),
     /// Text `END`: no more values of this get.
     End,
-    /// Meta `EN`: this mg missed.
+    /// Meta `EN`, binary "not found" of a read, RESP's null: this read missed (or a RESP `SET NX` stored nothing).
     Miss,
-    /// Text `STORED`, meta `HD`.
+    /// Text `STORED`, RESP `+OK`, and meta `HD`, which says no more than that it was done.
     Stored,
     /// `NOT_STORED`, `NS`.
     NotStored,
@@ -31,9 +31,13 @@ pub enum Reply<'a> {
     Touched,
     /// The number after incr or decr.
     Number(u64),
-    /// Meta `MN`: everything before it is answered.
+    /// RESP: the number after `INCRBY` and `DECRBY`, or how many keys were there.
+    Integer(i64),
+    /// RESP: as many replies follow.
+    Array(usize),
+    /// Meta `MN`, binary noop: everything before it is answered.
     Noop,
-    /// `ERROR`, `CLIENT_ERROR ...` or `SERVER_ERROR ...`: the line.
+    /// `ERROR`, `CLIENT_ERROR ...`, `SERVER_ERROR ...` or RESP's `-...`: the line; binary: the text of the error.
     Refused(&'a [u8]),
 }
 

@@ -63,6 +63,14 @@ pub fn with_number(out: &mut Vec<u8>, verb: &[u8], name: &[u8], argument: u64) {
     end(out);
 }
 
+/// Appends a get that changes the exptime.
+pub fn gat(out: &mut Vec<u8>, name: &[u8], exptime: u64) {
+    begin(out, b"gat ");
+    number::push(out, exptime);
+    key(out, name);
+    end(out);
+}
+
 /// The reply at the head of `input`.
 #[inline]
 pub fn parse(input: &[u8]) -> Parsed<'_> {
@@ -130,6 +138,9 @@ mod tests {
         store(&mut out, b"cas", b"k", 0, b"", Some(99));
         with_number(&mut out, b"incr", b"n", 12);
         assert_eq!(out, b"get a\r\nset k 0 7 3\r\nxyz\r\ncas k 0 0 0 99\r\n\r\nincr n 12\r\n".as_slice());
+        out.clear();
+        gat(&mut out, b"k", 30);
+        assert_eq!(out, b"gat 30 k\r\n");
     }
 
     /// Reads the whole of `input`, handing over `piece` bytes more whenever the parser wants some.

@@ -66,7 +66,7 @@ fn drive(
 ) -> Result<ReplayReport, Error> {
     core.map_or(Ok(()), cores::pin)?;
     let clock = Clock::start();
-    let mut driver = Driver::connect(&args.common.server, args.connections as usize, 0, clock)?;
+    let mut driver = Driver::connect(&args.common.endpoint()?, args.connections as usize, 0, clock)?;
     let start = clock.now();
     let mut agent = ReplayAgent::new(args, reader, answered);
     driver.drive(&mut agent)?;

@@ -1,55 +1,51 @@
 //! `ringload run`: a synthetic load, in a closed or an open loop, from one thread per core.
 
 mod agent;
+mod composer;
+mod lane;
 mod load;
+mod measure;
 mod report;
-
-use std::{
-    sync::{Arc, Barrier},
-    thread,
-};
+mod step;
 
 use crate::{
     cli::RunArgs,
-    clock::{Clock, Nanos, nanos},
-    cores,
-    driver::Driver,
+    clock::{Nanos, SECOND, nanos},
+    collector::SERIES_MAX,
     error::Error,
-    progress::{self, Answered},
+    hdr_log::HdrLogFile,
+    page,
     protocol::Protocol,
-    recorder::Recorder,
-    workload::{Arrivals, Distribution, Keyspace, Mix, ValueSource},
+    workload::{Arrivals, RateCourse},
 };
-use agent::RunAgent;
-use load::LoadAgent;
-use report::RunReport;
+use composer::Work;
+pub use measure::{Measured, Pace, measure};
+pub use report::RunReport;
+use step::Tally;
+
+/// Shortest `--interval`.
+const INTERVAL_MIN: Nanos = SECOND / 100;
 
 /// A checked description of the load, shared by all threads.
 #[derive(Debug)]
 pub struct Plan {
     protocol: Protocol,
     pipeline: usize,
-    multiget: usize,
-    keyspace: Keyspace,
-    values: ValueSource,
-    distribution: Distribution,
-    mix: Mix,
-    /// Requests per second of one thread.
-    rate: Option<f64>,
+    work: Work,
+    /// One thread's share of the open loop's course.
+    course: Option<RateCourse>,
     arrivals: Arrivals,
     warmup: Nanos,
+    /// Of every stage of the course.
     duration: Nanos,
     requests: Option<u64>,
     seed: u64,
     threads: usize,
 }
 
-/// What one thread brings back.
+/// What one thread brings back beside its intervals.
 struct Outcome {
-    recorder: Recorder,
-    /// Nanoseconds from the start of the measurement to the last answer.
-    elapsed: Nanos,
-    busy: f64,
+    tally: Tally,
     unanswered: u64,
     unsent: u64,
     load_errors: u64,
@@ -57,72 +53,62 @@ struct Outcome {
 
 /// Runs the load; gives whether all went well.
 pub fn run(args: &RunArgs) -> Result<bool, Error> {
-    let seed = args.common.seed.unwrap_or_else(crate::random_seed);
-    let pins = args.common.pins();
-    let threads = pins.len();
-    if (args.connections as usize) < threads {
-        return Err(Error::Usage(format!("{threads} cores need at least {threads} connections")));
-    }
-    let plan = Arc::new(Plan {
-        protocol: args.protocol,
-        pipeline: args.pipeline as usize,
-        multiget: args.multiget as usize,
-        keyspace: Keyspace::new(args.keys, args.key_size.0).map_err(Error::Usage)?,
-        values: ValueSource::new(args.value_size, seed),
-        distribution: args.distribution,
-        mix: Mix::new(args.get_ratio),
-        rate: args.rate.map(|rate| rate / threads as f64),
-        arrivals: args.arrivals,
-        warmup: nanos(args.warmup),
-        duration: nanos(args.duration),
-        requests: args.requests,
-        seed,
-        threads,
-    });
-    eprintln!("ringload: {} connections to {}, seed {seed}", args.connections, args.common.server);
+    let load = &args.load;
+    let seed = load.common.seed.unwrap_or_else(crate::random_seed);
+    let pace = pace(args)?;
+    eprintln!("ringload: {} connections to {}, seed {seed}", load.connections, load.common.server);
 
-    let clock = Clock::start();
-    let answered = Arc::new(Answered::default());
-    let barrier = Arc::new(Barrier::new(threads));
-    let workers: Vec<_> = pins
-        .into_iter()
-        .enumerate()
-        .map(|(index, core)| {
-            let (plan, answered, barrier) = (plan.clone(), answered.clone(), barrier.clone());
-            let (target, load) = (args.common.server.clone(), args.load);
-            let count = share(u64::from(args.connections), threads, index) as usize;
-            thread::spawn(move || {
-                let prepared = core.map_or(Ok(()), cores::pin).and_then(|()| {
-                    let mut driver = Driver::connect(&target, count, 0, clock)?;
-                    let mut load_errors = 0;
-                    if load {
-                        let mut agent = LoadAgent::new(&plan, index, count);
-                        driver.drive(&mut agent)?;
-                        load_errors = agent.errors;
-                    }
-                    Ok((driver, load_errors))
-                });
-                // Also a thread that failed arrives here, or the others would wait for ever.
-                barrier.wait();
-                let (mut driver, load_errors) = prepared?;
-                let mut agent = RunAgent::new(&plan, index, count, clock.now(), &answered);
-                driver.drive(&mut agent)?;
-                Ok(agent.finish(driver.busy(), load_errors))
-            })
-        })
-        .collect();
-    progress::watch("running", &answered, 0, || workers.iter().all(|worker| worker.is_finished()));
-
-    let mut outcomes = Vec::new();
-    for worker in workers {
-        outcomes.push(worker.join().map_err(|_| Error::Thread)??);
-    }
-    let report = RunReport::new(args, seed, outcomes);
+    let mut log = args.hdr_log.as_deref().map(HdrLogFile::create).transpose()?;
+    let mut log = log.as_mut().map(HdrLogFile::begin).transpose()?;
+    let mut logged = Ok(());
+    let measured = measure(load, seed, &pace, load.load, "running", |closed| {
+        if let (Some(log), Ok(())) = (&mut log, &logged) {
+            logged = log.write(closed);
+        }
+    })?;
+    logged?;
+    let report = RunReport::new(load, seed, &pace, measured);
     print!("{report}");
-    if let Some(path) = &args.common.json {
+    if let Some(path) = &load.common.json {
         crate::write_json(path, &report)?;
     }
+    if let Some(path) = &args.report {
+        page::write(path, &[page::Run::of(path, &report)?])?;
+    }
     Ok(report.passed())
+}
+
+/// The checked pace of a run.
+fn pace(args: &RunArgs) -> Result<Pace, Error> {
+    let stages = args.rate.as_ref().map_or(1, |course| course.stages().len());
+    let moving = args.rate.as_ref().is_some_and(|course| course.stages().iter().any(|stage| stage.from != stage.to));
+    if args.requests.is_some() && (stages > 1 || moving) {
+        return Err(Error::Usage("--requests goes with one constant --rate only: the others are given time".into()));
+    }
+    let duration = if args.requests.is_some() { Nanos::MAX } else { nanos(args.duration) };
+    let whole = duration.saturating_mul(stages as u64);
+    let interval = match args.interval.map(nanos) {
+        None => default_interval(whole),
+        Some(interval) if interval < INTERVAL_MIN => {
+            return Err(Error::Usage("--interval is at least 10 ms".into()));
+        }
+        Some(interval) => interval,
+    };
+    if whole != Nanos::MAX && whole / interval > SERIES_MAX as u64 {
+        return Err(Error::Usage(format!("--interval cuts the run into more than {SERIES_MAX} parts")));
+    }
+    let (course, arrivals) = (args.rate.clone(), args.arrivals);
+    Ok(Pace { course, arrivals, warmup: nanos(args.warmup), duration, requests: args.requests, interval })
+}
+
+/// A hundredth of the whole, between 100 ms and 1 s, and longer where the series would become too long to plot.
+fn default_interval(whole: Nanos) -> Nanos {
+    /// Rows that a plot shows well.
+    const ROWS: u64 = 1200;
+    if whole == Nanos::MAX {
+        return SECOND;
+    }
+    (whole / 100).clamp(SECOND / 10, SECOND).max(whole / ROWS)
 }
 
 /// The `index`-th of `parts` shares of `total`, differing by at most one.

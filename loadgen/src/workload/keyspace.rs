@@ -27,6 +27,16 @@ impl Keyspace {
         Ok(Keyspace { count, key_size, digits })
     }
 
+    /// Bytes of a key.
+    pub fn key_size(&self) -> usize {
+        self.key_size
+    }
+
+    /// Digits of a key's number.
+    pub fn digits(&self) -> usize {
+        self.digits
+    }
+
     /// How many keys there are.
     pub fn count(&self) -> u64 {
         self.count
@@ -65,6 +75,20 @@ impl KeyRenderer {
         }
     }
 
+    /// The key with this number, `len` bytes long: at least its digits and the name, at most the key space's size.
+    #[inline]
+    pub fn render_sized(&mut self, number: u64, len: usize) -> &[u8] {
+        if len != self.digits_to {
+            let digits = self.digits_to - self.digits_from;
+            let len = len.clamp(digits, self.bytes.len());
+            // What the digits leave is padding again.
+            self.bytes[self.digits_from..self.digits_to].fill(b'0');
+            (self.digits_from, self.digits_to) = (len - digits, len);
+        }
+        self.render(number);
+        &self.bytes[..self.digits_to]
+    }
+
     /// The key with this number, which must be below the key space's count.
     #[inline]
     pub fn render(&mut self, mut number: u64) -> &[u8] {
@@ -86,6 +110,7 @@ impl KeyRenderer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::scramble;
 
     #[test]
     fn keys_are_padded_to_one_length() {
@@ -98,6 +123,22 @@ mod tests {
         assert_eq!(odd.render(100), b"100");
         assert_eq!(odd.render(7), b"007");
         assert_eq!(Keyspace::new(1, 1).unwrap().renderer().render(0), b"0");
+    }
+
+    #[test]
+    fn keys_of_many_lengths_are_all_different() {
+        let mut keys = Keyspace::new(1000, 30).unwrap().named(b"user:");
+        assert_eq!(keys.render_sized(7, 30), b"user:0000000000000000000000007");
+        assert_eq!(keys.render_sized(999, 8), b"user:999");
+        assert_eq!(keys.render_sized(999, 10), b"user:00999");
+        assert_eq!(keys.render_sized(7, 30), b"user:0000000000000000000000007");
+        let mut seen = std::collections::HashSet::new();
+        for number in 0..1000 {
+            let len = 8 + (scramble(number) % 23) as usize;
+            let key = keys.render_sized(number, len).to_vec();
+            assert_eq!(key.len(), len);
+            assert!(seen.insert(key));
+        }
     }
 
     #[test]

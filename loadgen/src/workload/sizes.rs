@@ -31,10 +31,16 @@ impl ValueSource {
     /// The value of key number `key`.
     #[inline]
     pub fn value(&self, key: u64) -> &[u8] {
-        let hash = scramble(key ^ self.seed);
+        let hash = self.hash(key);
         let span = (self.range.max - self.range.min) as u64 + 1;
         let size = self.range.min + ((u128::from(hash) * u128::from(span)) >> 64) as usize;
         self.sized(hash, size)
+    }
+
+    /// 64 bits that belong to the key and the seed.
+    #[inline]
+    pub fn hash(&self, key: u64) -> u64 {
+        scramble(key ^ self.seed)
     }
 
     /// `size` bytes, at most the range's largest size; which ones depends on `hash`.

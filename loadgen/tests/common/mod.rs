@@ -1,5 +1,7 @@
 //! A slow, obvious server for the text and meta commands that ringload sends, which can be told to misbehave.
 
+mod tls;
+
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader, Read, Write},
@@ -9,6 +11,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 /// How the server misbehaves.
@@ -38,7 +41,12 @@ pub enum Fault {
     AnswersNonsense,
     /// Connections are closed after a while.
     ClosesConnections,
+    /// No fault, but a thousand commands a second are the most that it can do, whoever asks.
+    TakesTime,
 }
+
+/// How long a command takes a server that takes time.
+const COMMAND_TIME: Duration = Duration::from_millis(1);
 
 struct Item {
     value: Vec<u8>,
@@ -54,24 +62,39 @@ struct State {
 
 /// Starts a server; it lives as long as the test's process.
 pub fn start(fault: Fault) -> SocketAddr {
+    start_with(fault, Some)
+}
+
+/// The same, speaking TLS with the certificate of the tests.
+pub fn start_tls(fault: Fault) -> SocketAddr {
+    let config = tls::config();
+    start_with(fault, move |stream| tls::greet(&config, stream))
+}
+
+/// Starts a server whose connections begin with `greet`.
+fn start_with<S: Read + Write>(
+    fault: Fault,
+    greet: impl Fn(TcpStream) -> Option<S> + Clone + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let state = Arc::new(Mutex::new(State::default()));
     let commands = Arc::new(AtomicU64::new(0));
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (state, commands) = (state.clone(), commands.clone());
-            thread::spawn(move || serve(stream, &state, &commands, fault));
+            let (state, commands, greet) = (state.clone(), commands.clone(), greet.clone());
+            thread::spawn(move || {
+                stream.set_nodelay(true).ok()?;
+                serve(greet(stream)?, &state, &commands, fault)
+            });
         }
     });
     address
 }
 
 /// Serves one connection to its end, whatever ends it.
-fn serve(stream: TcpStream, state: &Mutex<State>, commands: &AtomicU64, fault: Fault) -> Option<()> {
-    stream.set_nodelay(true).ok()?;
-    let mut input = BufReader::new(stream.try_clone().ok()?);
-    let mut output = stream;
+fn serve(stream: impl Read + Write, state: &Mutex<State>, commands: &AtomicU64, fault: Fault) -> Option<()> {
+    let mut input = BufReader::new(stream);
     loop {
         let mut line = Vec::new();
         input.read_until(b'\n', &mut line).ok().filter(|read| *read > 0)?;
@@ -86,6 +109,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>, commands: &AtomicU64, fault: F
         input.read_exact(&mut value).ok()?;
         value.truncate(value.len().saturating_sub(2));
 
+        let output = input.get_mut();
         let count = commands.fetch_add(1, Ordering::Relaxed);
         let strikes = count % 97 == 96;
         let mut state = state.lock().unwrap();
@@ -97,6 +121,10 @@ fn serve(stream: TcpStream, state: &Mutex<State>, commands: &AtomicU64, fault: F
                 if fault == Fault::Evicts && strikes {
                     let victim = state.items.keys().next().cloned();
                     victim.map(|key| state.items.remove(&key));
+                }
+                if fault == Fault::TakesTime {
+                    // The lock is held meanwhile.
+                    thread::sleep(COMMAND_TIME);
                 }
                 let reply = state.execute(&words, value, number, strikes, fault);
                 // Unlocked while writing: a slow reader holds up nobody.

@@ -41,7 +41,7 @@ pub use admin::{Admin, AdminForm, AdminReply, Classes, CrawlerCommand, DumpKind,
 pub use base64::{DECODED_KEY_LEN_MAX, KeyRoom};
 pub use binary::{Refusal, Status};
 pub use dump::{DumpedItem, dump_end, dump_line, encode_key_as_uri};
-pub use encode::{Encoded, encode, encode_tail};
+pub use encode::{Answers, Encoded, encode, encode_tail};
 pub use encode_stats::stats_text;
 pub use event_line::{Event, EventItem, Peer, Stamp, event_line, skipped_line};
 pub use form::{Form, FormTag};
@@ -50,4 +50,4 @@ pub use limits::{
 };
 pub use parser::{Parser, Resume};
 pub use scan::Keys;
-pub use step::{Need, Read, Step, UploadHead};
+pub use step::{Get, Need, Read, Set, Step, UploadHead};

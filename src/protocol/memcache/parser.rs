@@ -5,7 +5,7 @@ use crate::protocol::memcache::fast;
 use crate::protocol::memcache::limits::{LINE_LEN_MAX, MULTIGET_LINE_LEN_MAX, VALUE_LEN_WIRE_MAX};
 use crate::protocol::memcache::line::split_first;
 use crate::protocol::memcache::scan::Keys;
-use crate::protocol::memcache::step::{Need, Read, Step};
+use crate::protocol::memcache::step::{Get, Need, Read, Set, Step};
 
 /// Reads commands off a connection's input. Holds settings only: one serves every connection.
 #[derive(Clone, Copy, Debug)]
@@ -78,13 +78,39 @@ impl Parser {
         }
     }
 
+    /// What [`next_read`](Self::next_read) gives, if it is a read of the plainest kind: a `get`, without exptime and CAS
+    /// number. Else nothing has changed.
+    #[inline(always)]
+    pub fn next_get<'a>(&self, input: &'a [u8], resume: &mut Resume, hash: impl Fn(&[u8]) -> u64) -> Option<Get<'a>> {
+        match *resume {
+            Resume::Command if verb(input) == fast::GET => fast::plain_get(input, hash),
+            Resume::Keys(keys @ Keys { touch: None, with_cas: false }) => {
+                let (get, last) = keys.next_key(input, 0, hash)?;
+                if last {
+                    *resume = Resume::Command;
+                }
+                Some(get)
+            }
+            _ => None,
+        }
+    }
+
+    /// The next command if it is a `set` in the plainest form that is here as a whole. Else nothing has changed.
+    #[inline(always)]
+    pub fn next_set<'a>(&self, input: &'a [u8], resume: &mut Resume, hash: impl Fn(&[u8]) -> u64) -> Option<Set<'a>> {
+        match *resume {
+            Resume::Command if verb(input) == fast::SET => fast::set(input, self.value_len_max, hash),
+            _ => None,
+        }
+    }
+
     /// The second half of [`next`](Self::next).
     #[inline]
     pub fn next_other<'a>(&self, input: &'a [u8], resume: &mut Resume, hash: impl Fn(&[u8]) -> u64) -> Step<'a> {
         let scanned = match *resume {
             Resume::Command => {
                 let step = match verb(input) {
-                    fast::SET => fast::set(input, self.value_len_max, &hash),
+                    fast::SET => self.next_set(input, resume, &hash).map(|set| set.step()),
                     verb if verb & fast::META_VERB_MASK == fast::META_GET => fast::meta_get(input, &hash),
                     _ => None,
                 };

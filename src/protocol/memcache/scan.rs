@@ -1,8 +1,7 @@
 //! Finding where keys end, and the reads of many keys, which are scanned key by key.
 
 use crate::command::{Exptime, KEY_LEN_MAX};
-use crate::protocol::memcache::form::FormTag;
-use crate::protocol::memcache::step::Read;
+use crate::protocol::memcache::step::{Get, Read};
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -11,9 +10,10 @@ const WORD: usize = size_of::<u64>();
 /// Index of the first byte at or behind `from` that is a space or a control character below it.
 #[inline]
 pub(super) fn find_separator(input: &[u8], from: usize) -> Option<usize> {
+    let (words, _) = input.get(from..)?.as_chunks::<WORD>();
     let mut at = from;
-    while let Some(word) = word_at(input, at) {
-        let found = separators(word);
+    for word in words {
+        let found = separators(u64::from_le_bytes(*word));
         if found != 0 {
             return Some(at + (found.trailing_zeros() / 8) as usize);
         }
@@ -82,10 +82,24 @@ impl Keys {
         at: usize,
         hash: impl Fn(&[u8]) -> u64,
     ) -> Option<(Read<'a>, /* last */ bool)> {
+        let (get, last) = self.next_key(input, at, hash)?;
+        Some((get.read(self.touch, self.with_cas), last))
+    }
+
+    /// The same, without how the keys are read.
+    #[inline(always)]
+    pub(super) fn next_key<'a>(
+        self,
+        input: &'a [u8],
+        at: usize,
+        hash: impl Fn(&[u8]) -> u64,
+    ) -> Option<(Get<'a>, /* last */ bool)> {
         let start = skip_spaces(input, at);
         let end = token_end(input, start)?;
         let (end, consumed, last) = match end {
             TokenEnd::Line(end, next_line) => (end, next_line, true),
+            // Nearly always another key follows, behind one space.
+            TokenEnd::Space(end) if input.get(end + 1).is_some_and(|&next| next > b' ') => (end, end + 1, false),
             TokenEnd::Space(end) => {
                 let next = skip_spaces(input, end);
                 match input.get(next..) {
@@ -97,8 +111,7 @@ impl Keys {
             }
         };
         let key = &input[start..end];
-        let tag = FormTag::Get { with_cas: self.with_cas, last };
-        Some((Read { hash: hash(key), key, touch: self.touch, tag, consumed }, last))
+        Some((Get { hash: hash(key), key, last, consumed }, last))
     }
 }
 
@@ -110,19 +123,15 @@ pub(super) enum KeyList {
     Good,
 }
 
-/// Looks at all keys of a line that has neither CR nor newline at its end.
+/// Looks at all keys of a line that has neither CR nor newline at its end. Not key by key: where a stretch of the longest
+/// key's length and one byte more has a space, no key in it before the last space is too long.
 pub(super) fn check_keys(text: &[u8]) -> KeyList {
-    let mut any = false;
-    let mut start = 0;
-    // Between two spaces stands a key or nothing.
-    for end in memchr::memchr_iter(b' ', text).chain([text.len()]) {
-        if end - start > KEY_LEN_MAX {
-            return KeyList::TooLong;
-        }
-        any |= end > start;
-        start = end + 1;
+    let mut rest = text;
+    while let Some(stretch) = rest.get(..=KEY_LEN_MAX) {
+        let Some(space) = memchr::memrchr(b' ', stretch) else { return KeyList::TooLong };
+        rest = &rest[space + 1..];
     }
-    if any { KeyList::Good } else { KeyList::Empty }
+    if text.iter().any(|&byte| byte != b' ') { KeyList::Good } else { KeyList::Empty }
 }
 
 #[inline]
@@ -174,5 +183,26 @@ mod tests {
         assert_eq!(check_keys(&fits), KeyList::Good);
         assert_eq!(check_keys(&over), KeyList::TooLong);
         assert_eq!(check_keys(&[&b"a "[..], &over, b" b"].concat()), KeyList::TooLong);
+        // Keys and spaces of many lengths, against cutting the line into tokens.
+        let mut state = 1u64;
+        let mut below = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((u128::from(state) * u128::from(n)) >> 64) as usize
+        };
+        for _ in 0..5000 {
+            let mut text = Vec::new();
+            for _ in 0..below(6) {
+                let len = [1, 30, 249, 250, 251, 252][below(6)];
+                text.resize(text.len() + len, b'k');
+                text.resize(text.len() + below(4), b' ');
+            }
+            let longest = text.split(|&byte| byte == b' ').map(<[u8]>::len).max().unwrap_or(0);
+            let naive = match longest {
+                0 => KeyList::Empty,
+                1..=250 => KeyList::Good,
+                _ => KeyList::TooLong,
+            };
+            assert_eq!(check_keys(&text), naive, "{:?}", String::from_utf8_lossy(&text));
+        }
     }
 }

@@ -76,6 +76,67 @@ pub enum Step<'a> {
     },
 }
 
+/// A `get` of one key, or of one among several.
+#[derive(Clone, Copy, Debug)]
+pub struct Get<'a> {
+    /// The key's hash.
+    pub hash: u64,
+    /// The key.
+    pub key: &'a [u8],
+    /// The last key of its command.
+    pub last: bool,
+    /// Bytes taken.
+    pub consumed: usize,
+}
+
+/// A `set` and its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<'a> {
+    /// The key's hash.
+    pub hash: u64,
+    /// The key.
+    pub key: &'a [u8],
+    /// Opaque client flags.
+    pub flags: u32,
+    /// The new item's exptime.
+    pub exptime: u32,
+    /// The value, at most [`INLINE_VALUE_MAX`](crate::command::INLINE_VALUE_MAX) bytes.
+    pub value: &'a [u8],
+    /// Answer nothing.
+    pub noreply: bool,
+    /// Bytes taken.
+    pub consumed: usize,
+}
+
+impl<'a> Set<'a> {
+    /// What to do.
+    #[inline(always)]
+    pub fn request(&self) -> Request<'a> {
+        let store = Store::set(Exptime(i64::from(self.exptime)), Payload::Inline(self.value));
+        Request { hash: self.hash, key: self.key, op: Op::Store(Store { flags: self.flags, ..store }) }
+    }
+
+    /// As a step.
+    #[inline]
+    pub(super) fn step(&self) -> Step<'a> {
+        Step::request(self.request(), self.form(), self.consumed)
+    }
+
+    /// How to answer.
+    #[inline(always)]
+    pub fn form(&self) -> Form<'static> {
+        Form::text(FormTag::Store { noreply: self.noreply })
+    }
+}
+
+impl<'a> Get<'a> {
+    #[inline(always)]
+    pub(super) fn read(self, touch: Option<Exptime>, with_cas: bool) -> Read<'a> {
+        let Get { hash, key, last, consumed } = self;
+        Read { hash, key, touch, tag: FormTag::Get { with_cas, last }, consumed }
+    }
+}
+
 /// The read of one key: what nearly all traffic is made of, apart from [`Step`] so that it is passed in registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Read<'a> {

@@ -89,7 +89,7 @@ impl World {
 
     /// Gives a connection input; returns how much of it was consumed.
     pub(super) fn feed(&mut self, number: u32, bytes: &[u8]) -> usize {
-        let mut group = Vec::new();
+        let mut group = Group::default();
         self.dispatch.marks = vec![Mark::default()];
         self.dispatch.run_input(0, number, bytes, &mut group);
         self.dispatch.run_group(&mut group);

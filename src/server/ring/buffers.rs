@@ -98,6 +98,13 @@ impl BufferRing {
         unsafe { std::slice::from_raw_parts(self.memory.as_ptr().add(id.0 as usize * SIZE), len) }
     }
 
+    /// A whole buffer, to write to.
+    pub(super) fn bytes_mut(&mut self, id: &BufferId) -> &mut [u8] {
+        // SAFETY: in bounds by `take`; the buffer is ours while `id` exists, so the kernel does not touch it, and
+        // `&mut self` keeps anybody else from reading it meanwhile.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.as_ptr().add(id.0 as usize * SIZE), SIZE) }
+    }
+
     /// Puts a buffer at the tail of the ring, or out of service.
     pub(super) fn give(&mut self, id: BufferId) {
         self.ours -= 1;

@@ -17,6 +17,7 @@
 #![allow(unsafe_code)] // Submission entries carry addresses; this module is what keeps them valid.
 
 mod buffers;
+mod direct;
 mod eventfd;
 
 use std::io;
@@ -166,6 +167,21 @@ impl Ring {
             .build()
             .flags(squeue::Flags::BUFFER_SELECT);
         self.push(entry.user_data(user_data(KIND_RECEIVE, connection)));
+    }
+
+    /// Takes what has arrived on `socket` without waiting: first into `room`, then, if one is given, into a
+    /// buffer whose bytes are no longer needed. Returns how many bytes went to either. There must be no receive in flight. The
+    /// end of the stream and errors are left for the next receive to tell.
+    pub fn receive_now(&mut self, socket: BorrowedFd<'_>, room: &mut [u8], id: Option<&BufferId>) -> (usize, usize) {
+        let room_len = room.len();
+        let rest = id.map_or(&mut [][..], |id| self.buffers.bytes_mut(id));
+        let received = direct::receive(socket, room, rest).unwrap_or(0);
+        (received.min(room_len), received.saturating_sub(room_len))
+    }
+
+    /// Whether a receive of so many bytes has filled its buffer, so that more may have arrived.
+    pub fn is_full(len: usize) -> bool {
+        len == buffers::SIZE
     }
 
     /// Ends the receive in flight of `connection`; its completion says so. The kernel may fail to find it while it

@@ -6,6 +6,7 @@
 use super::Upload;
 use ahash::RandomState;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Values being received at a time, however short.
 pub(in crate::storage) const UPLOADS_MAX: usize = 65_536;
@@ -32,9 +33,22 @@ impl Uploads {
     }
 
     /// Adds one under a name that is not there. The caller keeps to [`UPLOADS_MAX`].
-    pub(in crate::storage) fn insert(&mut self, name: u64, upload: Upload) {
-        let replaced = self.parts[part(name)].insert(name, upload);
-        self.len += usize::from(replaced.is_none());
+    pub(in crate::storage) fn insert(&mut self, name: u64, upload: Upload) -> &mut Upload {
+        match self.parts[part(name)].entry(name) {
+            Entry::Vacant(place) => {
+                self.len += 1;
+                place.insert(upload)
+            }
+            Entry::Occupied(mut place) => {
+                place.insert(upload);
+                place.into_mut()
+            }
+        }
+    }
+
+    /// The one of that name.
+    pub(in crate::storage) fn get_mut(&mut self, name: u64) -> Option<&mut Upload> {
+        self.parts[part(name)].get_mut(&name)
     }
 
     /// Takes one out.

@@ -63,6 +63,8 @@ pub(super) struct Slab {
     taken_count: u64,
     large_count: usize,
     received_count: usize,
+    /// Counts what puts pages to another use, wrapping around.
+    page_uses: u32,
     /// What [`Page::counted_to`] of a page is that comes to a class.
     horizon: u32,
 }
@@ -109,8 +111,15 @@ impl Slab {
             taken_count: 0,
             large_count: 0,
             received_count: 0,
+            page_uses: 0,
             horizon: 0,
         })
+    }
+
+    /// As long as this is what it was, a place where a chunk of a class began is still one's beginning.
+    #[inline(always)]
+    pub(super) fn page_uses(&self) -> u32 {
+        self.page_uses
     }
 
     pub(super) fn pool(&self, class: ClassId) -> &Pool {

@@ -108,6 +108,7 @@ impl Slab {
             return None;
         }
         let id = PageId(self.free_head);
+        self.page_uses = self.page_uses.wrapping_add(1);
         self.unlist_free(id);
         self.taken_count += 1;
         Some(id)
@@ -235,6 +236,7 @@ impl Slab {
         if self.pages[id.index()].usage != PageUse::Free || self.is_being_populated(id) {
             return false;
         }
+        self.page_uses = self.page_uses.wrapping_add(1);
         self.unlist_free(id);
         self.discard(id);
         true
@@ -281,6 +283,7 @@ impl Slab {
     /// Frees every page without pinned chunks at once, in time proportional to the number of pages. LARGE pages
     /// stay if `keeps` says so of their record; they and pages with pinned chunks are the caller's to go through.
     pub(in crate::storage) fn clear(&mut self, keeps: impl Fn(&Slab, Location) -> bool) {
+        self.page_uses = self.page_uses.wrapping_add(1);
         for class in self.class_ids() {
             self.keep_pinned_pages(class);
         }

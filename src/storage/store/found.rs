@@ -28,6 +28,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// An item that is being read.
+    #[inline(always)]
+    pub(super) const fn read_at(location: Location, header: Header, accessed: Seconds) -> Self {
+        Found { location, header, accessed, touched_from: None }
+    }
+
     /// The deadline that the item had before it was touched.
     pub const fn deadline_before(&self) -> Deadline {
         match self.touched_from {
@@ -136,7 +142,7 @@ impl Store {
     #[inline(always)]
     fn found(&self, location: Location, header: Header) -> Found {
         let accessed = item::access(header, self.slab.chunk(location));
-        Found { location, header, accessed, touched_from: None }
+        Found::read_at(location, header, accessed)
     }
 
     /// Marks a found item as read.
@@ -148,7 +154,7 @@ impl Store {
     }
 
     #[inline(never)]
-    fn note_read(&mut self, found: Found, now: Seconds) {
+    pub(super) fn note_read(&mut self, found: Found, now: Seconds) {
         let chunk = self.slab.chunk_mut(found.location);
         item::bump(Header::read(chunk), chunk, found.accessed, now);
     }

@@ -1,6 +1,6 @@
 //! The verbs of one shard's cache, with memcached's meanings.
 //!
-//! This file has the type and reading; `found` reading in two steps, `write` storing, `combine` append and prepend,
+//! This file has the type and reading; `plain` reading what is plainest, `found` reading in two steps, `write` storing, `combine` append and prepend,
 //! `arithmetic` incr and decr, `widen` deadlines and CAS numbers that an item had no room for, `compressed` values
 //! that take less room, `delete`, `memory` allocation and eviction, `upkeep` what is done
 //! between requests, `population` what others do for it, `moves` pages between classes and `emptying` them,
@@ -30,6 +30,7 @@ mod limit;
 mod memory;
 mod moves;
 mod pins;
+mod plain;
 mod population;
 mod reassign;
 mod reclaim;
@@ -56,6 +57,7 @@ pub use self::{
     ledger::StoreMemory,
     limit::LimitError,
     pins::PINS_MAX,
+    plain::{Hints, PlainRead, PlainWrite},
     population::{POPULATIONS_MAX, Population},
     reassign::Reassigned,
     removals::{REMOVALS_BYTES_MAX, Reason, Removal},
@@ -91,6 +93,7 @@ use super::{
     slab::Slab,
 };
 use crate::clock::{Deadline, Seconds};
+use crate::short;
 use ahash::RandomState;
 
 /// How many keys are prefetched together: enough to overlap their cache misses, few enough to still be in the
@@ -257,30 +260,6 @@ impl Store {
         self.table.prefetch_home(hash);
     }
 
-    /// Starts loading the items that these hashes probably lead to; their buckets should have been prefetched.
-    /// A hint, to be given for the keys of a turn in groups of [`PREFETCH_GROUP`]; more are taken in parts.
-    #[inline]
-    pub fn prefetch_items(&self, hashes: &[u64]) {
-        for group in hashes.chunks(PREFETCH_GROUP) {
-            let (mut waiting, mut waiting_len) = ([0; PREFETCH_GROUP], 0);
-            for &hash in group {
-                match self.table.candidate_at_home(hash) {
-                    Candidate::At(location) => self.slab.prefetch(location),
-                    Candidate::Absent => {}
-                    Candidate::PerhapsAlternate => {
-                        waiting[waiting_len] = hash;
-                        waiting_len += 1;
-                    }
-                }
-            }
-            for &hash in &waiting[..waiting_len] {
-                if let Some(location) = self.table.candidate_at_alternate(hash) {
-                    self.slab.prefetch(location);
-                }
-            }
-        }
-    }
-
     /// Reads an item, marks it as read and counts that.
     #[inline]
     pub fn get(&mut self, hash: u64, key: &[u8], now: Seconds) -> Option<ItemView<'_>> {
@@ -319,7 +298,7 @@ impl Store {
         self.table.find(hash, |location| {
             let chunk = slab.chunk(location);
             let header = Header::read(chunk);
-            header.key_len() == key.len() && item::key(header, chunk) == key
+            header.key_len() == key.len() && short::equal(item::key(header, chunk), key)
         })
     }
 
@@ -366,6 +345,8 @@ mod eviction_tests;
 mod expiry_tests;
 #[cfg(test)]
 mod manage_tests;
+#[cfg(test)]
+mod plain_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

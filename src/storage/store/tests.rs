@@ -342,6 +342,40 @@ fn an_upload_is_invisible_until_it_is_set_and_leaves_nothing_when_abandoned() {
     assert!(read(&mut store, b"k") == Some(value));
 }
 
+/// Asking for the place of a new page's first bytes and then finding none of them took a page each time.
+#[test]
+fn an_upload_can_be_put_into_place_by_its_caller() {
+    let mut store = store(8 << 20);
+    let hash = store.hash(b"k");
+    for (turn, len) in [20_000, 65_535, 65_536, 65_537, 131_072, 300_123].into_iter().enumerate() {
+        let value = pattern(turn, len);
+        store.upload_begin(7, len as u64).unwrap();
+        let mut at = 0;
+        while at < len {
+            // By turns in both ways, of lengths that end anywhere in a page.
+            let part = &value[at..][..(len - at).min(1 + at % 9_777)];
+            if at.is_multiple_of(3) {
+                store.upload_write(7, part, NOW).unwrap();
+                at += part.len();
+                continue;
+            }
+            assert!(!store.upload_room(7, NOW).unwrap().is_empty());
+            let room = store.upload_room(7, NOW).unwrap();
+            let put = room.len().min(part.len());
+            room[..put].copy_from_slice(&part[..put]);
+            store.upload_advance(7, put);
+            at += put;
+            store.check_invariants();
+        }
+        assert!(store.upload_room(7, NOW).unwrap().is_empty());
+        store.upload_advance(7, 1);
+        store.set(hash, b"k", SetArgs { value: Source::Upload(7), ..args(SetMode::Set, b"") }, NOW).unwrap();
+        assert!(read(&mut store, b"k") == Some(value), "a value of {len} bytes");
+        store.check_invariants();
+    }
+    assert_eq!(store.upload_room(7, NOW), Err(StoreError::NoUpload));
+}
+
 #[test]
 fn an_upload_survives_a_flush_and_pressure() {
     let mut store = store(8 << 20);
@@ -509,7 +543,8 @@ fn maintenance_gets_memory_ready_within_the_limit() {
         put(&mut store, &number.to_le_bytes(), &[0; 100]).unwrap();
         store.maintain(NOW);
         store.prefetch_bucket(store.hash(&number.to_le_bytes()));
-        store.prefetch_items(&[store.hash(&number.to_le_bytes()); PREFETCH_GROUP * 2 + 1]);
+        let hashes = [Some(store.hash(&number.to_le_bytes())); PREFETCH_GROUP * 2 + 1];
+        store.prefetch_items(hashes.into_iter(), &mut Hints::default());
     }
     store.check_invariants();
     assert!(store.stats().memory_bytes <= 4 << 20);

@@ -54,6 +54,45 @@ impl Store {
         written
     }
 
+    /// Where the next bytes of a value belong, for a caller that can put them there itself and then says how many by
+    /// [`upload_advance`](Self::upload_advance): up to the end of a page or chunk, which is allocated if it is the next.
+    /// Empty when all are there.
+    ///
+    /// # Errors
+    /// As [`upload_write`](Self::upload_write), and `OutOfMemory` again once memory has run out.
+    pub fn upload_room(&mut self, id: u64, now: Seconds) -> Result<&mut [u8], StoreError> {
+        let Some(mut upload) = self.uploads.remove(id) else { return Err(StoreError::NoUpload) };
+        let place = upload.shape.at(upload.written);
+        let made = match &place {
+            _ if upload.has_failed => Err(StoreError::OutOfMemory),
+            None => Ok(()),
+            Some((piece, range)) => self.make_piece(&mut upload, *piece, range.end, now),
+        };
+        if made.is_err() {
+            upload.has_failed = true;
+            self.discard(&mut upload);
+        }
+        let upload = self.uploads.insert(id, upload);
+        made?;
+        match place {
+            Some((Piece::Page(index), range)) => Ok(&mut self.slab.page_bytes_mut(upload.pages[index])[range]),
+            Some((Piece::Tail(index), range)) => {
+                Ok(&mut self.slab.chunk_mut(upload.tails[index])[TAIL_HEADER_BYTES..][range])
+            }
+            None => Ok(&mut []),
+        }
+    }
+
+    /// So many bytes were put where [`upload_room`](Self::upload_room) said. More than there was room for, and an unknown
+    /// name, are ignored.
+    pub fn upload_advance(&mut self, id: u64, len: usize) {
+        if let Some(upload) = self.uploads.get_mut(id)
+            && upload.shape.at(upload.written).is_some_and(|(_, range)| len <= range.len())
+        {
+            upload.written += len as u64;
+        }
+    }
+
     /// Forgets a value that will not be completed. An unknown name is ignored.
     pub fn upload_abort(&mut self, id: u64) {
         if let Some(mut upload) = self.take_upload(id) {
@@ -77,14 +116,15 @@ impl Store {
             return Err(StoreError::OutOfMemory);
         }
         while let (false, Some((piece, range))) = (bytes.is_empty(), upload.shape.at(upload.written)) {
-            let room = match self.room(upload, piece, range.start == 0, range.end, now) {
-                Ok(room) => room,
-                Err(error) => {
-                    upload.written += bytes.len() as u64;
-                    upload.has_failed = true;
-                    self.discard(upload);
-                    return Err(error);
-                }
+            if let Err(error) = self.make_piece(upload, piece, range.end, now) {
+                upload.written += bytes.len() as u64;
+                upload.has_failed = true;
+                self.discard(upload);
+                return Err(error);
+            }
+            let room = match piece {
+                Piece::Page(index) => self.slab.page_bytes_mut(upload.pages[index]),
+                Piece::Tail(index) => &mut self.slab.chunk_mut(upload.tails[index])[TAIL_HEADER_BYTES..],
             };
             let (now_fitting, rest) = bytes.split_at(bytes.len().min(range.len()));
             room[range.start..range.start + now_fitting.len()].copy_from_slice(now_fitting);
@@ -94,24 +134,22 @@ impl Store {
         Ok(())
     }
 
-    /// The value bytes of a piece, allocated if it `is_new`.
-    fn room(
+    /// Allocates a piece of an upload, which holds so many bytes of the value, unless it is there.
+    fn make_piece(
         &mut self,
         upload: &mut Upload,
         piece: Piece,
-        is_new: bool,
         piece_len: usize,
         now: Seconds,
-    ) -> Result<&mut [u8], StoreError> {
+    ) -> Result<(), StoreError> {
         match piece {
             Piece::Page(index) => {
-                if is_new {
+                if index == upload.pages.len() {
                     upload.pages.push(self.allocate_page(now)?);
                 }
-                Ok(self.slab.page_bytes_mut(upload.pages[index]))
             }
             Piece::Tail(index) => {
-                if is_new {
+                if upload.tails[index] == Location::NONE {
                     let class =
                         self.slab.classes.class_of(TAIL_HEADER_BYTES + piece_len).ok_or(StoreError::TooLarge)?;
                     let location = self.allocate(class, now)?;
@@ -120,9 +158,9 @@ impl Store {
                     item::set_tail_owner(self.slab.chunk_mut(location), Location::NONE.0);
                     upload.tails[index] = location;
                 }
-                Ok(&mut self.slab.chunk_mut(upload.tails[index])[TAIL_HEADER_BYTES..])
             }
         }
+        Ok(())
     }
 
     /// Gives back an upload's memory.

@@ -2,22 +2,29 @@
 
 use super::*;
 use crate::{
+    interval::{self, Inbox},
+    protocol::Protocol,
+    recorder::Recorder,
+    run::composer::{PlainWork, Work},
+    timeline::Timeline,
     units::SizeRange,
     workload::{Arrivals, Distribution, Keyspace, Mix, ValueSource},
 };
 
 const MS: Nanos = SECOND / 1000;
 
-fn plan(pipeline: usize, rate: Option<f64>) -> Plan {
+pub fn plan(pipeline: usize, rate: Option<&str>) -> Plan {
     Plan {
         protocol: Protocol::Text,
         pipeline,
-        multiget: 1,
-        keyspace: Keyspace::new(1000, 8).unwrap(),
-        values: ValueSource::new(SizeRange { min: 4, max: 4 }, 1),
-        distribution: Distribution::Uniform,
-        mix: Mix::new(1.0),
-        rate,
+        work: Work::Plain(PlainWork {
+            keyspace: Keyspace::new(1000, 8).unwrap(),
+            values: ValueSource::new(SizeRange { min: 4, max: 4 }, 1),
+            distribution: Distribution::Uniform,
+            mix: Mix::new(1.0),
+            multiget: 1,
+        }),
+        course: rate.map(|rate| rate.parse().unwrap()),
         arrivals: Arrivals::Even,
         warmup: 0,
         duration: SECOND,
@@ -25,6 +32,22 @@ fn plan(pipeline: usize, rate: Option<f64>) -> Plan {
         seed: 1,
         threads: 1,
     }
+}
+
+/// An agent that begins at 0 (its warm-up counted), with intervals of 100 ms.
+pub fn agent_of<'a>(plan: &'a Plan, connections: usize, answered: &'a Answered) -> (RunAgent<'a>, Inbox) {
+    let stages = plan.course.as_ref().map_or(1, |course| course.stages().len());
+    let timeline = Timeline::new(plan.warmup, stages, plan.duration, 100 * MS);
+    let (mut recorders, inbox) = interval::connect(1, timeline);
+    (RunAgent::new(plan, 0, connections, recorders.remove(0), answered), inbox)
+}
+
+/// The result of an agent, and all that it recorded.
+pub fn finish(agent: RunAgent, inbox: &Inbox) -> (Outcome, Recorder) {
+    let outcome = agent.finish(0, 0);
+    let mut recorder = Recorder::default();
+    inbox.intervals.try_iter().for_each(|mut interval| recorder.merge(&mut interval.recorder));
+    (outcome, recorder)
 }
 
 /// One look of the driver at the agent: gives what every woken connection sends.
@@ -44,8 +67,8 @@ fn sent_by(agent: &mut RunAgent, id: usize, now: Nanos) -> usize {
 #[test]
 fn a_closed_loop_sends_the_next_batch_after_the_last_reply() {
     let (plan, answered) = (plan(3, None), Answered::default());
-    let mut agent = RunAgent::new(&plan, 0, 2, 0, &answered);
-    assert_eq!(turn(&mut agent, 0), (Next::WaitUntil(SECOND + MS), vec![]));
+    let (mut agent, inbox) = agent_of(&plan, 2, &answered);
+    assert_eq!(turn(&mut agent, 0), (Next::WaitUntil(101 * MS), vec![]));
     assert_eq!(sent_by(&mut agent, 1, 0), 3);
     assert_eq!(sent_by(&mut agent, 1, 0), 0);
     let two = b"END\r\nVALUE key00000 0 4\r\nabcd\r\nEND\r\n";
@@ -54,28 +77,28 @@ fn a_closed_loop_sends_the_next_batch_after_the_last_reply() {
     assert_eq!(agent.replies(1, 7 * MS, b"END\r\nEN"), Ok(5));
     assert_eq!(sent_by(&mut agent, 1, 7 * MS), 3);
     assert_eq!(agent.outstanding(), 3);
-    let outcome = agent.finish(0.0, 0);
-    let counts = &outcome.recorder.counts;
+    let (_, recorder) = finish(agent, &inbox);
+    let counts = &recorder.counts;
     assert_eq!((counts.requests, counts.hits, counts.misses), (3, 1, 2));
-    assert!((outcome.recorder.percentiles().max_us - 7000.0).abs() < 10.0);
+    assert!((recorder.percentiles().max_us - 7000.0).abs() < 10.0);
 }
 
 #[test]
 fn an_open_loop_sends_on_schedule_and_charges_the_wait() {
     // One every 10 ms, two connections with room for one each.
-    let (plan, answered) = (plan(1, Some(100.0)), Answered::default());
-    let mut agent = RunAgent::new(&plan, 0, 2, 0, &answered);
+    let (plan, answered) = (plan(1, Some("100")), Answered::default());
+    let (mut agent, inbox) = agent_of(&plan, 2, &answered);
     assert_eq!(turn(&mut agent, 0), (Next::WaitUntil(10 * MS), vec![(0, 1)]));
     assert_eq!(turn(&mut agent, 4 * MS), (Next::WaitUntil(10 * MS), vec![]));
     assert_eq!(turn(&mut agent, 10 * MS), (Next::WaitUntil(20 * MS), vec![(1, 1)]));
     // No room for those of 20, 30 and 40 ms: the schedule goes on, nothing is sent, only events are awaited.
-    assert_eq!(turn(&mut agent, 45 * MS), (Next::WaitUntil(SECOND + MS), vec![]));
+    assert_eq!(turn(&mut agent, 45 * MS), (Next::WaitUntil(101 * MS), vec![]));
     // The server was stuck until 50 ms. What was meant for 20 ms is sent now.
     assert_eq!(agent.replies(0, 50 * MS, b"END\r\n"), Ok(5));
     assert_eq!(turn(&mut agent, 50 * MS).1, vec![(0, 1)]);
     assert_eq!(agent.replies(0, 51 * MS, b"END\r\n"), Ok(5));
-    let outcome = agent.finish(0.0, 0);
-    let percentiles = outcome.recorder.percentiles();
+    let (outcome, recorder) = finish(agent, &inbox);
+    let percentiles = recorder.percentiles();
     // 50 ms for the first, 31 for the delayed one, though that one was on the wire for 1 ms only.
     assert!((percentiles.max_us - 50_000.0).abs() < 100.0, "{percentiles:?}");
     assert!((percentiles.p50_us - 31_000.0).abs() < 100.0, "{percentiles:?}");
@@ -85,7 +108,7 @@ fn an_open_loop_sends_on_schedule_and_charges_the_wait() {
 #[test]
 fn the_end_stops_sending_and_waits_for_replies() {
     let (plan, answered) = (plan(1, None), Answered::default());
-    let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
     turn(&mut agent, 0);
     assert_eq!(sent_by(&mut agent, 0, 0), 1);
     assert!(matches!(turn(&mut agent, SECOND).0, Next::WaitUntil(_)));
@@ -93,25 +116,31 @@ fn the_end_stops_sending_and_waits_for_replies() {
     assert_eq!(sent_by(&mut agent, 0, SECOND + MS), 0);
     assert_eq!(turn(&mut agent, SECOND + MS).0, Next::Finish);
 
-    let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
     turn(&mut agent, 0);
     sent_by(&mut agent, 0, 0);
-    assert_eq!(turn(&mut agent, SECOND + DRAIN).0, Next::Finish);
-    assert_eq!(agent.finish(0.0, 0).unanswered, 1);
+    // However late the end is noticed, replies have time to come.
+    let late = 30 * SECOND;
+    assert!(matches!(turn(&mut agent, late).0, Next::WaitUntil(_)));
+    assert!(matches!(turn(&mut agent, late + DRAIN - 1).0, Next::WaitUntil(_)));
+    assert_eq!(turn(&mut agent, late + DRAIN).0, Next::Finish);
+    assert_eq!(finish(agent, &inbox).0.unanswered, 1);
 }
 
 #[test]
 fn the_warm_up_is_not_counted() {
     let plan = Plan { warmup: 100 * MS, ..plan(1, None) };
     let answered = Answered::default();
-    let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
     for (now, sent) in [(0, 1), (100 * MS, 1)] {
         turn(&mut agent, now);
         assert_eq!(sent_by(&mut agent, 0, now), sent);
         assert_eq!(agent.replies(0, now + MS, b"END\r\n"), Ok(5));
     }
-    let outcome = agent.finish(0.0, 0);
-    assert_eq!((outcome.recorder.counts.requests, outcome.elapsed), (1, MS));
+    let last = agent.last_reply;
+    agent.finish(0, 0);
+    let seen: Vec<_> = inbox.intervals.try_iter().map(|i| (i.from, i.to, i.recorder.counts.requests)).collect();
+    assert_eq!((seen, last), (vec![(100 * MS, 101 * MS, 1)], 101 * MS));
 }
 
 #[test]
@@ -120,7 +149,7 @@ fn replies_that_nothing_asked_for_are_faults() {
     for wrong in
         [b"STORED\r\n".as_slice(), b"END\r\nEND\r\n", b"DELETED\r\n", b"HD\r\n", b"VALUE a 0 0\r\n\r\nSTORED\r\n"]
     {
-        let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+        let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
         turn(&mut agent, 0);
         sent_by(&mut agent, 0, 0);
         assert!(agent.replies(0, MS, wrong).is_err(), "{}", wrong.escape_ascii());
@@ -132,7 +161,7 @@ fn every_split_of_the_replies_counts_the_same() {
     let (plan, answered) = (plan(4, None), Answered::default());
     let input = b"VALUE key00001 0 4\r\nEND\r\r\nEND\r\nEND\r\nSERVER_ERROR busy\r\nVALUE key00002 0 0\r\n\r\nEND\r\n";
     for piece in 1..input.len() {
-        let mut agent = RunAgent::new(&plan, 0, 1, 0, &answered);
+        let (mut agent, inbox) = agent_of(&plan, 1, &answered);
         turn(&mut agent, 0);
         sent_by(&mut agent, 0, 0);
         let (mut start, mut arrived) = (0, 0);
@@ -140,7 +169,37 @@ fn every_split_of_the_replies_counts_the_same() {
             arrived = (arrived + piece).min(input.len());
             start += agent.replies(0, MS, &input[start..arrived]).unwrap();
         }
-        let counts = agent.finish(0.0, 0).recorder.counts;
+        let counts = finish(agent, &inbox).1.counts;
         assert_eq!((counts.requests, counts.hits, counts.misses, counts.errors), (4, 2, 1, 1), "{piece}");
     }
+}
+
+#[test]
+fn the_generators_own_lateness_is_told_from_the_servers() {
+    let (plan, answered) = (plan(1, Some("100")), Answered::default());
+    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+    // Meant for 0 and sent 3 ms later though there was room.
+    assert_eq!(turn(&mut agent, 3 * MS).1, vec![(0, 1)]);
+    // The server keeps the pipeline full until 45 ms: what was meant for 10 ms is late for its sake.
+    assert_eq!(turn(&mut agent, 20 * MS).1, vec![]);
+    assert_eq!(agent.replies(0, 45 * MS, b"END\r\n"), Ok(5));
+    assert_eq!(turn(&mut agent, 45 * MS).1, vec![(0, 1)]);
+    let (_, recorder) = finish(agent, &inbox);
+    assert!((recorder.lag_p99_us() / 3000.0 - 1.0).abs() < 0.1, "{}", recorder.lag_p99_us());
+}
+
+#[test]
+fn every_interval_is_handed_over_when_it_ends() {
+    let (plan, answered) = (plan(1, None), Answered::default());
+    let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+    for round in 0..3u64 {
+        let now = round * 100 * MS;
+        turn(&mut agent, now);
+        assert_eq!(sent_by(&mut agent, 0, now), 1);
+        assert_eq!(agent.replies(0, now + MS, b"END\r\n"), Ok(5));
+    }
+    agent.finish(0, 0);
+    let seen: Vec<_> =
+        inbox.intervals.try_iter().map(|i| (i.number, i.from, i.to, i.recorder.counts.requests)).collect();
+    assert_eq!(seen, [(0, 0, 100 * MS, 1), (1, 100 * MS, 200 * MS, 1), (2, 200 * MS, 201 * MS, 1)]);
 }

@@ -1,0 +1,205 @@
+//! One set of verbs for all protocols.
+
+use super::{binary, meta, reply::Parsed, resp, text};
+use crate::operation::Operation;
+
+/// The protocol a run speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Protocol {
+    /// The classic text commands.
+    Text,
+    /// The meta commands.
+    Meta,
+    /// The binary packets.
+    Binary,
+    /// RESP2: Redis, Valkey, Dragonfly.
+    Resp,
+}
+
+/// The kinds of storage command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// Whatever is there.
+    Set,
+    /// Only where nothing is.
+    Add,
+    /// Only over the item with this cas number.
+    Cas(u64),
+}
+
+impl Protocol {
+    /// The name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Text => "text",
+            Protocol::Meta => "meta",
+            Protocol::Binary => "binary",
+            Protocol::Resp => "resp",
+        }
+    }
+
+    /// Why an operation cannot be asked for, if it cannot.
+    pub fn lacks(self, operation: Operation) -> Option<&'static str> {
+        match (self, operation) {
+            (Protocol::Resp, Operation::Cas) => Some("RESP has no cas numbers"),
+            _ => None,
+        }
+    }
+
+    /// Whether a touch with an exptime of 0 deletes; otherwise the item lives without end.
+    pub fn zero_exptime_deletes(self) -> bool {
+        self == Protocol::Resp
+    }
+
+    /// What stands before and after the key of a get of one key of `key_len` bytes.
+    pub fn get_frame(self, key_len: usize) -> (Vec<u8>, Vec<u8>) {
+        match self {
+            Protocol::Text => (text::GET.0.to_vec(), text::GET.1.to_vec()),
+            Protocol::Meta => (meta::GET.0.to_vec(), meta::GET.1.to_vec()),
+            Protocol::Binary => (binary::get_head(key_len), Vec::new()),
+            Protocol::Resp => resp::get_frame(key_len),
+        }
+    }
+
+    /// Appends a read of one key.
+    pub fn get(self, out: &mut Vec<u8>, key: &[u8]) {
+        match self {
+            Protocol::Text => text::one_key(out, b"get", key),
+            Protocol::Meta => {
+                out.extend_from_slice(meta::GET.0);
+                out.extend_from_slice(key);
+                out.extend_from_slice(meta::GET.1);
+            }
+            Protocol::Binary => binary::get(out, key),
+            Protocol::Resp => resp::get(out, key),
+        }
+    }
+
+    /// Appends a read of one key that tells its cas number; in RESP, which has none, a plain read.
+    pub fn gets(self, out: &mut Vec<u8>, key: &[u8]) {
+        match self {
+            Protocol::Text => text::one_key(out, b"gets", key),
+            Protocol::Meta => meta::gets(out, key),
+            Protocol::Binary => binary::get(out, key),
+            Protocol::Resp => resp::get(out, key),
+        }
+    }
+
+    /// Appends a read of one key that changes its exptime.
+    pub fn gat(self, out: &mut Vec<u8>, key: &[u8], exptime: u64) {
+        match self {
+            Protocol::Text => text::gat(out, key, exptime),
+            Protocol::Meta => meta::gat(out, key, exptime),
+            Protocol::Binary => binary::gat(out, key, exptime),
+            Protocol::Resp => resp::gat(out, key, exptime),
+        }
+    }
+
+    /// Begins a read of `count` keys; each follows by [`Protocol::group_key`], then [`Protocol::group_end`].
+    #[inline]
+    pub fn group_begin(self, out: &mut Vec<u8>, count: usize) {
+        match self {
+            Protocol::Text => text::begin(out, b"get"),
+            Protocol::Resp => resp::group_begin(out, count),
+            Protocol::Meta | Protocol::Binary => {}
+        }
+    }
+
+    /// Appends one key of the group.
+    #[inline]
+    pub fn group_key(self, out: &mut Vec<u8>, key: &[u8]) {
+        match self {
+            Protocol::Text => text::key(out, key),
+            Protocol::Meta => meta::get_quiet(out, key),
+            Protocol::Binary => binary::get_quiet(out, key),
+            Protocol::Resp => resp::group_key(out, key),
+        }
+    }
+
+    /// Ends the group.
+    #[inline]
+    pub fn group_end(self, out: &mut Vec<u8>) {
+        match self {
+            Protocol::Text => text::end(out),
+            Protocol::Meta => meta::noop(out),
+            Protocol::Binary => binary::noop(out),
+            Protocol::Resp => {}
+        }
+    }
+
+    /// Appends a storage command. A cas in RESP is a plain set: [`Protocol::lacks`] is to be asked before.
+    #[inline]
+    pub fn store(self, out: &mut Vec<u8>, store: Store, key: &[u8], exptime: u64, value: &[u8]) {
+        match (self, store) {
+            (Protocol::Text, Store::Set) => text::store(out, b"set", key, exptime, value, None),
+            (Protocol::Text, Store::Add) => text::store(out, b"add", key, exptime, value, None),
+            (Protocol::Text, Store::Cas(cas)) => text::store(out, b"cas", key, exptime, value, Some(cas)),
+            (Protocol::Meta, Store::Set) => meta::set(out, key, exptime, value),
+            (Protocol::Meta, Store::Add) => meta::add(out, key, exptime, value),
+            (Protocol::Meta, Store::Cas(cas)) => meta::cas(out, key, exptime, value, cas),
+            (Protocol::Binary, Store::Set) => binary::set(out, key, exptime, value, 0),
+            (Protocol::Binary, Store::Add) => binary::add(out, key, exptime, value),
+            (Protocol::Binary, Store::Cas(cas)) => binary::set(out, key, exptime, value, cas),
+            (Protocol::Resp, Store::Set | Store::Cas(_)) => resp::set(out, key, exptime, value, false),
+            (Protocol::Resp, Store::Add) => resp::set(out, key, exptime, value, true),
+        }
+    }
+
+    /// Appends incr (`up`) or decr by `delta`.
+    pub fn arithmetic(self, out: &mut Vec<u8>, up: bool, key: &[u8], delta: u64) {
+        match self {
+            Protocol::Text => text::with_number(out, if up { b"incr" } else { b"decr" }, key, delta),
+            Protocol::Meta => meta::arithmetic(out, up, key, delta),
+            Protocol::Binary => binary::arithmetic(out, up, key, delta),
+            Protocol::Resp => resp::arithmetic(out, up, key, delta),
+        }
+    }
+
+    /// Appends a delete.
+    pub fn delete(self, out: &mut Vec<u8>, key: &[u8]) {
+        match self {
+            Protocol::Text => text::one_key(out, b"delete", key),
+            Protocol::Meta => meta::delete(out, key),
+            Protocol::Binary => binary::delete(out, key),
+            Protocol::Resp => resp::delete(out, key),
+        }
+    }
+
+    /// Appends a touch.
+    pub fn touch(self, out: &mut Vec<u8>, key: &[u8], exptime: u64) {
+        match self {
+            Protocol::Text => text::with_number(out, b"touch", key, exptime),
+            Protocol::Meta => meta::touch(out, key, exptime),
+            Protocol::Binary => binary::touch(out, key, exptime),
+            Protocol::Resp => resp::touch(out, key, exptime),
+        }
+    }
+
+    /// The reply at the head of `input`.
+    #[inline(always)]
+    pub fn parse(self, input: &[u8]) -> Parsed<'_> {
+        match self {
+            Protocol::Text => text::parse(input),
+            Protocol::Meta => meta::parse(input),
+            Protocol::Binary => binary::parse(input),
+            Protocol::Resp => resp::parse(input),
+        }
+    }
+
+    /// Bytes behind a value that belong to it on the wire.
+    #[inline]
+    pub fn value_tail(self) -> usize {
+        if self == Protocol::Binary { 0 } else { 2 }
+    }
+
+    /// Whether a read of several keys names the key of every value; otherwise it answers for all keys in order.
+    pub fn names_keys(self) -> bool {
+        self != Protocol::Resp
+    }
+
+    /// Whether a value alone is the whole answer to a read of one key.
+    #[inline]
+    pub fn value_answers(self) -> bool {
+        self != Protocol::Text
+    }
+}
