@@ -13,7 +13,7 @@ complete -c ringcached -s m -l memory-limit -d 'Memory of all shards together: M
 complete -c ringcached -s I -l max-item-size -d 'Largest item: bytes, or with a suffix; 1k to 1g [default: 1m]' -r
 complete -c ringcached -s M -l disable-evictions -d 'Answer with an error when memory is full instead of evicting [default: false]' -r -f -a "true\t''
 false\t''"
-complete -c ringcached -l eviction -d 'Which items leave first when memory is full [default: duel]' -r -f -a "duel\t'Whichever of the other two would miss less, tried out on a sample of the keys, for each slab class that holds many of them; at most 0.5 % of the memory, and slow to notice what holds only for minutes'
+complete -c ringcached -l eviction -d 'Which items leave first when memory is full [default: duel]' -r -f -a "duel\t'Whichever of the other two would miss less, tried out on a sample of the keys, for items of each size that there are many of; slow to notice what holds only for minutes'
 s3fifo\t'What is not read while a tenth of its slab class is replaced: items asked for once leave early and a scan spares the rest, but what is first read again later than that has to be stored twice before it stays'
 clock\t'What is not read for a full round over its slab class: kind to late and to moving reuse, but a scan pushes out what is read seldom'"
 complete -c ringcached -s L -l enable-largepages -d 'Refuse to start where the kernel gives no large pages, which are asked for in any case [default: false]' -r -f -a "true\t''

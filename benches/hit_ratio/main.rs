@@ -69,7 +69,10 @@ struct Options {
     /// Plays the traces to memcached too, if it is installed.
     #[arg(long)]
     memcached: bool,
-    /// Ends with a failure if a goal is missed.
+    /// The store's policies alone, without the simulated caches.
+    #[arg(long)]
+    store_only: bool,
+    /// Ends with a failure if a goal is missed in the table of all gets.
     #[arg(long)]
     check: bool,
     /// Threads for what runs in this process.
@@ -117,9 +120,9 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
         measure_all(&Trace::read(&file, options.requests.unwrap_or(if smoke { SMOKE_REQUESTS } else { usize::MAX }))?)?;
     }
     let version = memcached.as_deref().map(peer::version).transpose()?;
-    let violations = table::violations(&rows);
-    print!("{}", table::document(&rows, &command(options), version.as_deref(), &violations));
-    Ok(!options.check || violations.is_empty())
+    let (missed, missed_late) = (table::violations(&rows, table::ALL), table::violations(&rows, table::LATE));
+    print!("{}", table::document(&rows, &command(options), version.as_deref(), &missed, &missed_late));
+    Ok(!options.check || missed.is_empty())
 }
 
 /// What makes this table; where traces are read from is the reader's own affair.
@@ -131,7 +134,10 @@ fn command(options: &Options) -> String {
     if let Some(requests) = options.requests {
         command += &format!(" --requests {requests}");
     }
-    command + if options.memcached { " --memcached" } else { "" }
+    for (is_given, option) in [(options.memcached, " --memcached"), (options.store_only, " --store-only")] {
+        command += if is_given { option } else { "" };
+    }
+    command
 }
 
 /// The trace at every size, under every policy.
@@ -141,7 +147,8 @@ fn measure(trace: &Trace, options: &Options, memcached: Option<&Path>) -> Result
     let mut limits =
         MEMORY_DIVISORS.map(|divisor| (footprint_bytes / divisor / MIB * MIB).max(LIMIT_BYTES_MIN)).to_vec();
     limits.dedup();
-    let per_limit = POLICIES.len() + SIMULATED.len();
+    let simulated = if options.store_only { &[] } else { &SIMULATED[..] };
+    let per_limit = POLICIES.len() + simulated.len();
     let outcomes = in_parallel(options.threads, limits.len() * per_limit, |job| {
         let limit_bytes = limits[job / per_limit];
         match job % per_limit {
@@ -152,7 +159,7 @@ fn measure(trace: &Trace, options: &Options, memcached: Option<&Path>) -> Result
                 (counts, store.memory_bytes())
             }
             which => {
-                let policy = SIMULATED[which - POLICIES.len()].1;
+                let policy = simulated[which - POLICIES.len()].1;
                 (replay(trace, &mut Simulated::new(policy, trace.keys, limit_bytes)), limit_bytes)
             }
         }
@@ -160,7 +167,7 @@ fn measure(trace: &Trace, options: &Options, memcached: Option<&Path>) -> Result
     let ratios = |counts: &Counts| Some([counts.miss_ratio(), counts.miss_ratio_late()]);
     let mut rows = Vec::new();
     for (&limit_bytes, outcomes) in limits.iter().zip(outcomes.chunks(per_limit)) {
-        let (store, simulated) = outcomes.split_at(POLICIES.len());
+        let (store, others) = outcomes.split_at(POLICIES.len());
         let mut cells: Vec<_> =
             POLICIES.iter().zip(store).map(|(policy, (counts, _))| (policy.0, ratios(counts))).collect();
         if let Some(program) = memcached {
@@ -169,10 +176,10 @@ fn measure(trace: &Trace, options: &Options, memcached: Option<&Path>) -> Result
             let found = if !comparable { None } else { peer::miss_ratios(program, trace, resident_bytes)? };
             cells.push((table::MEMCACHED, found));
         }
-        cells.extend(SIMULATED.iter().zip(simulated).map(|(policy, (counts, _))| (policy.0, ratios(counts))));
+        cells.extend(simulated.iter().zip(others).map(|(policy, (counts, _))| (policy.0, ratios(counts))));
         rows.push(Row { trace: trace.name.clone(), limit_bytes, cells });
     }
-    eprint!("{}", table::markdown(&rows, 0));
+    eprint!("{}", table::markdown(&rows, table::ALL));
     Ok(rows)
 }
 

@@ -337,8 +337,8 @@ impl Compress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Eviction {
-    /// Whichever of the other two would miss less, tried out on a sample of the keys, for each slab class that holds
-    /// many of them; at most 0.5 % of the memory, and slow to notice what holds only for minutes.
+    /// Whichever of the other two would miss less, tried out on a sample of the keys, for items of each size that there
+    /// are many of; slow to notice what holds only for minutes.
     Duel,
     /// What is not read while a tenth of its slab class is replaced: items asked for once leave early and a scan spares
     /// the rest, but what is first read again later than that has to be stored twice before it stays.

@@ -5,10 +5,14 @@
 //!
 //! ```text
 //!   | newest | ... | oldest | 0 ... |    a bucket: 32 fingerprints in a cache line, 0 for none
+//!
+//!   15        3 2     0
+//!   key's hash  class                    a fingerprint
 //! ```
 //!
-//! A bucket is a queue: what comes in pushes out its oldest. The class is mixed into the hash, so that a fingerprint is
-//! found only by the class that it left; another key's is taken for it in one look of about 2,000.
+//! A bucket is a queue: what comes in pushes out its oldest. A key is known whichever class it comes back to, since values
+//! that are written anew may have another size; the class's bits tell whether it is the one that it left. Another key's
+//! fingerprint is taken for it in one look of about 250, and for one of the same class in one of about 2,000.
 //!
 //! Memory comes with the evictions and goes with the items, an extent at a time, by linear hashing (Litwin, VLDB 1980)
 //! that forgets instead of splitting: the fingerprints whose bucket is now another one are not moved, which the 16 bits
@@ -23,10 +27,21 @@ use crate::storage::{
 use std::io;
 
 /// Fingerprints of a bucket.
-pub(super) const SLOTS: usize = 32;
+const SLOTS: usize = 32;
+
+/// The low bits of a fingerprint are its class's.
+const CLASS_BITS: u32 = 3;
+const CLASS_MASK: u16 = (1 << CLASS_BITS) - 1;
+
+/// What is known of an item that left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ghost {
+    /// Whether it was of the class that it comes back to.
+    pub(super) is_of_class: bool,
+}
 
 /// See the module's documentation.
-pub(super) type Bucket = [u16; SLOTS];
+type Bucket = [u16; SLOTS];
 
 /// Memory for ghosts, at most: one part in this many of the memory limit.
 pub(in crate::storage) const LIMIT_DIVISOR: usize = 64;
@@ -54,8 +69,7 @@ const EXTENT_BYTES_MIDDLE: usize = 64 << 10;
 const MIDDLE_LIMIT_BYTES_MIN: usize = 64 << 20;
 const HUGE_LIMIT_BYTES_MIN: usize = 512 << 20;
 
-/// Odd numbers without a pattern in their bits.
-const CLASS_MIX: u64 = 0xd6e8_feb8_6659_fd93;
+/// An odd number without a pattern in its bits.
 const HASH_MIX: u64 = 0xbf58_476d_1ce4_e5b9;
 
 /// See the module's documentation.
@@ -129,18 +143,20 @@ impl Ghosts {
 
     /// Starts loading the bucket of a key. A hint.
     #[inline(always)]
-    pub(super) fn prefetch(&self, class: ClassId, hash: u64) {
-        self.buckets.prefetch(self.place(class, hash).0);
+    pub(super) fn prefetch(&self, hash: u64) {
+        self.buckets.prefetch(self.place(hash).0);
     }
 
-    /// Whether an item of this class and key was evicted lately. It is forgotten: it is there again.
+    /// What is known of an item that is stored in this class, if it was evicted lately. It is forgotten then: it is there
+    /// again.
     #[inline(always)]
-    pub(super) fn take(&mut self, class: ClassId, hash: u64) -> bool {
+    pub(super) fn take(&mut self, class: ClassId, hash: u64) -> Option<Ghost> {
         if self.is_leaving || self.buckets.is_empty() {
-            return false;
+            return None;
         }
-        let (bucket, fingerprint) = self.place(class, hash);
-        take(&mut self.buckets[bucket], fingerprint)
+        let (bucket, fingerprint) = self.place(hash);
+        let taken = take(&mut self.buckets[bucket], fingerprint)?;
+        Some(Ghost { is_of_class: taken & CLASS_MASK == class_bits(class) })
     }
 
     /// An item was evicted; the store has so many.
@@ -153,8 +169,8 @@ impl Ghosts {
                 return;
             }
         }
-        let (bucket, fingerprint) = self.place(class, hash);
-        insert(&mut self.buckets[bucket], fingerprint);
+        let (bucket, fingerprint) = self.place(hash);
+        insert(&mut self.buckets[bucket], fingerprint | class_bits(class));
     }
 
     /// Whether the table may have to grow or shrink.
@@ -239,38 +255,45 @@ impl Ghosts {
         }
     }
 
-    /// A key's bucket, which exists unless there is none, and its fingerprint.
+    /// A key's bucket, which exists unless there is none, and its fingerprint without the class.
     #[inline(always)]
-    fn place(&self, class: ClassId, hash: u64) -> (usize, u16) {
-        let mixed = (hash ^ u64::from(class.0).wrapping_mul(CLASS_MIX)).wrapping_mul(HASH_MIX);
+    fn place(&self, hash: u64) -> (usize, u16) {
+        let mixed = hash.wrapping_mul(HASH_MIX);
         let buckets = self.buckets.len();
         let mask = buckets.next_power_of_two() - 1;
         let bucket = (mixed >> 16) as usize & mask;
         // A bucket that does not exist yet: its entries are in the one that will split.
         let bucket = if bucket < buckets { bucket } else { bucket & mask >> 1 };
-        (bucket, ((mixed >> 48) as u16).max(1))
+        (bucket, ((mixed >> 48) as u16 & !CLASS_MASK).max(1 << CLASS_BITS))
     }
 }
 
-/// Takes a fingerprint out. False if it is not there.
+/// What a fingerprint has of its class.
 #[inline(always)]
-pub(super) fn take(bucket: &mut Bucket, fingerprint: u16) -> bool {
+fn class_bits(class: ClassId) -> u16 {
+    u16::from(class.0) & CLASS_MASK
+}
+
+/// Takes a key's newest fingerprint out, whatever its class.
+#[inline(always)]
+fn take(bucket: &mut Bucket, fingerprint: u16) -> Option<u16> {
     let mut matching = 0u32;
     for (slot, &stored) in bucket.iter().enumerate() {
-        matching |= u32::from(stored == fingerprint) << slot;
+        matching |= u32::from(stored & !CLASS_MASK == fingerprint) << slot;
     }
     if matching == 0 {
-        return false;
+        return None;
     }
     let slot = matching.trailing_zeros() as usize;
+    let taken = bucket[slot];
     bucket.copy_within(slot + 1.., slot);
     bucket[SLOTS - 1] = 0;
-    true
+    Some(taken)
 }
 
 /// Adds a fingerprint; the oldest goes if the bucket is full.
 #[inline(always)]
-pub(super) fn insert(bucket: &mut Bucket, fingerprint: u16) {
+fn insert(bucket: &mut Bucket, fingerprint: u16) {
     bucket.copy_within(..SLOTS - 1, 1);
     bucket[0] = fingerprint;
 }
@@ -286,16 +309,21 @@ mod tests {
         ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(number)
     }
 
+    fn is_known(ghosts: &mut Ghosts, key: u64) -> bool {
+        ghosts.take(CLASS, hash(key)).is_some()
+    }
+
     #[test]
-    fn what_left_is_known_once_and_by_its_class_alone() {
+    fn what_left_is_known_once_in_every_class_and_its_own_is_told() {
         let mut ghosts = Ghosts::new(8 << 20, 8 << 20, false).unwrap();
-        assert!(!ghosts.take(CLASS, hash(1)));
+        assert!(!is_known(&mut ghosts, 1));
         assert_eq!(ghosts.memory_bytes(), 0, "no memory before the first eviction");
-        ghosts.insert(CLASS, hash(1), 1000);
+        for (class, is_of_class) in [(CLASS, true), (ClassId(4), false)] {
+            ghosts.insert(CLASS, hash(1), 1000);
+            assert_eq!(ghosts.take(class, hash(1)), Some(Ghost { is_of_class }));
+            assert_eq!(ghosts.take(class, hash(1)), None);
+        }
         assert!(ghosts.memory_bytes() > 0);
-        assert!(!ghosts.take(ClassId(4), hash(1)));
-        assert!(ghosts.take(CLASS, hash(1)));
-        assert!(!ghosts.take(CLASS, hash(1)));
     }
 
     #[test]
@@ -305,11 +333,11 @@ mod tests {
         (0..2 * ITEMS).for_each(|key| ghosts.insert(CLASS, hash(key), ITEMS as usize));
         let slots = (ghosts.memory_bytes() / size_of::<u16>()) as u64;
         assert!((ITEMS * 9 / 10 - 2048..=ITEMS * 9 / 10 + 2048).contains(&slots), "{slots}");
-        let strangers = (0..ITEMS).filter(|key| ghosts.take(CLASS, hash(key + (1 << 40)))).count();
-        assert!(strangers < 100, "{strangers}");
-        let young = (2 * ITEMS - slots / 2..2 * ITEMS).filter(|&key| ghosts.take(CLASS, hash(key))).count() as u64;
+        let strangers = (0..ITEMS).filter(|key| is_known(&mut ghosts, key + (1 << 40))).count();
+        assert!(strangers < 200, "{strangers}");
+        let young = (2 * ITEMS - slots / 2..2 * ITEMS).filter(|&key| is_known(&mut ghosts, key)).count() as u64;
         assert!(young * 100 > slots / 2 * 97, "{young} of {}", slots / 2);
-        let old = (0..2 * ITEMS - 2 * slots).filter(|&key| ghosts.take(CLASS, hash(key))).count();
+        let old = (0..2 * ITEMS - 2 * slots).filter(|&key| is_known(&mut ghosts, key)).count();
         assert!(old < 300, "{old}");
     }
 
@@ -339,13 +367,13 @@ mod tests {
         let full_bytes = ghosts.memory_bytes();
         ghosts.clear();
         assert_eq!((ghosts.memory_bytes(), ghosts.leaving_bytes()), (full_bytes, full_bytes));
-        assert!((0..100_000).all(|key| !ghosts.take(CLASS, hash(key))));
+        assert!((0..100_000).all(|key| !is_known(&mut ghosts, key)));
         assert!(ghosts.give_back());
         assert_eq!(ghosts.memory_bytes(), full_bytes - EXTENT_BYTES_SMALL);
         // Insertions that nobody made way for do it themselves.
         fill(&mut ghosts);
         assert_eq!((ghosts.memory_bytes(), ghosts.leaving_bytes()), (full_bytes, 0));
-        assert!(ghosts.take(CLASS, hash(99_999)));
+        assert!(is_known(&mut ghosts, 99_999));
         ghosts.clear();
         while ghosts.give_back() {}
         assert_eq!(ghosts.memory_bytes(), 0);

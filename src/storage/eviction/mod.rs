@@ -1,23 +1,19 @@
 //! Who leaves when memory is short. Policy only: it names victims and donors and ages frequencies; unlinking and
 //! freeing is `store/memory.rs`, emptying pages `store/emptying.rs`.
 //!
-//! - `policy` says what there is to choose from, and what each costs.
+//! - `policy` says what there is to choose from, and what each costs; which of two is used, who simulates both says.
 //! - `clock` is 2-bit CLOCK over a class's chunks, `s3_fifo` the small queue that makes S3-FIFO of it.
 //! - `ghosts` remembers who left.
 //! - `mover` says which page goes from which pool to which, and when.
 
 mod clock;
-mod contest;
-mod duel;
 mod ghosts;
 mod mover;
 mod policy;
 mod s3_fifo;
-mod simulation;
 
 pub use self::policy::EvictionPolicy;
 pub(super) use self::{
-    duel::Sampled,
     ghosts::{ENTRIES_PER_ITEM_TENTHS as GHOSTS_PER_ITEM_TENTHS, LIMIT_DIVISOR as GHOSTS_LIMIT_DIVISOR},
     mover::{LARGE_SHARE_DIVISOR, Move, Mover, PoolId, PoolState},
     s3_fifo::{READS_TO_STAY, SHARE_DIVISOR as SMALL_SHARE_DIVISOR},
@@ -25,7 +21,6 @@ pub(super) use self::{
 
 use self::{
     clock::Hand,
-    duel::{Duel, Surroundings},
     ghosts::Ghosts,
     s3_fifo::{Blocks, SmallQueue},
 };
@@ -81,7 +76,8 @@ pub(super) struct Eviction {
     queues: Vec<Queues>,
     blocks: Blocks,
     ghosts: Ghosts,
-    duel: Option<Duel>,
+    /// Whether the policy may change.
+    duels: bool,
     is_evicting: bool,
     large_hand: u32,
 }
@@ -102,7 +98,7 @@ impl Eviction {
                 .collect(),
             blocks: Blocks::new(limit_bytes / SMALL_LIMIT_DIVISOR),
             ghosts: Ghosts::new(limit_bytes, limit_bytes_max, config.huge_pages)?,
-            duel: (config.evictions && config.eviction == EvictionPolicy::Duel).then(|| Duel::new(limit_bytes)),
+            duels: config.evictions && config.eviction == EvictionPolicy::Duel,
             is_evicting: false,
             large_hand: 0,
         })
@@ -116,9 +112,6 @@ impl Eviction {
         }
         self.ghosts.clear();
         self.is_evicting = false;
-        if let Some(duel) = &mut self.duel {
-            duel.clear();
-        }
         self.large_hand = 0;
     }
 
@@ -130,10 +123,7 @@ impl Eviction {
 
     #[inline(always)]
     pub(super) fn memory_bytes(&self) -> usize {
-        self.queues.len() * size_of::<Queues>()
-            + self.blocks.memory_bytes()
-            + self.ghosts.memory_bytes()
-            + self.duel.as_ref().map_or(0, Duel::memory_bytes)
+        self.queues.len() * size_of::<Queues>() + self.blocks.memory_bytes() + self.ghosts.memory_bytes()
     }
 
     /// A step of giving memory back that was left when all was forgotten, some 100 µs at most. True if it did something.
@@ -214,16 +204,16 @@ impl Eviction {
 
     /// Starts loading what [`admit`](Self::admit) will look at. A hint.
     #[inline(always)]
-    pub(super) fn prefetch_ghost(&self, class: ClassId, hash: u64) {
-        self.ghosts.prefetch(class, hash);
+    pub(super) fn prefetch_ghost(&self, hash: u64) {
+        self.ghosts.prefetch(hash);
     }
 
     /// A new item is to be written to a chunk of a class: whether it starts in the small queue. It then must be marked.
     #[inline(always)]
     pub(super) fn admit(&mut self, class: ClassId, hash: u64, location: Location, slab: &mut Slab) -> bool {
         let queues = &mut self.queues[class.index()];
-        if self.ghosts.take(class, hash) {
-            queues.ghosts.hits += 1.0;
+        if let Some(ghost) = self.ghosts.take(class, hash) {
+            queues.ghosts.hits += f32::from(u8::from(ghost.is_of_class));
             return false;
         }
         queues.uses_small && queues.small.admit(location, class, slab, &mut self.blocks, queues.is_evicting)
@@ -231,7 +221,7 @@ impl Eviction {
 
     /// An item of a class that is not in the small queue is stored, or stored again: it may have been a ghost.
     pub(super) fn admit_to_main(&mut self, class: ClassId, hash: u64) {
-        if self.ghosts.take(class, hash) {
+        if self.ghosts.take(class, hash).is_some_and(|ghost| ghost.is_of_class) {
             self.queues[class.index()].ghosts.hits += 1.0;
         }
     }
@@ -252,23 +242,16 @@ impl Eviction {
         self.ghosts.insert(class, hash, items);
     }
 
-    /// Keys whose mixed hash is below this are those whose accesses [`note_sampled`](Self::note_sampled) wants to know.
-    pub(super) fn sample_ceiling(&self) -> u64 {
-        self.duel.as_ref().map_or(0, Duel::ceiling)
+    /// Whether an item had to leave since the start or the last flush.
+    pub(super) fn is_evicting(&self) -> bool {
+        self.is_evicting
     }
 
-    /// An access to a key in a store of so many items. True if the ceiling may have changed.
-    pub(super) fn note_sampled(&mut self, mixed: u64, access: Sampled, slab: &Slab, items: usize) -> bool {
-        let Some(duel) = self.duel.as_mut().filter(|duel| mixed < duel.ceiling()) else { return false };
-        let ghosts = self.ghosts.capacity(items);
-        let around = Surroundings { slab, items, ghosts, is_evicting: self.is_evicting };
-        let changed = duel.note(mixed, access, around);
-        if changed {
-            for (class, queues) in (0..).zip(&mut self.queues) {
-                queues.uses_small = duel.prefers_s3_fifo(ClassId(class));
-            }
+    /// Lets a class use S3-FIFO or else CLOCK from now on, if the policy may change at all.
+    pub(super) fn prefer(&mut self, class: ClassId, s3_fifo: bool) {
+        if self.duels {
+            self.queues[class.index()].uses_small = s3_fifo;
         }
-        changed
     }
 
     /// The next item of a class to leave.

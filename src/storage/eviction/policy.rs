@@ -4,9 +4,10 @@
 /// in ten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EvictionPolicy {
-    /// Both others are simulated on a sample of the keys, and the one that misses less is used. Costs up to 1 MiB (or
-    /// 0.5 % of the memory limit) per shard and some nanoseconds per request; follows a change of the workload with a
-    /// delay of about one turnover of the sample.
+    /// Both others are simulated on a sample of the keys, and the one that misses less is used, over all or for items of
+    /// some size. Costs no memory beyond what the miss-ratio curve takes under every policy, and some nanoseconds per
+    /// request; follows a change of the workload with a delay of up to one turnover of the sample, and does not know for
+    /// which policy pages move better between classes.
     #[default]
     Duel,
     /// S3-FIFO: a new item has to be read while it passes through a queue of a tenth of the class, or it leaves. What

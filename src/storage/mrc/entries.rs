@@ -111,6 +111,7 @@ impl Entries {
     }
 
     /// What is taken, or will be when all entries are used.
+    #[cfg(test)]
     pub(super) fn memory_bytes(&self) -> usize {
         self.entries_max * size_of::<Entry>() + self.heads.len() * size_of::<u16>()
     }

@@ -125,6 +125,7 @@ impl MiniCache {
         self.ceiling
     }
 
+    #[cfg(test)]
     pub(super) fn memory_bytes(&self) -> usize {
         self.entries.memory_bytes()
     }
@@ -132,6 +133,11 @@ impl MiniCache {
     /// Items in the cache.
     pub(super) fn items(&self) -> usize {
         self.items
+    }
+
+    /// The same by band.
+    pub(super) fn items_by_band(&self) -> [u32; BANDS] {
+        std::array::from_fn(|band| u32::from(self.small[band].len) + u32::from(self.main[band].len))
     }
 
     pub(super) fn misses(&self) -> Misses {
@@ -164,8 +170,13 @@ impl MiniCache {
         self.capacity_bytes = (self.full_bytes as f64 * share) as u64;
     }
 
-    /// A read of a sampled key. `cost` is that of the store's item, if it has one.
-    pub(super) fn read(&mut self, mixed: u64, cost: Option<Cost>, shares: &Shares, now: Seconds) {
+    /// The band of an item that is in the cache, by its key.
+    pub(super) fn band_at(&self, mixed: u64) -> Option<usize> {
+        self.find_item(mixed).map(|at| band_of(self.entries.get(at).bytes))
+    }
+
+    /// A read of a sampled key. `cost` is that of the store's item, if it has one. True if it was there.
+    pub(super) fn read(&mut self, mixed: u64, cost: Option<Cost>, shares: &Shares, now: Seconds) -> bool {
         let misses = self.misses_of(mixed, cost, now);
         match (cost, misses) {
             (None, true) => self.misses.both += self.weight,
@@ -179,6 +190,7 @@ impl MiniCache {
         if cost.is_none() {
             self.misses.store += self.weight;
         }
+        !misses
     }
 
     fn misses_of(&mut self, mixed: u64, cost: Option<Cost>, now: Seconds) -> bool {
@@ -351,7 +363,12 @@ impl MiniCache {
 
     /// Takes a quarter of the keys out of the sample.
     fn sample_fewer(&mut self) {
-        self.set_ceiling(self.ceiling / 4 * 3);
+        self.sample_below(self.ceiling / 4 * 3);
+    }
+
+    /// Takes those keys out of the sample whose mixed hash is not below this ceiling, which is a lower one.
+    pub(super) fn sample_below(&mut self, ceiling: u64) {
+        self.set_ceiling(ceiling);
         let limit = self.name(self.ceiling);
         let mut leaving = Vec::new();
         for queue in self.small.iter().chain(&self.main).chain([&self.ghosts]) {

@@ -1,10 +1,13 @@
-//! The miss-ratio curve: what would more memory buy, and what would less cost?
+//! The miss-ratio curve: what would more memory buy, and what would less cost? And the duel: would another policy miss
+//! less?
 //!
 //! 1. A sample of the keys is taken by their hashes: all accesses to a sampled key are seen.
 //! 2. Caches of a quarter to four times the store's memory are simulated in miniature over this sample (see
 //!    `mini_cache`), under the store's own policy. The smaller a cache, the larger its sample: each is simulated with
 //!    about as many items.
-//! 3. What would have missed at a size is what missed there but not in the store, and of the store's own misses, which
+//! 3. Where the store may choose between two policies, both are simulated; how the two caches of its own size fare
+//!    decides (see `contest`).
+//! 4. What would have missed at a size is what missed there but not in the store, and of the store's own misses, which
 //!    are counted exactly, the part that missed there too.
 //!
 //! Not distances in an LRU stack, which one pass would give for all sizes (Waldspurger et al., "Efficient MRC
@@ -13,17 +16,20 @@
 //!
 //! It knows no items and no slab: it is told hashes, and what items take.
 
+mod contest;
 mod entries;
 mod mini_cache;
 
 pub(super) use self::mini_cache::{BANDS, Cost, band_of};
 
 use self::{
+    contest::{Contest, Outcome},
     entries::{ENTRIES_MAX, ENTRY_BYTES},
     mini_cache::{MiniCache, Misses, Rule, Shares},
 };
 use super::eviction::EvictionPolicy;
 use crate::clock::Seconds;
+use std::cmp::Ordering;
 
 /// The sizes of the simulated caches, in percent of the memory limit.
 pub const CURVE_PERCENTS: [u32; 9] = [25, 35, 50, 70, 100, 140, 200, 280, 400];
@@ -36,12 +42,25 @@ const OWN: usize = 4;
 
 const _: () = assert!(CURVE_PERCENTS[OWN] == 100);
 
-/// Memory for the curve of a store, at most: so much, and one part in so many of the memory limit.
+/// Memory for the curve of a store, at most: so much, and one part in so many of the memory limit. The same under every
+/// policy, so that the choice between two costs no memory.
 const BYTES_MAX: usize = 1 << 20;
-const LIMIT_DIVISOR: usize = 100;
+const LIMIT_DIVISOR: usize = 64;
+
+/// Caches, where there are most.
+const CACHES_MAX: usize = 2 * CURVE_PERCENTS.len();
 
 /// The smallest cache begins with a sample of one key in so many; larger ones, in proportion, with fewer.
 const SMALLEST_SAMPLES_ONE_IN: u64 = 16;
+
+/// Where policies duel the two caches of the store's own size decide, and have so many eighths of the memory: each more
+/// than one of the others, which share the rest.
+const OWN_EIGHTHS: usize = 5;
+
+/// Their sample begins with so many times the keys of the smallest cache's, and above this memory limit with fewer in
+/// proportion.
+const OWN_SAMPLE_FACTOR: f64 = 2.0;
+const OWN_SAMPLE_FULL_BYTES: f64 = (24 << 20) as f64;
 
 /// However much of the store's memory is unused, caches are simulated with at least one part in so many of theirs.
 const USED_DIVISOR_MAX: u64 = 2;
@@ -100,12 +119,17 @@ pub(super) struct Curve {
     /// Keys whose mixed hash is below it are in the sample of the smallest cache, and only they are in any.
     ceiling: u64,
     shares: Shares,
+    /// Where two policies duel.
+    contest: Option<Contest>,
+    preferences_changed: bool,
     limit_bytes: u64,
+    /// What items take, once some had to leave.
+    used_bytes: Option<u64>,
     unused_bytes: u64,
     accesses: u32,
     since: Seconds,
     aged_at: Seconds,
-    /// What the caches take; the same from the start, and asked for every turn.
+    /// What the caches may take; the same from the start, and asked for every turn.
     memory_bytes: usize,
 }
 
@@ -118,24 +142,38 @@ impl Curve {
             EvictionPolicy::S3Fifo => &[Rule::S3Fifo],
         };
         let bytes_max = BYTES_MAX.min(limit_bytes / LIMIT_DIVISOR);
-        let entries_max = bytes_max / (rules.len() * CURVE_PERCENTS.len() * ENTRY_BYTES);
-        let cache = |rule: Rule, percent: u32| {
-            let ceiling = (ceiling as f64 * f64::from(CURVE_PERCENTS[0]) / f64::from(percent)) as u64;
-            MiniCache::new(rule, full_bytes(limit_bytes as u64, percent), ceiling, entries_max.min(ENTRIES_MAX))
+        let duels = policy == EvictionPolicy::Duel;
+        let caches = rules.len() * CURVE_PERCENTS.len();
+        let cache = |rule: Rule, size: usize| {
+            let (percent, is_of_duel) = (CURVE_PERCENTS[size], duels && size == OWN);
+            let cache_bytes = match () {
+                () if is_of_duel => bytes_max * OWN_EIGHTHS / 8 / rules.len(),
+                () if duels => bytes_max * (8 - OWN_EIGHTHS) / 8 / (caches - rules.len()),
+                () => bytes_max / caches,
+            };
+            let share = if is_of_duel {
+                OWN_SAMPLE_FACTOR / (limit_bytes as f64 / OWN_SAMPLE_FULL_BYTES).max(1.0)
+            } else {
+                f64::from(CURVE_PERCENTS[0]) / f64::from(percent)
+            };
+            let entries_max = (cache_bytes / ENTRY_BYTES).min(ENTRIES_MAX);
+            MiniCache::new(rule, full_bytes(limit_bytes as u64, percent), (ceiling as f64 * share) as u64, entries_max)
         };
         let caches: Vec<[MiniCache; _]> =
-            rules.iter().map(|&rule| CURVE_PERCENTS.map(|percent| cache(rule, percent))).collect();
+            rules.iter().map(|&rule| std::array::from_fn(|size| cache(rule, size))).collect();
         let (since, aged_at) = (Seconds(0), Seconds(0));
         let limit_bytes = limit_bytes as u64;
-        let memory = |cache: &MiniCache| cache.memory_bytes() + size_of::<MiniCache>();
-        let memory_bytes = caches.iter().flatten().map(memory).sum();
+        let memory_bytes = bytes_max + CACHES_MAX * size_of::<MiniCache>();
         let mut curve = Curve {
             caches,
             ceilings: Vec::with_capacity(rules.len()),
             ceiling,
             memory_bytes,
             shares: [1.0; BANDS],
+            contest: duels.then(Contest::new),
+            preferences_changed: false,
             limit_bytes,
+            used_bytes: None,
             unused_bytes: 0,
             accesses: 0,
             since,
@@ -164,32 +202,73 @@ impl Curve {
     }
 
     /// How the store divides its memory: bytes by band. `unused_bytes` lie in pages that are not full: about a page for
-    /// each class in use, whatever the memory.
-    pub(super) fn divide(&mut self, bytes: [u64; BANDS], unused_bytes: u64) {
+    /// each class in use, whatever the memory. `used_bytes` is what items cost, once some had to leave: then the caches
+    /// that duel have just as much.
+    pub(super) fn divide(&mut self, bytes: [u64; BANDS], unused_bytes: u64, used_bytes: Option<u64>) {
         self.shares = bytes.map(|bytes| 1.0 / bytes.max(1) as f32);
-        self.unused_bytes = unused_bytes;
+        (self.unused_bytes, self.used_bytes) = (unused_bytes, used_bytes);
         self.set_capacities();
+        if let (Some(contest), [a, b]) = (&mut self.contest, &self.caches[..]) {
+            let (a, b) = (a[OWN].items_by_band(), b[OWN].items_by_band());
+            contest.divide(std::array::from_fn(|band| a[band].max(b[band])));
+            self.preferences_changed = true;
+        }
         self.look_at_ceilings();
     }
 
     pub(super) fn read(&mut self, mixed: u64, cost: Option<Cost>, now: Seconds) {
         let shares = self.shares;
-        self.sampling(mixed).for_each(|cache| cache.read(mixed, cost, &shares, now));
+        let mut own = [None; 2];
+        self.sampling(mixed).for_each(|(which, cache)| {
+            let hit = cache.read(mixed, cost, &shares, now);
+            if which % CURVE_PERCENTS.len() == OWN {
+                own[which / CURVE_PERCENTS.len()] = Some(hit);
+            }
+        });
+        if let (Some(contest), [Some(clock), Some(s3_fifo)]) = (&mut self.contest, own) {
+            let known = cost.map(|cost| band_of(cost.bytes));
+            let band = known.or_else(|| self.caches.iter().find_map(|caches| caches[OWN].band_at(mixed)));
+            self.preferences_changed |= contest.count(band, Outcome { s3_fifo, clock });
+            self.level_samples();
+        }
     }
 
     pub(super) fn write(&mut self, mixed: u64, cost: Cost, now: Seconds) {
         let shares = self.shares;
-        self.sampling(mixed).for_each(|cache| cache.write(mixed, cost, &shares, now));
+        self.sampling(mixed).for_each(|(_, cache)| cache.write(mixed, cost, &shares, now));
+        self.level_samples();
     }
 
     pub(super) fn remove(&mut self, mixed: u64) {
-        self.sampling(mixed).for_each(|cache| cache.remove(mixed));
+        self.sampling(mixed).for_each(|(_, cache)| cache.remove(mixed));
     }
 
-    fn sampling(&mut self, mixed: u64) -> impl Iterator<Item = &mut MiniCache> {
-        let all = self.caches.iter_mut().flatten().zip(self.ceilings.iter().flatten());
-        let perhaps = all.filter(move |&(_, &ceiling)| mixed < ceiling);
-        perhaps.map(|(cache, _)| cache).filter(move |cache| mixed < cache.ceiling())
+    /// The two caches that duel see the same keys.
+    fn level_samples(&mut self) {
+        if let [clock, s3_fifo] = &mut self.caches[..] {
+            let (clock, s3_fifo) = (&mut clock[OWN], &mut s3_fifo[OWN]);
+            match clock.ceiling().cmp(&s3_fifo.ceiling()) {
+                Ordering::Equal => {}
+                Ordering::Greater => clock.sample_below(s3_fifo.ceiling()),
+                Ordering::Less => s3_fifo.sample_below(clock.ceiling()),
+            }
+        }
+    }
+
+    /// Whether preferences may have changed since this was asked last.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.preferences_changed)
+    }
+
+    /// Whether items of a band are better off with S3-FIFO than with CLOCK; `None` where policies do not duel.
+    pub(super) fn prefers_s3_fifo(&self, band: usize) -> Option<bool> {
+        self.contest.as_ref().map(|contest| contest.prefers_s3_fifo(band))
+    }
+
+    fn sampling(&mut self, mixed: u64) -> impl Iterator<Item = (usize, &mut MiniCache)> {
+        let all = self.caches.iter_mut().flatten().zip(self.ceilings.iter().flatten()).enumerate();
+        let perhaps = all.filter(move |&(_, (_, &ceiling))| mixed < ceiling);
+        perhaps.map(|(which, (cache, _))| (which, cache)).filter(move |(_, cache)| mixed < cache.ceiling())
     }
 
     fn look_at_ceilings(&mut self) {
@@ -205,10 +284,12 @@ impl Curve {
     }
 
     fn set_capacities(&mut self) {
+        let own_bytes = self.used_bytes.filter(|_| self.contest.is_some());
         for caches in &mut self.caches {
             for (cache, percent) in caches.iter_mut().zip(CURVE_PERCENTS) {
                 let all = full_bytes(self.limit_bytes, percent);
-                cache.set_full_bytes(all.saturating_sub(self.unused_bytes).max(all / USED_DIVISOR_MAX));
+                let used = all.saturating_sub(self.unused_bytes).max(all / USED_DIVISOR_MAX);
+                cache.set_full_bytes(own_bytes.filter(|_| percent == CURVE_PERCENTS[OWN]).unwrap_or(used));
             }
         }
     }
@@ -216,6 +297,8 @@ impl Curve {
     /// Everything was removed at once.
     pub(super) fn clear(&mut self) {
         self.caches.iter_mut().flatten().for_each(MiniCache::clear);
+        self.contest.iter_mut().for_each(Contest::clear);
+        self.used_bytes = None;
     }
 
     /// By what all counts are to be multiplied now: 1, or less when a half-life is over.

@@ -63,7 +63,8 @@ pub struct ItemDetails {
     pub class: u16,
     /// Length of the value in bytes.
     pub value_len: u64,
-    /// Key, value, client flags and [`ITEM_OVERHEAD_BYTES`](super::ITEM_OVERHEAD_BYTES): what memcached says that an item takes.
+    /// Key, value, client flags and [`ITEM_OVERHEAD_BYTES`](super::ITEM_OVERHEAD_BYTES): what memcached says that an
+    /// item takes.
     pub size_bytes: u64,
 }
 

@@ -136,7 +136,7 @@ impl Store {
 
     /// Whether memory is still above a lowered limit.
     pub fn is_shrinking(&self) -> bool {
-        self.shrinking.is_some()
+        self.shrinking.is_some() && self.memory_bytes() > self.config.memory_limit_bytes
     }
 
     /// Takes a step towards a lowered limit: empties some of a page, or gives one back. True if more is owed and there

@@ -7,10 +7,7 @@
 //! sampler of the highest ceiling sees all that any other sees.
 
 use super::Store;
-use crate::{
-    clock::Seconds,
-    storage::{eviction::Sampled, location::Location},
-};
+use crate::{clock::Seconds, storage::location::Location};
 
 /// Odd, without a pattern in its bits: 2^64 divided by the golden ratio.
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -62,21 +59,11 @@ impl Store {
         if mixed < self.curve.ceiling() {
             self.note_for_curve(mixed, access, now);
         }
-        let class_at = |location| self.slab.class_at(location);
-        let sampled = match access {
-            Access::Hit(location) => Sampled::Hit(class_at(location)),
-            Access::Miss => Sampled::Miss,
-            Access::Write(location) => Sampled::Write(class_at(location)),
-            Access::Removal(location) => Sampled::Removal(class_at(location)),
-        };
-        if self.eviction.note_sampled(mixed, sampled, &self.slab, self.table.len()) {
-            self.renew_sample_ceiling();
-        }
     }
 
     /// To be called when a sampler's ceiling has changed: the highest is the store's.
     pub(super) fn renew_sample_ceiling(&mut self) {
-        self.sample_ceiling = self.eviction.sample_ceiling().max(self.curve.ceiling());
+        self.sample_ceiling = self.curve.ceiling();
     }
 
     /// Everything was removed at once.

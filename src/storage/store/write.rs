@@ -233,7 +233,7 @@ impl Store {
             }
             replaced = Some(old_header);
         }
-        self.eviction.prefetch_ghost(class, new.hash);
+        self.eviction.prefetch_ghost(new.hash);
         let location = self.allocate_successor(new.hash, old, class, now)?;
         let header = match replaced {
             Some(old) if !old.is_in_small() => header.with_standing_of(old),
