@@ -1,4 +1,5 @@
-"""Forwarding: the same load on two shards, where half of the keys are remote, and on one.
+"""Forwarding: the same load on two shards, where half of the keys are remote, and on one; and on two from a client that
+sends each key to its owner's port, where none is.
 
 CPU is summed over the server's threads. Where the machine has a third core the generator keeps it for itself; else it
 shares one with the second shard, which the output says.
@@ -6,13 +7,19 @@ shares one with the second shard, which the output says.
 
 import os
 import statistics
+from dataclasses import replace
 
 from .generator import measure
 from .peers import ours
 from .rows import load_named
 from .rounds import turns
-from .server import Server
+from .server import Server, free_ports
 from .words import figure, say
+
+
+# Two shards, and a client that knows the owners of keys.
+AWARE = "aware"
+NAMES = {1: "1 shard", 2: "2 shards", AWARE: "2 shards, no hop"}
 
 
 def cores(arguments):
@@ -22,19 +29,30 @@ def cores(arguments):
     return [arguments.server_core, second], second == arguments.generator_core
 
 
+def start(shape, shapes, arguments):
+    """The server of a shape, and what ringload is to be told beside the load."""
+    if shape != AWARE:
+        return Server(ours(), arguments.memory, shapes[shape]), ""
+    kind = ours()
+    kind = replace(kind, command=f"{kind.command} --per-shard-ports {{own_ports}}")
+    return Server(kind, arguments.memory, shapes[shape], own_ports=free_ports(len(shapes[shape]))), " --shard-aware"
+
+
 def run(rows, generator, arguments, budget):
     both, shared = cores(arguments)
     samples = {row[0]: [] for row in rows}
-    shapes = {1: both[:1], 2: both}
+    shapes = {1: both[:1], 2: both, AWARE: both}
     for turn, order in turns(shapes, arguments.rounds, budget):
         found = {row[0]: {} for row in rows}
         for shards in order:
-            with Server(ours(), arguments.memory, shapes[shards]) as server:
+            started, extra = start(shards, shapes, arguments)
+            with started as server:
                 generator.fill(server, "small")
                 for row, load, _ in rows:
-                    found[row][shards] = sample = measure(generator, server, load_named(load), arguments.seconds)
+                    load = load_named(load)
+                    found[row][shards] = sample = measure(generator, server, load, arguments.seconds, extra=extra)
                     say(
-                        f"round {turn + 1}/{arguments.rounds} {row}, {shards} shard{'s' * (shards > 1)}: "
+                        f"round {turn + 1}/{arguments.rounds} {row}, {NAMES[shards]}: "
                         f"{sample['cpu_us']:.3f} us, {sample['per_s']:.0f}/s"
                     )
         for row, by_shards in found.items():
@@ -45,6 +63,10 @@ def run(rows, generator, arguments, budget):
         figures[row] = {
             "one_cpu_us": statistics.median(sample[1]["cpu_us"] for sample in samples[row]),
             "two_cpu_us": statistics.median(sample[2]["cpu_us"] for sample in samples[row]),
+            "aware_cpu_us": statistics.median(sample[AWARE]["cpu_us"] for sample in samples[row]),
+            "aware_ratio": statistics.median(
+                sample[AWARE]["cpu_us"] / sample[1]["cpu_us"] for sample in samples[row]
+            ),
             "two_per_s": statistics.median(sample[2]["per_s"] for sample in samples[row]),
             "ratio": statistics.median(ratios),
             "rounds_ratio": ratios,
@@ -57,13 +79,14 @@ def markdown(result):
     if not result:
         return []
     rounds = len(next(iter(result["rows"].values()))["rounds_ratio"])
-    lines = [f"| two shards against one, {rounds} rounds | 1 shard, CPU µs | 2 shards, CPU µs summed | ratio | goal |", "|---|---|---|---|---|"]
+    lines = [f"| two shards against one, {rounds} rounds | 1 shard, CPU µs | 2 shards, CPU µs summed | ratio | goal | keys sent to their owners: CPU µs, ratio |", "|---|---|---|---|---|---|"]
     for row, found in result["rows"].items():
         least, most = min(found["rounds_ratio"]), max(found["rounds_ratio"])
         goal = f"≤ {found['goal']:.2f}, {'held' if found['ratio'] <= found['goal'] else 'missed'}"
         lines.append(
             f"| {row.removeprefix('forwarding, ')} | {figure(found['one_cpu_us'])} | {figure(found['two_cpu_us'])} "
-            f"| {found['ratio']:.2f} ({least:.2f}–{most:.2f}) | {goal} |"
+            f"| {found['ratio']:.2f} ({least:.2f}–{most:.2f}) | {goal} "
+            f"| {figure(found['aware_cpu_us'])}, {found['aware_ratio']:.2f} |"
         )
     if result["generator_shares_a_core"]:
         lines += ["", "No core was left for the generator: with two shards it shared one with the second."]

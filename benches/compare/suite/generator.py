@@ -56,11 +56,11 @@ def remarks(result):
     return found
 
 
-def measure(generator, server, load, seconds, warm_seconds=WARM_SECONDS):
-    """CPU microseconds per unit, units per second, and remarks, of one load."""
-    generator.run(server, f"{load.options} --duration {milliseconds(min(warm_seconds, seconds))}")
+def measure(generator, server, load, seconds, warm_seconds=WARM_SECONDS, extra=""):
+    """CPU microseconds per unit, units per second, and remarks, of one load with extra options."""
+    generator.run(server, f"{load.options}{extra} --duration {milliseconds(min(warm_seconds, seconds))}")
     before_ns = server.cpu_ns()
-    result = generator.run(server, f"{load.options} --duration {milliseconds(seconds)}")
+    result = generator.run(server, f"{load.options}{extra} --duration {milliseconds(seconds)}")
     cpu_ns = server.cpu_ns() - before_ns
     units = result[load.unit]
     if not units:

@@ -168,6 +168,20 @@ def ask_over(connection, command, end):
     return answer
 
 
+def free_ports(count):
+    """The first of so many ports in a row that nobody listens on."""
+    for _ in range(100):
+        first = free_port()
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+            return first
+        except (OSError, OverflowError):
+            continue
+    raise Fault(f"no {count} free ports in a row")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
