@@ -2,22 +2,27 @@
 //! `DEFER_TASKRUN`, provided buffers, one receive asked for at a time, one send per connection and turn. A turn is one
 //! system call, which submits, runs the kernel's deferred work and waits.
 //!
-//! Whatever comes in is taken for as many requests as it has newlines, and each is answered by the same hit. Nothing is
-//! parsed, hashed, stored or looked up, and a reply is not even copied where a connection asks for as many as before. So
-//! what it takes per request is the kernel's share, which no server on this ring can go below. It is of use for gets of
-//! the text protocol only.
+//! Whatever comes in is taken for as many requests as it has newlines, and each is answered by the same hit; or, with
+//! `--set-bytes`, for a request as often as it has so many bytes, each answered by `STORED`. Nothing is parsed, hashed,
+//! stored, looked up or copied. So what it takes per request is the kernel's share, which no server on this ring can go
+//! below. It is of use for gets and sets of the text protocol only.
 //!
-//! `benches/compare/run` drives it. By hand, for 32-byte values, or for multigets of a hundred keys:
+//! A server that keeps values does not find them in the processor's caches. With `--memory` replies lie in so many MiB, and
+//! are sent from one place after the other; requests that are longer than a buffer are received there, each where its
+//! predecessor ends, with one receive for what is missing of it. Then the memory's share is in the figure too.
+//!
+//! `benches/compare/run` drives it. By hand, for 32-byte values, for multigets of a hundred keys, for sets of 64 KiB:
 //!
 //! ```text
 //! cargo bench --bench null_server -- --port 11311
 //! cargo bench --bench null_server -- --port 11311 --values 100
+//! cargo bench --bench null_server -- --port 11311 --set-bytes 65581 --memory 512
 //! ```
 //!
 //! Without `--port` it serves a client of its own and ends: this is what a test run of all benches does.
 //!
-//! `unsafe`: the kernel is told addresses. The buffers that it receives into are never freed, and a connection's bytes are
-//! neither changed nor freed before their send is over.
+//! `unsafe`: the kernel is told addresses. What it receives into and sends from is never freed, and what it sends never
+//! changes.
 #![allow(unsafe_code)]
 
 use std::alloc::{self, Layout};
@@ -53,25 +58,47 @@ const SEND_HIGH_BYTES: usize = 256 << 10;
 const OWED_MAX: usize = 16 << 10;
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
+const HUGE_PAGE_BYTES: usize = 2 << 20;
 /// Bytes of a value, unless given.
 const VALUE_BYTES: usize = 32;
 /// A value may not be longer than this.
 const VALUE_BYTES_MAX: usize = 16 << 20;
 /// Values of one reply, at most.
 const VALUES_MAX: usize = 1024;
+/// MiB of `--memory`, at most.
+const MEMORY_MIB_MAX: usize = 16 << 10;
 /// What every value is said to be stored under: as long as the suite's keys.
 const KEY: &str = "key:00000000000000000000";
 
-const USAGE: &str = "null_server --port PORT [--value-bytes BYTES] [--values PER_REPLY]";
+const USAGE: &str =
+    "null_server --port PORT [--value-bytes BYTES] [--values PER_REPLY | --set-bytes BYTES] [--memory MIB]";
+
+/// What is answered, and from where.
+#[derive(Clone, Copy)]
+struct Plan {
+    port: u16,
+    value_bytes: usize,
+    values: usize,
+    /// The bytes of a request, if it is a set.
+    set_bytes: Option<usize>,
+    memory_bytes: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan { port: 0, value_bytes: VALUE_BYTES, values: 1, set_bytes: None, memory_bytes: 0 }
+    }
+}
 
 #[derive(Default)]
 struct Connection {
     socket: Option<OwnedFd>,
     /// Requests without a reply.
     owed: usize,
-    /// Replies that `bytes` holds, kept to be sent again.
-    holds: usize,
-    bytes: Vec<u8>,
+    /// Bytes of the set that is coming in.
+    came: usize,
+    /// Bytes of the send under way.
+    sent: usize,
     receiving: bool,
     sending: bool,
     touched: bool,
@@ -121,17 +148,53 @@ impl Buffers {
     }
 }
 
-/// Zeroes that start at a page and are never freed.
+/// Zeroes that start at a huge page and are never freed.
 fn leaked_pages(bytes: usize) -> *mut u8 {
-    let layout = Layout::from_size_align(bytes, 4096).expect("a small size");
+    let layout = Layout::from_size_align(bytes, HUGE_PAGE_BYTES).expect("a small size");
     // SAFETY: the size is not zero.
     let memory = unsafe { alloc::alloc_zeroed(layout) };
     assert!(!memory.is_null(), "out of memory");
+    if bytes >= HUGE_PAGE_BYTES {
+        // SAFETY: it is our own memory; a refusal changes nothing but speed.
+        unsafe { libc::madvise(memory.cast(), bytes, libc::MADV_HUGEPAGE) };
+    }
     memory
 }
 
+/// Memory that is gone through in steps, again and again.
+struct Lap {
+    memory: *mut u8,
+    bytes: usize,
+    at: usize,
+}
+
+impl Lap {
+    fn new(bytes: usize) -> Self {
+        Lap { memory: leaked_pages(bytes), bytes, at: 0 }
+    }
+
+    /// The next `len` bytes.
+    fn take(&mut self, len: usize) -> *mut u8 {
+        assert!(len <= self.bytes);
+        if self.at + len > self.bytes {
+            self.at = 0;
+        }
+        // SAFETY: in bounds.
+        let place = unsafe { self.memory.add(self.at) };
+        self.at += len;
+        place
+    }
+}
+
 struct NullServer {
-    reply: Vec<u8>,
+    reply_bytes: usize,
+    set_bytes: Option<usize>,
+    /// Replies, end to end.
+    replies: Lap,
+    /// Whether each send has replies of its own.
+    spread: bool,
+    /// Where long requests go.
+    store: Option<Lap>,
     uring: IoUring,
     buffers: Buffers,
     listener: Socket,
@@ -140,8 +203,18 @@ struct NullServer {
     touched: VecDeque<u32>,
 }
 
+/// Replies, as many as one send may have, and as many more as fit into `memory_bytes`.
+fn replies(reply: &[u8], memory_bytes: usize) -> Lap {
+    let most = REPLIES_PER_SEND_MAX.min(SEND_HIGH_BYTES.div_ceil(reply.len()));
+    let lap = Lap::new(most.max(memory_bytes / reply.len()) * reply.len());
+    // SAFETY: it is as long, and nobody else has it yet.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(lap.memory, lap.bytes) };
+    bytes.chunks_exact_mut(reply.len()).for_each(|place| place.copy_from_slice(reply));
+    lap
+}
+
 /// The bytes of one hit of `values` values.
-fn reply(value_bytes: usize, values: usize) -> Vec<u8> {
+fn hit(value_bytes: usize, values: usize) -> Vec<u8> {
     let mut reply = Vec::new();
     for _ in 0..values {
         reply.extend_from_slice(format!("VALUE {KEY} 0 {value_bytes}\r\n").as_bytes());
@@ -153,7 +226,7 @@ fn reply(value_bytes: usize, values: usize) -> Vec<u8> {
 }
 
 impl NullServer {
-    fn new(listener: Socket, reply: Vec<u8>) -> io::Result<Self> {
+    fn new(listener: Socket, plan: Plan) -> io::Result<Self> {
         let uring = IoUring::builder()
             .setup_cqsize(COMPLETION_ENTRIES)
             .setup_submit_all()
@@ -161,8 +234,23 @@ impl NullServer {
             .setup_defer_taskrun()
             .build(SUBMISSION_ENTRIES)?;
         let buffers = Buffers::new(&uring)?;
-        let (connections, free, touched) = (Vec::new(), Vec::new(), VecDeque::new());
-        let mut server = NullServer { reply, uring, buffers, listener, connections, free, touched };
+        let reply = plan.set_bytes.map_or_else(|| hit(plan.value_bytes, plan.values), |_| b"STORED\r\n".to_vec());
+        let long = plan.set_bytes.filter(|bytes| *bytes > BUFFER_BYTES);
+        let store = long.map(|bytes| Lap::new(bytes.max(plan.memory_bytes)));
+        let spread = plan.memory_bytes > 0 && plan.set_bytes.is_none();
+        let mut server = NullServer {
+            reply_bytes: reply.len(),
+            set_bytes: plan.set_bytes,
+            replies: replies(&reply, if spread { plan.memory_bytes } else { 0 }),
+            spread,
+            store,
+            uring,
+            buffers,
+            listener,
+            connections: Vec::new(),
+            free: Vec::new(),
+            touched: VecDeque::new(),
+        };
         server.accept()?;
         Ok(server)
     }
@@ -206,8 +294,7 @@ impl NullServer {
 
     fn push(&mut self, entry: squeue::Entry, kind: u64, number: u32) -> io::Result<()> {
         let entry = entry.user_data(u64::from(number) << KIND_BITS | kind);
-        // SAFETY: the receive buffers live as long as the process, and the bytes of a send stay as they are until it is
-        // over (`go_on`).
+        // SAFETY: buffers, replies and the store live as long as the process, and replies do not change.
         while unsafe { self.uring.submission().push(&entry) }.is_err() {
             self.uring.submit()?;
         }
@@ -237,10 +324,17 @@ impl NullServer {
         let connection = &mut self.connections[number as usize];
         connection.receiving = false;
         match &result {
-            Ok(len @ 1..) => {
-                let id = buffer.expect("what is received is in a buffer");
-                connection.owed += memchr::memchr_iter(b'\n', self.buffers.bytes(id, *len)).count();
-            }
+            Ok(len @ 1..) => match (self.set_bytes, buffer) {
+                (Some(bytes), _) => {
+                    connection.came += len;
+                    connection.owed += connection.came / bytes;
+                    connection.came %= bytes;
+                }
+                (None, Some(id)) => {
+                    connection.owed += memchr::memchr_iter(b'\n', self.buffers.bytes(id, *len)).count();
+                }
+                (None, None) => unreachable!("gets are received in buffers"),
+            },
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
             _ => connection.socket = None,
         }
@@ -252,7 +346,7 @@ impl NullServer {
     fn sent(&mut self, number: u32, result: io::Result<usize>) -> io::Result<()> {
         let connection = &mut self.connections[number as usize];
         connection.sending = false;
-        if !result.is_ok_and(|sent| sent == connection.bytes.len()) {
+        if !result.is_ok_and(|sent| sent == connection.sent) {
             connection.socket = None;
         }
         self.touch(number);
@@ -280,26 +374,31 @@ impl NullServer {
         let fd = types::Fd(socket.as_raw_fd());
         let mut send = None;
         if connection.owed > 0 && !connection.sending {
-            let count = connection.owed.min(REPLIES_PER_SEND_MAX).min(SEND_HIGH_BYTES.div_ceil(self.reply.len()));
-            if connection.holds != count {
-                connection.bytes.clear();
-                (0..count).for_each(|_| connection.bytes.extend_from_slice(&self.reply));
-                connection.holds = count;
-            }
+            let count = connection.owed.min(REPLIES_PER_SEND_MAX).min(SEND_HIGH_BYTES.div_ceil(self.reply_bytes));
             connection.owed -= count;
             connection.sending = true;
+            connection.sent = count * self.reply_bytes;
+            let bytes = if self.spread { self.replies.take(connection.sent) } else { self.replies.memory };
             let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
-            let (bytes, len) = (connection.bytes.as_ptr(), connection.bytes.len() as u32);
-            send = Some(opcode::Send::new(fd, bytes, len).flags(flags).build());
+            send = Some(opcode::Send::new(fd, bytes, connection.sent as u32).flags(flags).build());
         }
         let receives = !connection.receiving && connection.owed < OWED_MAX;
         connection.receiving |= receives;
+        let receive = receives.then(|| match (&mut self.store, self.set_bytes) {
+            (Some(store), Some(bytes)) => {
+                let missing = bytes - connection.came;
+                opcode::Recv::new(fd, store.take(missing), missing as u32).flags(libc::MSG_WAITALL).build()
+            }
+            _ => opcode::Recv::new(fd, std::ptr::null_mut(), BUFFER_BYTES as u32)
+                .buf_group(GROUP)
+                .build()
+                .flags(squeue::Flags::BUFFER_SELECT),
+        });
         if let Some(send) = send {
             self.push(send, KIND_SEND, number)?;
         }
-        if receives {
-            let receive = opcode::Recv::new(fd, std::ptr::null_mut(), BUFFER_BYTES as u32).buf_group(GROUP).build();
-            self.push(receive.flags(squeue::Flags::BUFFER_SELECT), KIND_RECEIVE, number)?;
+        if let Some(receive) = receive {
+            self.push(receive, KIND_RECEIVE, number)?;
         }
         Ok(())
     }
@@ -316,29 +415,42 @@ fn listen(port: u16) -> io::Result<(Socket, SocketAddr)> {
     Ok((socket, address))
 }
 
-/// Serves a client that asks as the suite does, and checks what it is told.
+/// Serves clients that ask as the suite does, and checks what they are told.
 fn check_itself() -> io::Result<()> {
     const REQUESTS: usize = 64;
     const ROUNDS: usize = 3;
-    let (listener, address) = listen(0)?;
-    let server = thread::spawn(move || NullServer::new(listener, reply(VALUE_BYTES, 1))?.serve(true));
-    let mut client = TcpStream::connect(address)?;
-    let expected = reply(VALUE_BYTES, 1).repeat(REQUESTS);
-    for _ in 0..ROUNDS {
-        client.write_all("get something\r\n".repeat(REQUESTS).as_bytes())?;
-        let mut got = vec![0; expected.len()];
-        client.read_exact(&mut got)?;
-        assert_eq!(got, expected, "{REQUESTS} constant replies");
+    const SET: usize = 10_000;
+    let get = b"get something\r\n".to_vec();
+    let mut set = vec![b's'; SET];
+    set.extend_from_slice(b"\r\n");
+    let sets = Some(set.len());
+    let cases = [
+        (Plan::default(), &get, hit(VALUE_BYTES, 1)),
+        (Plan { values: 2, memory_bytes: 1 << 20, ..Plan::default() }, &get, hit(VALUE_BYTES, 2)),
+        (Plan { set_bytes: Some(get.len()), ..Plan::default() }, &get, b"STORED\r\n".to_vec()),
+        (Plan { set_bytes: sets, memory_bytes: 1 << 20, ..Plan::default() }, &set, b"STORED\r\n".to_vec()),
+    ];
+    for (plan, request, reply) in cases {
+        let (listener, address) = listen(0)?;
+        let server = thread::spawn(move || NullServer::new(listener, plan)?.serve(true));
+        let mut client = TcpStream::connect(address)?;
+        let expected = reply.repeat(REQUESTS);
+        for _ in 0..ROUNDS {
+            client.write_all(&request.repeat(REQUESTS))?;
+            let mut got = vec![0; expected.len()];
+            client.read_exact(&mut got)?;
+            assert_eq!(got, expected, "{REQUESTS} constant replies");
+        }
+        drop(client);
+        server.join().expect("the server's thread")?;
+        println!("null_server: {} replies, ok", ROUNDS * REQUESTS);
     }
-    drop(client);
-    server.join().expect("the server's thread")?;
-    println!("null_server: {} replies, ok", ROUNDS * REQUESTS);
     Ok(())
 }
 
-/// The port, bytes of a value and values of a reply, if a port is given.
-fn arguments() -> Result<Option<(u16, usize, usize)>, String> {
-    let (mut port, mut value_bytes, mut values) = (None, VALUE_BYTES, 1);
+/// What is to be served, if a port is given.
+fn arguments() -> Result<Option<Plan>, String> {
+    let (mut plan, mut asked) = (Plan::default(), false);
     let mut words = env::args().skip(1);
     while let Some(flag) = words.next() {
         // What cargo says to every bench: that it is one, and a name to look for.
@@ -347,25 +459,30 @@ fn arguments() -> Result<Option<(u16, usize, usize)>, String> {
         }
         let value = words.next().ok_or_else(|| format!("{flag} needs a value; usage: {USAGE}"))?;
         let number: usize = value.parse().map_err(|_| format!("{flag} {value}: not a number"))?;
-        let bounded = |most| if number <= most { Ok(number) } else { Err(format!("{flag} is at most {most}")) };
+        let bounded = |least, most| match number {
+            _ if (least..=most).contains(&number) => Ok(number),
+            _ => Err(format!("{flag} is {least} to {most}")),
+        };
         match flag.as_str() {
-            "--port" => port = Some(bounded(u16::MAX.into())? as u16),
-            "--value-bytes" => value_bytes = bounded(VALUE_BYTES_MAX)?,
-            "--values" => values = bounded(VALUES_MAX)?,
+            "--port" => (plan.port, asked) = (bounded(0, u16::MAX.into())? as u16, true),
+            "--value-bytes" => plan.value_bytes = bounded(0, VALUE_BYTES_MAX)?,
+            "--values" => plan.values = bounded(0, VALUES_MAX)?,
+            "--set-bytes" => plan.set_bytes = Some(bounded(1, VALUE_BYTES_MAX)?),
+            "--memory" => plan.memory_bytes = bounded(0, MEMORY_MIB_MAX)? << 20,
             _ => return Err(format!("{flag} is not known; usage: {USAGE}")),
         }
     }
-    Ok(port.map(|port| (port, value_bytes, values)))
+    Ok(asked.then_some(plan))
 }
 
-fn serve(port: u16, value_bytes: usize, values: usize) -> io::Result<()> {
-    NullServer::new(listen(port)?.0, reply(value_bytes, values))?.serve(false)
+fn serve(plan: Plan) -> io::Result<()> {
+    NullServer::new(listen(plan.port)?.0, plan)?.serve(false)
 }
 
 fn main() -> ExitCode {
     let outcome = match arguments() {
         Ok(None) => check_itself(),
-        Ok(Some((port, value_bytes, values))) => serve(port, value_bytes, values),
+        Ok(Some(plan)) => serve(plan),
         Err(wrong) => Err(io::Error::other(wrong)),
     };
     match outcome {

@@ -38,8 +38,8 @@ def run(rows, servers, rows_measured, generator, arguments, budget):
     for turn, order in turns(servers, arguments.rounds, budget):
         for name in order:
             kind = servers[name]
-            constant = vars(load_named(SATURATING).constant) if kind.constant else {}
-            with Server(kind, arguments.memory, [arguments.server_core], **constant) as server:
+            constant = load_named(SATURATING).constant.options
+            with Server(kind, arguments.memory, [arguments.server_core], constant=constant) as server:
                 if not kind.constant:
                     generator.fill(server, "small")
                 for row, share in rows:

@@ -110,9 +110,7 @@ def find(arguments, generator):
         program = null_program(build=False)
         if program is None:
             raise Fault("the null server is not built: run without --no-build, or with --skip null")
-        found[NULL] = Kind(
-            NULL, f"{shlex.quote(str(program))} --port {{port}} --value-bytes {{value_bytes}} --values {{values}}", constant=True
-        )
+        found[NULL] = Kind(NULL, f"{shlex.quote(str(program))} --port {{port}} {{constant}}", constant=True)
     if OURS not in arguments.skip:
         found[OURS] = ours()
     asked_for = [parse_line(line, "--peer") for line in arguments.peer]

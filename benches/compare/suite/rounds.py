@@ -64,11 +64,9 @@ def run_rounds(servers, loads, generator, arguments, budget):
                 kind = servers[name]
                 if kind.constant:
                     for load in chosen:
-                        sample = None
-                        if load.constant:
-                            with Server(kind, arguments.memory, [arguments.server_core], **vars(load.constant)) as server:
-                                sample = one(server, load, turn)
-                        samples[load.name][name].append(sample)
+                        constant = load.constant.options
+                        with Server(kind, arguments.memory, [arguments.server_core], constant=constant) as server:
+                            samples[load.name][name].append(one(server, load, turn))
                     continue
                 with Server(kind, arguments.memory, [arguments.server_core]) as server:
                     guarded(kind, chosen[0], lambda: generator.fill(server, data))

@@ -14,10 +14,25 @@ KIB = 1024
 
 @dataclass(frozen=True)
 class Constant:
-    """The reply that the null server gives to every request."""
+    """The reply that the null server gives to every request, and the memory that it sends values from or receives
+    them into: as much as the data set takes, where values are long, so that it finds them in no cache either."""
 
-    value_bytes: int
+    value_bytes: int = 0
     values: int = 1
+    # The bytes of a request, if it is a set.
+    set_bytes: int = 0
+    memory_mib: int = 0
+
+    @property
+    def options(self):
+        request = f"--set-bytes {self.set_bytes}" if self.set_bytes else f"--values {self.values}"
+        return f"--value-bytes {self.value_bytes} --memory {self.memory_mib} {request}"
+
+
+def constant_set(value_bytes, memory_mib=0):
+    """What answers sets as ringload sends them."""
+    line = len("set  0 0 \r\n") + KEY_SIZE + len(str(value_bytes))
+    return Constant(set_bytes=line + value_bytes + len("\r\n"), memory_mib=memory_mib)
 
 
 @dataclass(frozen=True)
@@ -32,8 +47,8 @@ class Load:
     depth: int
     # The most that the ratio to memcached may be.
     goal: float
-    # What answers such a request with a constant; None where only a real server can.
-    constant: Constant | None = None
+    # What answers such a request with a constant.
+    constant: Constant
     # Keys of one get.
     multiget: int = 1
 
@@ -54,19 +69,21 @@ class Load:
         return self.connections * self.depth * self.multiget
 
 
-SMALL = Constant(32)
+SMALL, SMALL_SET = Constant(32), constant_set(32)
+FOUR_MIB = 100_000 * 4 // KIB
+SIXTY_FOUR_MIB = 8_000 * 64 // KIB
 
 LOADS = [
     Load("GET 50x1", "small", True, 50, 1, 0.80, SMALL),
     Load("GET 16x16", "small", True, 16, 16, 0.28, SMALL),
     Load("GET 16x64", "small", True, 16, 64, 0.11, SMALL),
-    Load("SET 50x1", "small", False, 50, 1, 0.80),
-    Load("SET 16x16", "small", False, 16, 16, 0.26),
+    Load("SET 50x1", "small", False, 50, 1, 0.80, SMALL_SET),
+    Load("SET 16x16", "small", False, 16, 16, 0.26, SMALL_SET),
     Load("multiget 100, per key", "small", True, 16, 1, 0.15, Constant(32, 100), multiget=100),
-    Load("GET 4 KiB 50x1", "4k", True, 50, 1, 0.75, Constant(4 * KIB)),
-    Load("GET 64 KiB 16x1", "64k", True, 16, 1, 0.87, Constant(64 * KIB)),
-    Load("SET 64 KiB 16x1", "64k", False, 16, 1, 0.50),
-    Load("SET 64 KiB 16x4", "64k", False, 16, 4, 0.50),
+    Load("GET 4 KiB 50x1", "4k", True, 50, 1, 0.75, Constant(4 * KIB, memory_mib=FOUR_MIB)),
+    Load("GET 64 KiB 16x1", "64k", True, 16, 1, 0.87, Constant(64 * KIB, memory_mib=SIXTY_FOUR_MIB)),
+    Load("SET 64 KiB 16x1", "64k", False, 16, 1, 0.50, constant_set(64 * KIB, SIXTY_FOUR_MIB)),
+    Load("SET 64 KiB 16x4", "64k", False, 16, 4, 0.50, constant_set(64 * KIB, SIXTY_FOUR_MIB)),
     Load("GET 5000x1", "small", True, 5000, 1, 0.80, SMALL),
 ]
 # What a server may take beside the null server, at depth 1.

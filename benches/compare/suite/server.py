@@ -62,7 +62,7 @@ class Server:
         values["core"] = ",".join(map(str, cores))
         template = kind.command.replace("{root}", "-u root" if os.geteuid() == 0 else "")
         try:
-            command = [part.format(**values) for part in shlex.split(template)]
+            command = shlex.split(template.format(**values))
         except (KeyError, IndexError, ValueError) as error:
             known = ", ".join(f"{{{name}}}" for name in [*values, "root"])
             raise Fault(f"{self.name}: the command may contain {known}: {error!r}")
@@ -85,7 +85,11 @@ class Server:
             deadline = time.monotonic() + (READY_SECONDS_COUNTED if self.counted else READY_SECONDS)
             while True:
                 try:
-                    self.ask(*self.protocol.ready)
+                    if self.kind.constant:
+                        # It may answer to nothing that is shorter than a set.
+                        self.connect().close()
+                    else:
+                        self.ask(*self.protocol.ready)
                     return self
                 except OSError:
                     pass

@@ -28,7 +28,7 @@ use crate::{
     clock::{Clock, Nanos, SECOND},
     error::Error,
     protocol::Unparsable,
-    target::Endpoint,
+    target::{Endpoint, Stream},
 };
 use connection::Connection;
 pub use meter::BusyMeter;
@@ -39,6 +39,9 @@ pub const READ_BUFFER: usize = 256 << 10;
 
 /// Events fetched by one wait.
 const EVENTS_MAX: usize = 1024;
+
+/// Nothing, or nothing more, will come.
+const ENDED: EventFlags = EventFlags::RDHUP.union(EventFlags::HUP).union(EventFlags::ERR);
 
 /// A deadline nearer than this is awaited by polling: a sleep and a wake-up cost about as much.
 const SPIN: Nanos = 50_000;
@@ -92,7 +95,7 @@ impl Driver {
         let mut connections = Vec::with_capacity(count);
         for (id, endpoint) in endpoints.iter().cycle().take(count).enumerate() {
             let stream = endpoint.connect()?;
-            epoll::add(&epoll, &stream, EventData::new_u64(id as u64), EventFlags::IN)
+            epoll::add(&epoll, &stream, EventData::new_u64(id as u64), interest(&stream, false))
                 .map_err(|error| Error::Poll(error.into()))?;
             connections.push(Connection::new(stream));
         }
@@ -149,11 +152,9 @@ impl Driver {
                 if flags.intersects(EventFlags::OUT) {
                     self.flush(id)?;
                 }
-                if flags.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
-                    self.receive(agent, id)?;
-                    while self.connections[id].stream.holds_more() {
-                        self.receive(agent, id)?;
-                    }
+                if flags.intersects(EventFlags::IN | ENDED) {
+                    let ended = flags.intersects(ENDED);
+                    while self.receive(agent, id, ended)? {}
                     wake.push(id);
                 }
             }
@@ -174,15 +175,17 @@ impl Driver {
         }
     }
 
-    /// Reads once and lets the agent take what is complete.
-    fn receive(&mut self, agent: &mut impl Agent, id: usize) -> Result<(), Error> {
+    /// Reads once and lets the agent take what is complete; says whether there may be more that no event will tell of.
+    #[inline]
+    fn receive(&mut self, agent: &mut impl Agent, id: usize, ended: bool) -> Result<bool, Error> {
         let connection = &mut self.connections[id];
         let kept = connection.tail.len();
         self.inbox[..kept].copy_from_slice(&connection.tail);
         let filled = match connection.stream.read(&mut self.inbox[kept..]) {
             Ok(0) => return Err(Error::Closed(id)),
             Ok(read) => kept + read,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
             Err(source) => return Err(Error::Io { connection: id, source }),
         };
         let input = &self.inbox[..filled];
@@ -194,7 +197,8 @@ impl Driver {
             let source = Unparsable::new("a reply is longer than anything asked for", &connection.tail);
             return Err(Error::Protocol { connection: id, source });
         }
-        Ok(())
+        // Less than there was room for was all.
+        Ok(ended || filled == self.inbox.len() || connection.stream.holds_more())
     }
 
     /// Asks the agent for requests and writes them in one piece.
@@ -221,8 +225,16 @@ impl Driver {
             return Ok(());
         }
         connection.watching_writable = on;
-        let flags = if on { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
-        epoll::modify(&self.epoll, &connection.stream, EventData::new_u64(id as u64), flags)
+        epoll::modify(&self.epoll, &connection.stream, EventData::new_u64(id as u64), interest(&connection.stream, on))
             .map_err(|error| Error::Poll(error.into()))
     }
+}
+
+/// What is to be told of a stream. Of what arrives once, so that the kernel does not look at each stream a second time
+/// before the next wait; a TLS stream may leave some in the socket.
+fn interest(stream: &Stream, writable: bool) -> EventFlags {
+    let mut flags = EventFlags::IN | EventFlags::RDHUP;
+    flags.set(EventFlags::OUT, writable);
+    flags.set(EventFlags::ET, !matches!(stream, Stream::Tls(_)));
+    flags
 }
