@@ -35,8 +35,8 @@ use crate::admin::AdminControl;
 use crate::clock::Clock;
 use crate::command::StatsAnswer;
 use crate::config::{
-    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, Numa, PidFile, Steering, check_host,
-    drop_privileges, settle,
+    COMPRESS_MIN_MAX_BYTES, Compress, Config, ConfigError, Eviction, Flags, Host, Node, Numa, PidFile, Steering,
+    check_host, drop_privileges, settle,
 };
 use crate::protocol::memcache::Parser;
 use crate::router::{Doorbell, KeyHasher, Mesh, Order, Report, Router, mesh};
@@ -124,7 +124,8 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
         return Ok(());
     }
     let print_config = flags.print_config;
-    let (mut config, notices) = Config::load(flags, &Host::observe()?)?;
+    let host = Host::observe()?;
+    let (mut config, notices) = Config::load(flags, &host)?;
     if print_config {
         print!("{}", config.to_toml());
         return Ok(());
@@ -141,7 +142,7 @@ fn run(flags: Flags) -> Result<(), LaunchError> {
         drop_privileges(user)?;
     }
     settle(&config)?;
-    let outcome = serve(config, listeners, set_verbosity);
+    let outcome = serve(config, &host.nodes, listeners, set_verbosity);
     unix_file.into_iter().for_each(|path| {
         let _ = std::fs::remove_file(path);
     });
@@ -171,6 +172,7 @@ fn level(verbosity: u32) -> LevelFilter {
 /// Starts an executor per shard, waits for a signal, and stops them.
 fn serve(
     config: Config,
+    nodes: &[Node],
     listeners: Listeners,
     set_verbosity: Box<dyn Fn(u32) + Send + Sync>,
 ) -> Result<(), LaunchError> {
@@ -207,7 +209,7 @@ fn serve(
         Compress::ZstdDict => trainer::start(config.shards.len()).map_err(system("starting the trainer's thread"))?,
         _ => Vec::new(),
     };
-    let populators = populator::start(&config.shards).map_err(system("starting the populator's thread"))?;
+    let populators = populator::start(&config.shards, nodes).map_err(system("starting the populator's thread"))?;
     let mut executors = Vec::new();
     let Listeners { by_shard: listeners, own_listeners, .. } = listeners;
     for (((core, mesh), listeners), populator) in config.shards.iter().zip(mesh(&bells)).zip(listeners).zip(populators)

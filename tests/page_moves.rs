@@ -114,6 +114,8 @@ fn phases(automove: bool) -> Vec<(&'static str, f64, f64)> {
         let ratio = (name, used.hit_ratio(populations), fresh.hit_ratio(populations));
         println!("{name:<12} used {:.4} fresh {:.4}, {} pages moved", ratio.1, ratio.2, used.store.stats().pages_moved);
         ratios.push(ratio);
+        // Kept out of optimised builds, in which the tests run as well.
+        #[cfg(debug_assertions)]
         used.store.check_invariants();
     }
     ratios

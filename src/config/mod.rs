@@ -35,7 +35,6 @@ mod testing;
 mod validated;
 
 pub use checks::{FDS_PER_SHARD, FDS_PROCESS, KERNEL_MIN, MEMLOCK_MIN_BYTES, bind_error, check_host};
-pub use cores::parse as parse_cores;
 pub use error::ConfigError;
 pub use extended::{CRAWLER_SLEEP_US_MAX, WATCHER_LOGBUF_MAX_BYTES};
 pub use flags::{Compress, Eviction, Flags, Numa, Options, Protocols, Steering, command};

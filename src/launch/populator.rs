@@ -1,6 +1,5 @@
 //! The thread that has the kernel hand memory over before shards need it.
 
-use std::fs;
 use std::io;
 use std::thread;
 
@@ -8,22 +7,18 @@ use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tracing::debug;
 
-use crate::config::parse_cores;
+use crate::config::Node;
 use crate::shard::{Populator, PopulatorPort};
 
 /// A tenth of a core's time beside a busy shard: none would let it come too late, more would take turns from the shard.
 const NICENESS: i32 = 10;
 
-/// Where Linux lists the NUMA nodes, each with its cores.
-const NODES: &str = "/sys/devices/system/node";
-
 /// Starts the thread for shards on these cores; it ends with the last of the ports. To be called before the shards'
 /// threads are pinned: it runs on any core that the process may use, but where there are several NUMA nodes on one of the
 /// shard's node, since the kernel takes memory from the node that asks for it.
-pub(super) fn start(cores: &[usize]) -> io::Result<Vec<PopulatorPort>> {
+pub(super) fn start(cores: &[usize], nodes: &[Node]) -> io::Result<Vec<PopulatorPort>> {
     let (populator, ports) = Populator::new(cores.len());
-    let nodes = nodes();
-    let cores = cores.to_vec();
+    let node_of_shard = nodes_of_shards(cores, nodes);
     let thread = thread::Builder::new().name("populator".to_owned()).spawn(move || {
         // Linux has a priority for each thread. Without it the work is done all the same.
         if let Err(error) = setpriority_process(None, NICENESS) {
@@ -32,12 +27,11 @@ pub(super) fn start(cores: &[usize]) -> io::Result<Vec<PopulatorPort>> {
         let allowed = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
         let mut here = None;
         populator.run(|shard| {
-            let node = nodes.iter().find(|node| nodes.len() > 1 && node.contains(&cores[shard]));
-            if let Some(node) = node
-                && here != Some(node)
+            if let Some(node) = &node_of_shard[shard]
+                && here != Some(node.number)
             {
-                here = Some(node);
-                move_to(node, &allowed);
+                here = Some(node.number);
+                move_to(&node.cores, &allowed);
             }
         });
     })?;
@@ -56,14 +50,11 @@ fn move_to(cores: &[usize], allowed: &CpuSet) {
     }
 }
 
-/// The cores of each NUMA node; none if the kernel does not say.
-fn nodes() -> Vec<Vec<usize>> {
-    let entries = fs::read_dir(NODES).into_iter().flatten().flatten();
-    let is_node = |name: &str| name.strip_prefix("node").is_some_and(|number| number.parse::<u32>().is_ok());
-    let nodes = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_node));
-    let lists = nodes.filter_map(|node| fs::read_to_string(node.path().join("cpulist")).ok());
-    // The list of a node that has memory alone is empty, which is refused.
-    lists.filter_map(|list| parse_cores(list.trim()).ok()).collect()
+/// The node of each shard's core; none where memory is the same for all cores.
+fn nodes_of_shards(cores: &[usize], nodes: &[Node]) -> Vec<Option<Node>> {
+    let has_several = nodes.iter().filter(|node| !node.cores.is_empty()).nth(1).is_some();
+    let node_of = |core| nodes.iter().find(|node| has_several && node.cores.contains(core)).cloned();
+    cores.iter().map(node_of).collect()
 }
 
 #[cfg(test)]
@@ -87,7 +78,17 @@ mod tests {
     }
 
     #[test]
-    fn every_node_that_the_kernel_lists_has_cores() {
-        assert!(nodes().iter().all(|cores| !cores.is_empty()));
+    fn a_shard_has_a_node_where_cores_are_on_several() {
+        let node = |number, cores: &[usize]| Node { number, cores: cores.to_vec(), memory_bytes: 1 << 30 };
+        let nodes = [node(0, &[0, 2]), node(1, &[1, 3]), node(2, &[])];
+        let of = |nodes: &[Node]| {
+            nodes_of_shards(&[3, 0, 9], nodes)
+                .iter()
+                .map(|node| node.as_ref().map(|node| node.number))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&nodes), [Some(1), Some(0), None]);
+        assert_eq!(of(&[node(0, &[0, 3]), node(2, &[])]), [None; 3], "a node of memory alone moves nobody");
+        assert_eq!(of(&[]), [None; 3]);
     }
 }

@@ -5,7 +5,7 @@ use super::dispatch::{Dispatch, encode_whole, output, touch};
 use super::dump::Progress;
 use super::limits::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::replies::{Front, Stream};
-use super::worker::Ticket;
+use super::ticket::Ticket;
 use crate::command::{Hit, Reply, Value};
 use crate::protocol::memcache::{self, Encoded};
 use crate::router::{Answer, Errand};

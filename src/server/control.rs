@@ -9,7 +9,7 @@ use super::latency::Stopwatch;
 use super::ledger::Ledger;
 use super::limits::REPORT_PIECES_PER_TURN;
 use super::runtime;
-use super::worker::Ticket;
+use super::ticket::Ticket;
 use crate::clock::Now;
 use crate::command::{Reply, StatsAnswer};
 use crate::protocol::memcache::{self, Admin, AdminForm, AdminReply};

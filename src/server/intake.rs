@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::connection::Intake;
-use super::worker::{Ticket, WorkerRouter};
+use super::ticket::{Ticket, WorkerRouter};
 use crate::clock::Now;
 use crate::command::{INLINE_VALUE_MAX, Op, Payload, Request, Store, UploadId};
 use crate::protocol::memcache::{FormTag, KeyRoom, UploadHead};

@@ -194,3 +194,105 @@ fn map(len: usize) -> io::Result<NonNull<u8>> {
     unsafe { libc::madvise(address, len, libc::MADV_NOHUGEPAGE) };
     Ok(NonNull::new(address.cast()).expect("a mapping is not at address zero"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::super::testing::{ring, wait};
+    use super::super::{Completion, Ring};
+    use super::{BufferId, COUNT, COUNT_MIN, SIZE};
+
+    #[test]
+    fn buffers_survive_more_receives_than_there_are() {
+        let (mut ring, _event) = ring();
+        let (here, mut there) = UnixStream::pair().expect("pair");
+        for round in 0..3 * COUNT_MIN as usize {
+            ring.receive(1, here.as_fd());
+            there.write_all(&[round as u8]).expect("write");
+            for c in wait(&mut ring, 1) {
+                let Completion::Received { result: Ok(1), buffer: Some(id), .. } = c else {
+                    panic!("receive of round {round}");
+                };
+                assert_eq!(ring.buffer(&id, 1), [round as u8]);
+                ring.recycle(id);
+            }
+            ring.publish_buffers();
+        }
+    }
+
+    #[test]
+    fn without_buffers_a_receive_is_refused_and_can_be_asked_for_again() {
+        let (mut ring, _event) = ring();
+        let (here, mut there) = UnixStream::pair().expect("pair");
+        there.set_nonblocking(true).expect("nonblocking");
+        let mut held = Vec::new();
+        let mut refused = false;
+        while !refused {
+            ring.receive(1, here.as_fd());
+            let _ = there.write(&[1]);
+            for c in wait(&mut ring, 1) {
+                match c {
+                    Completion::Received { result: Ok(_), buffer: Some(id), .. } => held.push(id),
+                    Completion::Received { result: Err(e), buffer: None, .. } => {
+                        assert_eq!(e.raw_os_error(), Some(libc::ENOBUFS));
+                        refused = true;
+                    }
+                    _ => panic!("unexpected completion"),
+                }
+            }
+        }
+        assert_eq!(held.len(), COUNT_MIN as usize);
+        let before_bytes = ring.receive_bytes();
+        // There are more from now on, though none came back.
+        ring.publish_buffers();
+        assert_eq!(ring.receive_bytes(), before_bytes + COUNT_MIN as usize * SIZE);
+        ring.receive(1, here.as_fd());
+        let c = wait(&mut ring, 1).remove(0);
+        assert!(matches!(c, Completion::Received { result: Ok(1), .. }));
+        held.into_iter().for_each(|id| ring.recycle(id));
+        ring.publish_buffers();
+    }
+
+    /// A burst's buffers stayed with the shard for good, and all of them were there from the start.
+    #[test]
+    fn buffers_grow_to_their_bound_and_shrink_when_few_are_needed() {
+        let (mut ring, _event) = ring();
+        let (here, mut there) = UnixStream::pair().expect("pair");
+        there.set_nonblocking(true).expect("nonblocking");
+        let mut held = Vec::new();
+        let mut echo = |ring: &mut Ring, held: Option<&mut Vec<BufferId>>| {
+            ring.receive(1, here.as_fd());
+            let _ = there.write(&[7]);
+            let Completion::Received { buffer, .. } = wait(ring, 1).remove(0) else { panic!("no receive") };
+            match (buffer, held) {
+                (Some(id), Some(held)) => held.push(id),
+                (Some(id), None) => {
+                    assert_eq!(ring.buffer(&id, 1), [7]);
+                    ring.recycle(id);
+                }
+                (None, _) => {}
+            }
+            ring.publish_buffers();
+        };
+        let least_bytes = ring.receive_bytes();
+        while held.len() < COUNT as usize {
+            echo(&mut ring, Some(&mut held));
+        }
+        let most_bytes = ring.receive_bytes();
+        assert!(most_bytes >= COUNT as usize * SIZE);
+        held.drain(..).for_each(|id| ring.recycle(id));
+        ring.publish_buffers();
+        for _ in 0..100 {
+            (0..COUNT).for_each(|_| echo(&mut ring, None));
+            ring.trim();
+        }
+        assert_eq!(ring.receive_bytes(), least_bytes);
+        while held.len() < COUNT as usize {
+            echo(&mut ring, Some(&mut held));
+        }
+        assert_eq!(ring.receive_bytes(), most_bytes);
+    }
+}

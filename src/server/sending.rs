@@ -1,0 +1,74 @@
+//! Replies that go out: one send in flight for each connection.
+
+use std::io;
+
+use super::connection::{Blocked, Closing, Connection};
+use super::dispatch::touch;
+use super::limits::OUTPUT_HELD_BYTES;
+use super::worker::Worker;
+
+impl Worker {
+    /// One send for each connection that has something to say and none in flight.
+    pub(super) fn send(&mut self) {
+        let mut touched = std::mem::take(&mut self.sends);
+        std::mem::swap(&mut touched, &mut self.dispatch.touched);
+        for number in touched.drain(..) {
+            if !self.dispatch.connections.contains(number) {
+                continue;
+            }
+            self.dispatch.connections.at(number).touched = false;
+            self.dispatch.advance(number);
+            let connection = self.dispatch.connections.at(number);
+            if !connection.sending && !connection.out.is_empty() && !holds_back(connection) {
+                let bytes = std::mem::take(&mut connection.out);
+                connection.sending = true;
+                self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
+                let connection = self.dispatch.connections.at(number);
+                self.ring.send(number, connection.socket(), bytes);
+            } else if connection.out.is_empty() {
+                // Taken for a reply that turned out to be silence.
+                self.dispatch.pool.give(std::mem::take(&mut connection.out));
+            }
+            let connection = self.dispatch.connections.at(number);
+            let input_is_done = connection.blocked == Blocked::No && !connection.ready && connection.input == 0;
+            if connection.ended && input_is_done && connection.is_open() {
+                connection.closing = Closing::AfterReplies;
+            }
+            let replied = !connection.sending && connection.out.is_empty() && !connection.has_queue();
+            if connection.closing == Closing::AfterReplies && replied {
+                self.close(number);
+            }
+            self.free_if_over(number);
+        }
+        self.sends = touched;
+    }
+
+    pub(super) fn sent(&mut self, number: u32, result: io::Result<usize>, bytes: Vec<u8>) {
+        let connection = self.dispatch.connections.at(number);
+        connection.sending = false;
+        let whole = matches!(result, Ok(n) if n == bytes.len());
+        self.dispatch.pool.give(bytes);
+        let connection = self.dispatch.connections.at(number);
+        if !whole {
+            self.close(number);
+        } else if !connection.out.is_empty()
+            || connection.queue.is_some()
+            || connection.watcher.is_some()
+            || connection.closing != Closing::No
+            || connection.blocked == Blocked::Replies
+        {
+            touch(connection, &mut self.dispatch.touched, number);
+        }
+        self.free_if_over(number);
+    }
+}
+
+/// Whether a connection's output waits for answers of other shards, to be sent together with them.
+fn holds_back(connection: &mut Connection) -> bool {
+    let Some(queue) = &mut connection.queue else { return false };
+    if connection.out.len() >= OUTPUT_HELD_BYTES {
+        queue.let_go();
+        return false;
+    }
+    queue.holds_back()
+}
