@@ -184,3 +184,61 @@ fn pipelined_values_of_any_length_arrive_whole() {
         }
     });
 }
+
+/// Replies refer to the values where the store keeps them, until the client has taken them: one that does not read for a
+/// while must be shown each value whole, as it was when it was read, whatever became of it since.
+#[test]
+fn pipelined_reads_are_whole_while_their_values_are_replaced_and_deleted() {
+    each_server(|shape, server| {
+        let value = |len: usize, round: u64| patterned(len as u64 * 2 + round, len);
+        let mut writer = server.connect();
+        let store = |writer: &mut Connection, round| {
+            for len in LENGTHS {
+                writer.send(format!("set k{len} 0 0 {len}\r\n").as_bytes());
+                writer.send(&value(len, round));
+                writer.talk(b"\r\n", b"STORED\r\n");
+            }
+        };
+        store(&mut writer, 0);
+        let mut random = Random::new(9);
+        let asked: Vec<usize> = (0..200).map(|_| LENGTHS[random.below(LENGTHS.len() as u64) as usize]).collect();
+        let mut reader = server.connect();
+        for (n, len) in asked.iter().enumerate() {
+            // With what is small before, between and behind.
+            reader.send(format!("mn\r\nget no k{len} no\r\n").as_bytes());
+            if n % 3 == 0 {
+                reader.send(format!("mg k{len} v Oo{n}\r\n").as_bytes());
+            }
+        }
+        reader.expect(b"MN\r\n");
+        store(&mut writer, 1);
+        LENGTHS.iter().for_each(|len| writer.talk(format!("delete k{len}\r\n").as_bytes(), b"DELETED\r\n"));
+        for (n, &len) in asked.iter().enumerate() {
+            if n > 0 {
+                reader.expect(b"MN\r\n");
+            }
+            let mut whole = |head: String| {
+                let line = reader.line();
+                if line != head.as_bytes() {
+                    return Some(line);
+                }
+                let got = reader.try_read(len + 2, WAIT).expect("the value");
+                let is = |round| got[..len] == value(len, round)[..] && got.ends_with(b"\r\n");
+                assert!(is(0) || is(1), "[{shape}] value {n} of {len} bytes");
+                None
+            };
+            if let Some(end) = whole(format!("VALUE k{len} 0 {len}\r\n")) {
+                assert_eq!(end, b"END\r\n", "[{shape}] value {n}");
+            } else {
+                reader.expect(b"END\r\n");
+            }
+            if n % 3 == 0
+                && let Some(miss) = whole(format!("VA {len} Oo{n}\r\n"))
+            {
+                assert_eq!(miss, b"EN\r\n", "[{shape}] value {n}");
+            }
+        }
+        let freed = poll_for(WAIT, || (stat(&mut writer, "bytes") < 1000).then_some(()));
+        assert!(freed.is_some(), "[{shape}] {} bytes are kept", stat(&mut writer, "bytes"));
+    });
+}

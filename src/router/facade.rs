@@ -8,7 +8,7 @@ use super::mesh::{Full, Mesh};
 use crate::clock::Now;
 use crate::command::{KindCounts, Reply, Request, UploadId};
 use crate::shard::{
-    Hints, Listing, OWNER_HASH_BITS, Order, Outcome, PlainRead, PlainWrite, Shard, ShardStats, Traffic,
+    Hints, Lent, Listing, OWNER_HASH_BITS, Order, Outcome, PlainRead, PlainWrite, Shard, ShardStats, Traffic,
 };
 
 /// Batches of other shards that are run in one turn, so that one's own connections get theirs.
@@ -279,6 +279,21 @@ impl<T: Copy> Router<T> {
     /// The contiguous bytes of a pinned local value from `offset` on; empty at its end, and where it is damaged.
     pub fn pinned_read(&mut self, pin: u32, offset: u64) -> &[u8] {
         self.shard.pinned_read(pin, offset)
+    }
+
+    /// Whether a pinned local value's bytes can be given away by reference.
+    pub fn lends(&self, pin: u32) -> bool {
+        self.shard.lends(pin)
+    }
+
+    /// What [`pinned_read`](Self::pinned_read) shows, by reference; `None` where it cannot be.
+    pub fn lend(&mut self, pin: u32, offset: u64) -> Option<Lent> {
+        self.shard.lend(pin, offset)
+    }
+
+    /// Ends what [`lend`](Self::lend) began.
+    pub fn take_back(&mut self, lent: Lent) {
+        self.shard.take_back(lent);
     }
 
     /// Lets a pinned local value go.

@@ -22,7 +22,7 @@ pub use mesh::{BATCHES_PER_PEER, Full, Mesh, mesh};
 
 pub use crate::shard::{
     CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, Change, ClassCommands, ClassListing, ClassReport, ClassSet, ClassStats,
-    CompressionStats, ConnectionReport, Event as Observed, Hints, KeyHasher, Latencies, ListedItem, Listing,
+    CompressionStats, ConnectionReport, Event as Observed, Hints, KeyHasher, Latencies, Lent, ListedItem, Listing,
     MemoryLedger, MemoryPart, MissRatioCurve, Observation, Order, Outcome, OutsideMemory, Part, PlainRead, PlainWrite,
     PrefixCounts, Prefixes, Reason, Refusal, Removal, Report, Shard, ShardStats, SizeHistogram,
     Streams as ObservedStreams, Subject, Upkeep, Walk, WalkedItem,

@@ -3,8 +3,9 @@
 use super::connection::Blocked;
 use super::dispatch::{Dispatch, encode_whole, output, touch};
 use super::dump::Progress;
-use super::limits::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
+use super::limits::{LENT_BYTES_MAX, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
 use super::replies::{Front, Stream};
+use super::ring::{PARTS_MAX, Part};
 use super::ticket::Ticket;
 use crate::command::{Hit, Reply, Value};
 use crate::protocol::memcache::{self, Encoded};
@@ -12,6 +13,23 @@ use crate::router::{Answer, Errand};
 
 /// Room for what ends a value.
 const TAIL_ROOM_BYTES: usize = 64;
+
+/// Where a connection's replies go.
+pub(super) enum Outlet<'a> {
+    /// They collect in the output, while an earlier part of it is being sent. A LARGE value that can be lent waits.
+    Busy,
+    /// They are sent next: parts with LARGE values by reference, and then the output. None, unless there are such values.
+    Free(&'a mut Vec<Part>),
+    /// LARGE values are copied to the output, too.
+    #[cfg(test)]
+    Copied,
+}
+
+/// Whether one send takes no more values by reference. Each is two parts, and the output behind them is one.
+fn is_full(parts: &[Part]) -> bool {
+    let lent_bytes: usize = parts.iter().map(|part| if let Part::Lent(lent) = part { lent.len() } else { 0 }).sum();
+    parts.len() + 2 >= PARTS_MAX || lent_bytes >= LENT_BYTES_MAX
+}
 
 impl Dispatch {
     /// Reads the batches that came back from other shards.
@@ -105,7 +123,7 @@ impl Dispatch {
     }
 
     /// Moves what is ready of a connection's queue to its output.
-    pub(super) fn advance(&mut self, number: u32) {
+    pub(super) fn advance(&mut self, number: u32, mut outlet: Outlet<'_>) {
         let Dispatch { connections, pool, router, dumps, touched, .. } = self;
         let high_bytes = pool.high_bytes();
         let connection = connections.at(number);
@@ -144,6 +162,29 @@ impl Dispatch {
             };
             let Stream { owner, pin, len, mut written, asked, form } = stream;
             if owner == router.own() {
+                let lends = router.lends(pin);
+                match &mut outlet {
+                    Outlet::Busy if lends => break,
+                    Outlet::Free(parts) if lends => {
+                        while written < len && !is_full(parts) {
+                            // Where too many are lent, the rest is copied.
+                            let Some(lent) = router.lend(pin, written) else { break };
+                            written += lent.len() as u64;
+                            if !connection.out.is_empty() {
+                                pool.note(connection.out.len());
+                                parts.push(Part::Bytes(std::mem::replace(&mut connection.out, pool.take())));
+                            }
+                            parts.push(Part::Lent(lent));
+                        }
+                        if written < len && is_full(parts) {
+                            if let Some(stream) = queue.front_stream() {
+                                stream.written = written;
+                            }
+                            break;
+                        }
+                    }
+                    _ => {}
+                }
                 let (waiting, room) = (connection.out.len(), connection.out.capacity() - connection.out.len());
                 if len - written > room as u64 && waiting < high_bytes {
                     // As much as it may be, or it would double to more.

@@ -179,11 +179,12 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::ring::Outgoing;
 
     /// All that an idle connection has in this process is a place in the table and one among the ring's sends.
     #[test]
     fn an_idle_connection_is_small() {
-        let places_bytes = size_of::<Option<Connection>>() + size_of::<Option<Vec<u8>>>();
+        let places_bytes = size_of::<Option<Connection>>() + size_of::<Option<Outgoing>>();
         assert!(places_bytes <= IDLE_CONNECTION_BYTES_MAX + 24, "{places_bytes} bytes");
     }
 

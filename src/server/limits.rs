@@ -10,6 +10,9 @@ pub(super) const OUTPUTS_BUDGET_BYTES: usize = 8 << 20;
 /// Replies that a connection may have outstanding or waiting behind such: with a value of
 /// [`INLINE_VALUE_MAX`](crate::command::INLINE_VALUE_MAX) each, 4 MiB.
 pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;
+/// Bytes of LARGE values that one send takes by reference: of a connection that reads on, a page each turn would leave the
+/// socket empty meanwhile.
+pub(super) const LENT_BYTES_MAX: usize = 256 << 10;
 /// Unexecuted input of a stopped or busy connection, in bytes, above which it is no longer read from.
 pub(super) const INPUT_HIGH_BYTES: usize = 64 << 10;
 /// Rounds of receiving, without waiting, and executing what LARGE values under way have brought, in one turn.

@@ -2,9 +2,11 @@
 
 use std::io;
 
+use super::answers::Outlet;
 use super::connection::{Blocked, Closing, Connection};
 use super::dispatch::touch;
 use super::limits::OUTPUT_HELD_BYTES;
+use super::ring::{Outgoing, Part};
 use super::worker::Worker;
 
 impl Worker {
@@ -17,14 +19,22 @@ impl Worker {
                 continue;
             }
             self.dispatch.connections.at(number).touched = false;
-            self.dispatch.advance(number);
+            let mut lent = Vec::new();
+            let sending = self.dispatch.connections.at(number).sending;
+            self.dispatch.advance(number, if sending { Outlet::Busy } else { Outlet::Free(&mut lent) });
             let connection = self.dispatch.connections.at(number);
-            if !connection.sending && !connection.out.is_empty() && !holds_back(connection) {
+            if !lent.is_empty() || (!sending && !connection.out.is_empty() && !holds_back(connection)) {
                 let bytes = std::mem::take(&mut connection.out);
+                let outgoing = if lent.is_empty() {
+                    Outgoing::Bytes(bytes)
+                } else {
+                    lent.push(Part::Bytes(bytes));
+                    Outgoing::parts(lent)
+                };
                 connection.sending = true;
-                self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
+                self.dispatch.router.traffic_mut().bytes_written += outgoing.len() as u64;
                 let connection = self.dispatch.connections.at(number);
-                self.ring.send(number, connection.socket(), bytes);
+                self.ring.send(number, connection.socket(), outgoing);
             } else if connection.out.is_empty() {
                 // Taken for a reply that turned out to be silence.
                 self.dispatch.pool.give(std::mem::take(&mut connection.out));
@@ -43,11 +53,16 @@ impl Worker {
         self.sends = touched;
     }
 
-    pub(super) fn sent(&mut self, number: u32, result: io::Result<usize>, bytes: Vec<u8>) {
+    pub(super) fn sent(&mut self, number: u32, result: io::Result<usize>, outgoing: Outgoing) {
         let connection = self.dispatch.connections.at(number);
         connection.sending = false;
-        let whole = matches!(result, Ok(n) if n == bytes.len());
-        self.dispatch.pool.give(bytes);
+        let whole = matches!(result, Ok(n) if n == outgoing.len());
+        for part in outgoing.into_parts() {
+            match part {
+                Part::Bytes(bytes) => self.dispatch.pool.give(bytes),
+                Part::Lent(lent) => self.dispatch.router.take_back(lent),
+            }
+        }
         let connection = self.dispatch.connections.at(number);
         if !whole {
             self.close(number);

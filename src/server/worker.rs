@@ -244,7 +244,7 @@ impl Worker {
     fn complete(&mut self, completion: Completion) {
         match completion {
             Completion::Received { connection, result, buffer } => self.received(connection, result, buffer),
-            Completion::Sent { connection, result, bytes } => self.sent(connection, result, bytes),
+            Completion::Sent { connection, result, outgoing } => self.sent(connection, result, outgoing),
             Completion::Accepted { listener, result, armed } => self.accepted(listener, result, armed),
             Completion::CancelMissed { connection, send } => self.cancel_again(connection, send),
             Completion::Timer(Timer::Tick) => {

@@ -13,8 +13,8 @@ use super::training::TrainerPort;
 use crate::clock::{Deadline, Exptime, Now};
 use crate::command::{self, CasCheck, Hit, Op, Payload, Reply, Request, StoreMode, UploadId, Value};
 use crate::storage::{
-    self, ClassCommands, Found, Hints, ItemValue, NewCas, PlainRead, PlainWrite, SetArgs, SetMode, SetOutcome, Source,
-    StorageError, Store, StoreConfig, StoreError,
+    self, ClassCommands, Found, Hints, ItemValue, Lent, NewCas, PlainRead, PlainWrite, SetArgs, SetMode, SetOutcome,
+    Source, StorageError, Store, StoreConfig, StoreError,
 };
 
 /// The bits of a hash by which a store tells nothing apart; the owner of a key is cut from them.
@@ -328,6 +328,21 @@ impl Shard {
     /// The contiguous bytes of a pinned value from `offset` on; empty at its end, and where it is damaged.
     pub fn pinned_read(&mut self, pin: u32, offset: u64) -> &[u8] {
         self.store.pinned_read(pin, offset)
+    }
+
+    /// Whether a pinned value's bytes can be given away by reference.
+    pub fn lends(&self, pin: u32) -> bool {
+        self.store.lends(pin)
+    }
+
+    /// What [`pinned_read`](Self::pinned_read) shows, by reference; `None` where it cannot be.
+    pub fn lend(&mut self, pin: u32, offset: u64) -> Option<Lent> {
+        self.store.lend(pin, offset)
+    }
+
+    /// Ends what [`lend`](Self::lend) began.
+    pub fn take_back(&mut self, lent: Lent) {
+        self.store.take_back(lent);
     }
 
     /// Lets a pinned value go.

@@ -34,7 +34,7 @@ pub use report::{ClassListing, ClassReport, ListedItem, Upkeep};
 pub use training::{Trainer, TrainerPort};
 
 pub use crate::storage::{
-    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, CompressionStats, Hints,
+    CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, ClassCommands, ClassSet, ClassStats, CompressionStats, Hints, Lent,
     MissRatioCurve, PlainRead, PlainWrite, Reason, Removal, SizeHistogram, StoreMemory, Walk, WalkedItem,
 };
 

@@ -36,7 +36,7 @@ pub use self::{
     mrc::{CURVE_HALF_LIFE_SECONDS, CURVE_PERCENTS, MissRatioCurve},
     store::{
         Arithmetic, ArithmeticArgs, CRAWL_PACE_ITEMS_MAX, ClassCommands, ClassSet, ClassStats, CrawlStart, CrawlStats,
-        DeleteArgs, DeleteOutcome, Found, Hints, ITEM_OVERHEAD_BYTES, ItemDetails, ItemValue, ItemView, LargeRef,
+        DeleteArgs, DeleteOutcome, Found, Hints, ITEM_OVERHEAD_BYTES, ItemDetails, ItemValue, ItemView, LargeRef, Lent,
         LimitError, Look, NewCas, PINS_MAX, POPULATIONS_MAX, PREFETCH_GROUP, PlainRead, PlainWrite, Population,
         REMOVALS_BYTES_MAX, Reason, Reassigned, Removal, SetArgs, SetMode, SetOutcome, SizeHistogram, Source, Store,
         StoreConfig, StoreMemory, StoreStats, Walk, WalkedItem,

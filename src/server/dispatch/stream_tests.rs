@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::tests::{SHARDS, World};
 use crate::protocol::memcache::errors;
+use crate::server::answers::Outlet;
 use crate::server::limits::OUTPUT_HIGH_BYTES;
 use crate::server::limits::{DUMPS_MAX, WATCHERS_MAX};
 
@@ -145,7 +146,7 @@ fn a_slow_reader_only_slows_its_own_dump() {
     world.feed(slow, b"lru_crawler metadump all\r\n");
     let mut unread: Vec<u8> = Vec::new();
     for _ in 0..2000 {
-        world.dispatch.advance(slow);
+        world.dispatch.advance(slow, Outlet::Copied);
         world.exchange();
         let waiting = world.dispatch.connections.at(slow).out.len();
         assert!(waiting < OUTPUT_HIGH_BYTES + (64 << 10), "{waiting}");
@@ -153,7 +154,7 @@ fn a_slow_reader_only_slows_its_own_dump() {
     world.feed(fast, b"lru_crawler metadump all\r\n");
     assert_eq!(dumped_keys(&world.read_until(fast, "END\r\n", |_, _| {})).len(), 10_000);
     while !unread.ends_with(b"END\r\n") {
-        world.dispatch.advance(slow);
+        world.dispatch.advance(slow, Outlet::Copied);
         world.exchange();
         let out = &mut world.dispatch.connections.at(slow).out;
         unread.extend(out.drain(..out.len().min(SIP_BYTES)));

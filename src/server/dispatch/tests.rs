@@ -11,6 +11,7 @@ use crate::router::testing::routers;
 use crate::router::{
     BATCH_ENTRIES_MAX, BATCHES_PER_PEER, Host, Order, Outcome, Report, Shard, Subject, Walk, WalkedItem,
 };
+use crate::server::answers::Outlet;
 use crate::server::control::Local;
 
 pub(super) const SHARDS: usize = 3;
@@ -117,7 +118,7 @@ impl World {
 
     /// Sends all that can be said to a connection, and returns it.
     pub(super) fn output(&mut self, number: u32) -> Vec<u8> {
-        self.dispatch.advance(number);
+        self.dispatch.advance(number, Outlet::Copied);
         std::mem::take(&mut self.dispatch.connections.at(number).out)
     }
 
@@ -208,7 +209,7 @@ fn a_value_whose_reader_has_gone_is_let_go() {
             }
             if stage % 2 == 1 {
                 // The next piece is asked for, or read, but not answered.
-                world.dispatch.advance(number);
+                world.dispatch.advance(number, Outlet::Copied);
                 world.dispatch.router.publish();
             }
             world.disconnect(number);
@@ -317,7 +318,7 @@ fn unread_replies_of_every_kind_stop_a_connection() {
             world.feed(number, format!("set {key} 0 0 1000 noreply\r\n{value}\r\n").as_bytes());
         }
         world.exchange();
-        world.dispatch.advance(number);
+        world.dispatch.advance(number, Outlet::Copied);
         let commands = command.repeat(world.dispatch.rules.requests_per_turn);
         let mut rounds = 0;
         while world.dispatch.connections.at(number).blocked == Blocked::No {

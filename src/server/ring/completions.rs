@@ -8,6 +8,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use io_uring::cqueue;
 
 use super::buffers::BufferId;
+use super::outgoing::Outgoing;
 use super::queues::Ring;
 use super::timer::Timer;
 use super::user_data::{
@@ -40,8 +41,8 @@ pub enum Completion {
         connection: u32,
         /// Bytes sent.
         result: io::Result<usize>,
-        /// The buffer that was sent, to be used again.
-        bytes: Vec<u8>,
+        /// What was sent: buffers to be used again, and pieces to be given back to the store.
+        outgoing: Outgoing,
     },
     /// An operation that was to be cancelled was not found: it is over, or it was in passage within the kernel.
     CancelMissed {
@@ -72,10 +73,10 @@ impl Ring {
                     out.push(Completion::Received { connection: index, result, buffer });
                 }
                 KIND_SEND => {
-                    let bytes = sending.remove(index).expect("a send completes once");
+                    let outgoing = sending.remove(index).expect("a send completes once");
                     *sends_in_flight -= 1;
-                    *sending_bytes -= bytes.capacity();
-                    out.push(Completion::Sent { connection: index, result, bytes });
+                    *sending_bytes -= outgoing.memory_bytes();
+                    out.push(Completion::Sent { connection: index, result, outgoing });
                 }
                 KIND_ACCEPT => {
                     // SAFETY: the kernel has just made this descriptor for us, and nobody else has it.

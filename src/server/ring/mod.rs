@@ -1,7 +1,7 @@
 //! A shard's io_uring: multishot accept, provided buffers, one receive and one send in flight per connection.
 //!
 //! The ring owns every piece of memory that the kernel may still touch: the provided buffers, and each send's
-//! bytes until its completion comes back. What it hands out is either owned by the caller or borrowed from
+//! buffers until its completion comes back, also those that the store has lent. What it hands out is either owned by the caller or borrowed from
 //! the ring, so no caller can free memory under an operation in flight. It knows nothing of protocols.
 //!
 //! Setup: `SINGLE_ISSUER | DEFER_TASKRUN | TASKRUN_FLAG | SUBMIT_ALL`. Completions are posted only inside
@@ -19,6 +19,7 @@ mod completions;
 mod direct;
 mod eventfd;
 mod operations;
+mod outgoing;
 mod queues;
 #[cfg(test)]
 mod testing;
@@ -28,5 +29,6 @@ mod user_data;
 pub use buffers::BufferId;
 pub use completions::Completion;
 pub use eventfd::eventfd;
+pub use outgoing::{Outgoing, PARTS_MAX, Part};
 pub use queues::Ring;
 pub use timer::Timer;

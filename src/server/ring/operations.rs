@@ -7,6 +7,7 @@ use io_uring::{opcode, squeue, types};
 
 use super::buffers::{self, BufferId};
 use super::direct;
+use super::outgoing::Outgoing;
 use super::queues::Ring;
 use super::timer::Timer;
 use super::user_data::{
@@ -68,16 +69,22 @@ impl Ring {
         self.push(entry.user_data(user_data(KIND_CANCEL_ACCEPT, index)));
     }
 
-    /// Queues `bytes` to be sent. At most one send per connection may be in flight.
+    /// Queues what is to be sent. At most one send per connection may be in flight.
     ///
     /// # Panics
     /// If `connection` has a send in flight.
-    pub fn send(&mut self, connection: u32, socket: BorrowedFd<'_>, bytes: Vec<u8>) {
+    pub fn send(&mut self, connection: u32, socket: BorrowedFd<'_>, mut outgoing: Outgoing) {
         let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
-        let len = u32::try_from(bytes.len()).expect("an output buffer is far below 4 GiB");
-        let entry = opcode::Send::new(types::Fd(socket.as_raw_fd()), bytes.as_ptr(), len).flags(flags).build();
-        self.sending_bytes += bytes.capacity();
-        assert!(self.sending.insert(connection, bytes).is_none(), "one send per connection");
+        let fd = types::Fd(socket.as_raw_fd());
+        let entry = match &mut outgoing {
+            Outgoing::Bytes(bytes) => {
+                let len = u32::try_from(bytes.len()).expect("an output buffer is far below 4 GiB");
+                opcode::Send::new(fd, bytes.as_ptr(), len).flags(flags).build()
+            }
+            Outgoing::Parts(several) => opcode::SendMsg::new(fd, several.header()).flags(flags as u32).build(),
+        };
+        self.sending_bytes += outgoing.memory_bytes();
+        assert!(self.sending.insert(connection, outgoing).is_none(), "one send per connection");
         self.sends_in_flight += 1;
         self.push(entry.user_data(user_data(KIND_SEND, connection)));
     }
@@ -111,7 +118,7 @@ mod tests {
         let echo = ring.buffer(&id, 5).to_vec();
         ring.recycle(id);
         ring.publish_buffers();
-        ring.send(7, here.as_fd(), echo);
+        ring.send(7, here.as_fd(), Outgoing::Bytes(echo));
         assert_eq!(ring.sends_in_flight(), 1);
         let Completion::Sent { connection: 7, result: Ok(5), .. } = wait(&mut ring, 1).remove(0) else {
             panic!("not a send");
@@ -127,7 +134,7 @@ mod tests {
         let (mut ring, _event) = ring();
         let (here, mut there) = UnixStream::pair().expect("pair");
         let long: Vec<u8> = (0..4_000_000u32).map(|i| i as u8).collect();
-        ring.send(3, here.as_fd(), long.clone());
+        ring.send(3, here.as_fd(), Outgoing::Bytes(long.clone()));
         ring.kick().expect("enter");
         let reader = std::thread::spawn(move || {
             let mut got = vec![0; 4_000_000];

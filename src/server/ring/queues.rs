@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
 use super::buffers::{BufferId, BufferRing};
+use super::outgoing::Outgoing;
 use super::user_data::{KIND_EVENT, user_data};
 use crate::server::table::Table;
 
@@ -20,8 +21,8 @@ const COMPLETION_ENTRIES: u32 = 8192;
 pub struct Ring {
     pub(super) uring: IoUring,
     pub(super) buffers: BufferRing,
-    /// The bytes of each connection's send in flight, by connection.
-    pub(super) sending: Table<Vec<u8>>,
+    /// What each connection's send in flight sends, by connection.
+    pub(super) sending: Table<Outgoing>,
     pub(super) sends_in_flight: usize,
     /// Bytes of their buffers.
     pub(super) sending_bytes: usize,
@@ -166,8 +167,8 @@ impl Drop for Ring {
     fn drop(&mut self) {
         // Closing the ring cancels its operations some time later. Until then the kernel may read a send's
         // bytes, so those are given up rather than freed; the buffer ring does the same for its memory.
-        for bytes in self.sending.take_all() {
-            std::mem::forget(bytes);
+        for outgoing in self.sending.take_all() {
+            std::mem::forget(outgoing);
         }
         std::mem::forget(std::mem::take(&mut self.event_count));
     }
@@ -190,7 +191,7 @@ mod tests {
         let (mut ring, _event) = ring();
         let (here, mut there): (Vec<_>, Vec<_>) = (0..READERS).map(|_| UnixStream::pair().expect("pair")).unzip();
         for (n, socket) in (0..).zip(&here) {
-            ring.send(n, socket.as_fd(), vec![1; 8 << 20]);
+            ring.send(n, socket.as_fd(), Outgoing::Bytes(vec![1; 8 << 20]));
         }
         ring.kick().expect("enter");
         let mut got = vec![0; 1 << 20];
@@ -217,7 +218,7 @@ mod tests {
         let (mut ring, _event) = ring();
         let (here, mut there): (Vec<_>, Vec<_>) = (0..READERS).map(|_| UnixStream::pair().expect("pair")).unzip();
         for (n, socket) in (0..).zip(&here) {
-            ring.send(n, socket.as_fd(), vec![1; 2 << 20]);
+            ring.send(n, socket.as_fd(), Outgoing::Bytes(vec![1; 2 << 20]));
         }
         ring.kick().expect("enter");
         let readers = std::thread::spawn(move || {

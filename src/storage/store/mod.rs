@@ -56,7 +56,7 @@ pub use self::{
     found::{Found, ItemDetails, Look},
     ledger::StoreMemory,
     limit::LimitError,
-    pins::PINS_MAX,
+    pins::{Lent, PINS_MAX},
     plain::{Hints, PlainRead, PlainWrite},
     population::{POPULATIONS_MAX, Population},
     reassign::Reassigned,

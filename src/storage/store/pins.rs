@@ -1,6 +1,8 @@
 //! Readers of LARGE values. A pinned value stays readable, unchanged, until it is unpinned, whatever happens to
 //! its item: one that is replaced, deleted, evicted or flushed leaves the hash table at once and its memory then.
 
+use std::ptr::NonNull;
+
 use super::{LargeRef, Store};
 use crate::storage::{
     item::{self, Header},
@@ -24,9 +26,46 @@ impl Pins {
         self.records.get(pin as usize).copied().filter(|&record| record != Location::NONE)
     }
 
+    /// A number for one more pin of this record, unless there are too many.
+    fn add(&mut self, record: Location) -> Option<u32> {
+        let pin = match self.free.pop() {
+            Some(pin) => pin,
+            None if self.records.len() == PINS_MAX => return None,
+            None => {
+                self.records.push(Location::NONE);
+                self.records.len() as u32 - 1
+            }
+        };
+        self.records[pin as usize] = record;
+        Some(pin)
+    }
+
     #[cfg(any(test, debug_assertions))]
     pub(super) fn held(&self) -> impl Iterator<Item = Location> + '_ {
         self.records.iter().copied().filter(|&record| record != Location::NONE)
+    }
+}
+
+/// Bytes of a pinned LARGE value, given away by reference: for the kernel to read while it sends them. They stay where
+/// and as they are until [`Store::take_back`] gets this again, since it is a pin of its own; if it never comes back, so
+/// does the value's memory never.
+#[derive(Debug)]
+#[must_use]
+pub struct Lent {
+    pin: u32,
+    bytes: NonNull<[u8]>,
+}
+
+impl Lent {
+    /// Where they are.
+    pub fn as_ptr(&self) -> *const u8 {
+        self.bytes.as_ptr().cast_const().cast()
+    }
+
+    /// How many they are; never 0.
+    #[allow(clippy::len_without_is_empty)] // It would always be false.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
     }
 }
 
@@ -39,15 +78,7 @@ impl Store {
         if !header.is_live_item() || !header.is_large() || item::cas(header, chunk) != Some(large.cas) {
             return None;
         }
-        let pin = match self.pins.free.pop() {
-            Some(pin) => pin,
-            None if self.pins.records.len() == PINS_MAX => return None,
-            None => {
-                self.pins.records.push(Location::NONE);
-                self.pins.records.len() as u32 - 1
-            }
-        };
-        self.pins.records[pin as usize] = large.record;
+        let pin = self.pins.add(large.record)?;
         if self.block_at_hand.is_some_and(|(record, _)| record == large.record) {
             self.block_at_hand = None;
         }
@@ -73,6 +104,29 @@ impl Store {
             Some(record) if self.slab.header(record).is_compressed() => self.decompressed_piece(record, offset),
             Some(record) => self.large_piece(record, offset),
         }
+    }
+
+    /// Whether [`lend`](Self::lend) gives a value's bytes: those that are kept as they are.
+    pub fn lends(&self, pin: u32) -> bool {
+        self.pins.record(pin).is_some_and(|record| !self.slab.header(record).is_compressed())
+    }
+
+    /// What [`pinned_read`](Self::pinned_read) shows, to be kept longer than the store is borrowed. `None` at the end of
+    /// the value, for one that is compressed, for an unknown pin, and if [`PINS_MAX`] are held.
+    pub fn lend(&mut self, pin: u32, offset: u64) -> Option<Lent> {
+        let record = self.pins.record(pin).filter(|_| self.lends(pin))?;
+        let bytes = NonNull::from(self.large_piece(record, offset));
+        if bytes.is_empty() {
+            return None;
+        }
+        let pin = self.pins.add(record)?;
+        self.hold(record);
+        Some(Lent { pin, bytes })
+    }
+
+    /// Ends what [`lend`](Self::lend) began. It must be of this store.
+    pub fn take_back(&mut self, lent: Lent) {
+        self.unpin(lent.pin);
     }
 
     /// Lets go of a pinned value. An unknown pin is ignored.
