@@ -1,4 +1,5 @@
-//! `ringload replay`: the requests of a trace, at the trace's speed or as fast as the server takes them, with the hit ratio as the result.
+//! `ringload replay`: the requests of a trace, at the trace's speed or as fast as the server takes them, with the hit ratio
+//! as the result.
 
 mod agent;
 mod report;
