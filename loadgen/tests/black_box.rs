@@ -271,5 +271,8 @@ fn replay_gives_the_hit_ratio_of_the_trace() {
     std::fs::write(&path, "0,k,1,1,0,get,0\n0,k,1,1,0,fly,0\n").unwrap();
     let (passed, _, said) = ringload("replay", start(Fault::None), &format!("--trace {}", path.display()));
     assert!(!passed && said.contains("line 2: unknown operation"), "{said}");
+    std::fs::write(&path, "\n").unwrap();
+    let (passed, _, said) = ringload("replay", start(Fault::None), &format!("--trace {}", path.display()));
+    assert!(!passed && said.contains("the trace holds no request"), "{said}");
     std::fs::remove_file(&path).unwrap();
 }

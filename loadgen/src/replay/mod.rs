@@ -74,5 +74,8 @@ fn drive(
     let elapsed = clock.now() - start;
     let busy = driver.busy();
     let (counts, latency) = agent.finish()?;
+    if counts.requests == 0 {
+        return Err(Error::TraceEmpty(args.trace.clone()));
+    }
     Ok(ReplayReport::new(args, counts, latency, elapsed, busy))
 }
