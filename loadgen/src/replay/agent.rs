@@ -27,6 +27,9 @@ use crate::{
 /// Requests read ahead for one connection while another one waits for its own.
 const QUEUE_MAX: usize = 4096;
 
+/// How long the requests are answered within that the progress line's percentile is of.
+const RECENT: Nanos = SECOND / 2;
+
 /// A batch ends early when it has this many bytes.
 const BATCH_BYTES: usize = 256 << 10;
 
@@ -142,6 +145,9 @@ pub struct ReplayAgent<'a> {
     reported: u64,
     counts: ReplayCounts,
     recorder: Recorder,
+    /// What came since the progress line was last told of it.
+    recent: Recorder,
+    recent_until: Nanos,
     metered: bool,
 }
 
@@ -174,6 +180,8 @@ impl<'a> ReplayAgent<'a> {
             reported: 0,
             counts: ReplayCounts::default(),
             recorder: Recorder::default(),
+            recent: Recorder::default(),
+            recent_until: begin + RECENT,
             metered: false,
         }
     }
@@ -181,7 +189,7 @@ impl<'a> ReplayAgent<'a> {
     /// The results, or what was wrong with the trace.
     pub fn finish(mut self) -> Result<(ReplayCounts, Percentiles), Error> {
         self.counts.behind_us_max = self.behind_max / 1000;
-        self.recorder.settle();
+        self.recorder.merge(&mut self.recent);
         self.fault.map_or(Ok((self.counts, self.recorder.percentiles())), Err)
     }
 
@@ -282,7 +290,7 @@ impl<'a> ReplayAgent<'a> {
     fn settle(&mut self, connection: usize, now: Nanos) -> Option<Pending> {
         let pending = self.lanes[connection].pending.pop_front()?;
         self.outstanding -= 1;
-        self.recorder.record(now.saturating_sub(pending.sent));
+        self.recent.record(now.saturating_sub(pending.sent));
         Some(pending)
     }
 
@@ -351,6 +359,14 @@ impl Agent for ReplayAgent<'_> {
         if !self.metered {
             self.metered = true;
             meter.start(now);
+        }
+        if now >= self.recent_until {
+            self.recent_until = now + RECENT;
+            self.recorder.merge(&mut self.recent);
+            if self.recent.counts.requests > 0 {
+                self.answered.tell_p99(self.recent.outline()[1]);
+            }
+            self.recent.clear();
         }
         let sent = self.counts.requests;
         self.answered.add(sent - self.reported);
