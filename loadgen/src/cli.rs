@@ -66,6 +66,10 @@ pub enum Command {
     ///
     /// Example: ringload replay --server 127.0.0.1:11211 --trace cluster52.csv.zst --limit 1000000
     ///
+    /// Example: ringload replay --server 127.0.0.1:11211 --protocol meta --trace cluster52.csv.zst --limit 1000000
+    ///
+    /// Example: ringload replay --server 127.0.0.1:6379 --protocol resp --trace cluster52.csv.zst --limit 1000000
+    ///
     /// Example: ringload replay --server 127.0.0.1:11211 --trace w81.oracleGeneral.bin.zst --speed 100x
     ///
     /// Example: ringload replay --server 127.0.0.1:11211 --trace recorded.csv.zst --speed 10x --no-fill
@@ -81,7 +85,15 @@ pub enum Command {
     ///
     /// Example: ringload check --server 127.0.0.1:11211 --keys 10000 --duration 3s
     ///
+    /// Example: ringload check --server 127.0.0.1:11211 --protocol binary --keys 10000 --duration 3s
+    ///
+    /// Example: ringload check --server 127.0.0.1:6379 --protocol resp --keys 10000 --duration 3s
+    ///
     /// Example: ringload check --server 127.0.0.1:11211 --linearizable --requests 100000
+    ///
+    /// Example: ringload check --server 127.0.0.1:11211 --protocol meta --linearizable --requests 100000
+    ///
+    /// Example: ringload check --server 127.0.0.1:6379 --protocol resp --linearizable --requests 100000
     Check(CheckArgs),
 }
 
@@ -258,6 +270,9 @@ pub struct ReportArgs {
 pub struct ReplayArgs {
     #[command(flatten)]
     pub common: Common,
+    /// The protocol. RESP has neither cas nor prepend: such requests of a trace are left out and counted.
+    #[arg(long, value_enum, default_value_t = Protocol::Text)]
+    pub protocol: Protocol,
     /// The trace: timestamp,key,key_size,value_size,client,operation,ttl per line, or an oracleGeneral binary; plain,
     /// .zst or .xz.
     #[arg(long, value_name = "FILE")]
@@ -305,6 +320,9 @@ pub struct RecordArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub common: Common,
+    /// The protocol. RESP has no cas, and nothing is appended over it, for its APPEND makes items.
+    #[arg(long, value_enum, default_value_t = Protocol::Text)]
+    pub protocol: Protocol,
     /// Check instead that the answers are linearizable: all connections read and write all keys by get, gets, set, add,
     /// cas, incr and delete, and afterwards an order is looked for in which each request, between the moment it was
     /// sent and its answer, could have been done as it was answered. The server must not evict meanwhile.

@@ -31,6 +31,12 @@ pub enum Error {
     /// A trace could not be read.
     #[error("{}: {source}", path.display())]
     TraceFile { path: PathBuf, source: io::Error },
+    /// The rest of a trace could not be read.
+    #[error("{}, after {unit} {line}: {source}", path.display())]
+    TraceRest { path: PathBuf, unit: &'static str, line: u64, source: io::Error },
+    /// A trace asks for nothing.
+    #[error("{}: the trace holds no request", .0.display())]
+    TraceEmpty(PathBuf),
     /// A trace holds a line or record that is not in its format.
     #[error("{}, {unit} {line}: {reason}", path.display())]
     TraceLine { path: PathBuf, unit: &'static str, line: u64, reason: &'static str },

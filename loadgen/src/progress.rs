@@ -16,17 +16,34 @@ const REDRAW: Duration = Duration::from_millis(200);
 
 /// Requests answered so far, over all threads; written once per turn, not per request.
 #[derive(Debug, Default)]
-pub struct Answered(AtomicU64);
+pub struct Answered {
+    requests: AtomicU64,
+    /// The 99th percentile of late, in microseconds; 0 where nobody measures it.
+    p99_us: AtomicU64,
+}
 
 impl Answered {
     /// Adds to the count.
     pub fn add(&self, requests: u64) {
-        self.0.fetch_add(requests, Ordering::Relaxed);
+        self.requests.fetch_add(requests, Ordering::Relaxed);
     }
 
     /// The count.
     pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Tells the 99th percentile of the requests answered since it was told last.
+    pub fn tell_p99(&self, us: f64) {
+        self.p99_us.store(us.round().max(1.0) as u64, Ordering::Relaxed);
+    }
+
+    /// The same in words for the progress line, if it was told.
+    fn p99(&self) -> String {
+        match self.p99_us.load(Ordering::Relaxed) {
+            0 => String::new(),
+            us => format!(", p99 {us} us"),
+        }
     }
 }
 
@@ -83,9 +100,9 @@ pub fn watch(what: &'static str, answered: &Answered, total: u64, done: impl Fn(
     let terminal = std::io::stderr().is_terminal();
     let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
     let template = if total > 0 {
-        "{msg} {bar:40} {human_pos}/{human_len} {rate} {eta}"
+        "{msg} {bar:40} {human_pos}/{human_len} {rate}{prefix} {eta}"
     } else {
-        "{msg} {spinner} {human_pos} requests {rate} {elapsed}"
+        "{msg} {spinner} {human_pos} requests {rate}{prefix} {elapsed}"
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         let rate = |state: &ProgressState, out: &mut dyn Write| _ = write!(out, "{:.0}/s", state.per_sec());
@@ -97,6 +114,7 @@ pub fn watch(what: &'static str, answered: &Answered, total: u64, done: impl Fn(
     while !done() {
         std::thread::sleep(pause);
         bar.set_position(answered.get());
+        bar.set_prefix(answered.p99());
     }
     bar.finish_and_clear();
 }
@@ -109,6 +127,10 @@ mod tests {
     fn the_line_shows_rate_p99_and_errors() {
         let mut row = SeriesRow { requests_per_s: 12_345.6, p99_us: 321.4, ..SeriesRow::default() };
         assert_eq!(figures(&row), "12346/s, p99 321 us");
+        let answered = Answered::default();
+        assert_eq!(answered.p99(), "");
+        answered.tell_p99(321.4);
+        assert_eq!(answered.p99(), ", p99 321 us");
         row.errors = 2;
         assert_eq!(figures(&row), "12346/s, p99 321 us, 2 errors");
     }

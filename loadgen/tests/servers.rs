@@ -5,10 +5,14 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use serde_json::Value;
-use support::{Kind, Server, ringload};
+use support::{Kind, Server, ringload, temporary};
 
 const ALL: [(Kind, &[&str]); 3] = [
     (Kind::Ringcached, &["text", "meta", "binary"]),
@@ -129,7 +133,7 @@ fn hits_follow_when_all_keys_were_stored_before() {
 /// The examples of `run --help` and of the README that name a workload file or TLS, from the repository's root.
 #[test]
 fn examples_with_workloads_and_tls_run() {
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_ringload")).args(["run", "--help"]).output().unwrap();
+    let help = Command::new(env!("CARGO_BIN_EXE_ringload")).args(["run", "--help"]).output().unwrap();
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let text = String::from_utf8(help.stdout).unwrap() + &readme;
     let examples: Vec<&str> = text
@@ -177,4 +181,111 @@ fn servers_are_driven_over_tls() {
         assert_eq!((count(&results, "/requests"), count(&results, "/errors")), (5000, 0), "{kind:?}: {said}");
         assert_eq!(count(&results, "/misses"), 0, "{kind:?}: {said}");
     }
+}
+
+/// A trace of 20,000 requests of these kinds for a thousand keys, and how many there are of each.
+fn trace(operations: &[&str]) -> (PathBuf, impl Fn(&str) -> u64) {
+    let mut random = 1u64;
+    let drawn: Vec<String> = (0..20_000)
+        .map(|_| {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let (key, dice) = ((random >> 33) % 1000, (random >> 50) as usize);
+            format!("0,key{key},10,{},1,{},0", key * 3, operations[dice % operations.len()])
+        })
+        .collect();
+    let path = temporary("csv");
+    std::fs::write(&path, drawn.join("\n")).unwrap();
+    let count =
+        move |operation: &str| drawn.iter().filter(|line| line.split(',').nth(5) == Some(operation)).count() as u64;
+    (path, count)
+}
+
+/// The counts of a replay.
+const COUNTS: [&str; 9] =
+    ["requests", "gets", "hits", "fills", "stored", "not_stored", "not_found", "deleted", "non_numeric"];
+
+/// Whoever is asked and however, a trace has one hit ratio; RESP leaves out what it cannot ask for and says so.
+#[test]
+fn replays_agree_over_every_protocol_and_server() {
+    let (everywhere, _) = trace(&["get", "get", "get", "gets", "set", "add", "replace", "delete"]);
+    let (memcached_s, count_of) =
+        trace(&["get", "get", "set", "delete", "cas", "append", "prepend", "incr", "decr", "add", "replace"]);
+    let mut seen: Vec<(String, Vec<u64>, Option<Vec<u64>>)> = Vec::new();
+    for (kind, protocols) in ALL {
+        for protocol in protocols {
+            let mut counts = [None, None];
+            for (path, counts) in [&everywhere, &memcached_s].into_iter().zip(&mut counts) {
+                let Some(server) = Server::start(kind, false) else { break };
+                let (address, path) = (server.address, path.display());
+                let (passed, results, said) =
+                    ringload(&format!("replay --server {address} --protocol {protocol} --trace {path} --seed 3"));
+                assert!(passed, "{kind:?} {protocol}: {said}");
+                assert_eq!(results["protocol"], *protocol);
+                *counts = Some((COUNTS.map(|name| count(&results, &format!("/{name}"))).to_vec(), results, said));
+            }
+            let [Some((everywhere, ..)), Some((memcached_s, results, said))] = counts else { continue };
+            let resp = *protocol == "resp";
+            let left_out = if resp { count_of("cas") + count_of("prepend") } else { 0 };
+            assert_eq!(count(&results, "/left_out"), left_out, "{said}");
+            assert_eq!(said.contains("requests were left out: resp has neither cas nor prepend"), resp, "{said}");
+            seen.push((format!("{kind:?} {protocol}"), everywhere, (!resp).then_some(memcached_s)));
+        }
+    }
+    for (name, everywhere, memcached_s) in &seen {
+        assert_eq!(everywhere, &seen[0].1, "{name} and {}: {COUNTS:?}", seen[0].0);
+        assert!(memcached_s.is_none() || *memcached_s == seen[0].2, "{name} {memcached_s:?} and {:?}", seen[0]);
+    }
+    [everywhere, memcached_s].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn checks_pass_over_every_protocol_on_every_server() {
+    let two = std::thread::available_parallelism().map_or(1, usize::from) > 1;
+    let shapes: [(Kind, &[&str], &[&str]); 4] = [
+        (Kind::Ringcached, &["-t", "1"], &["text", "meta", "binary"]),
+        (Kind::Ringcached, &["-t", "2"], if two { &["text", "meta", "binary"] } else { &[] }),
+        (Kind::Memcached, &[], &["text", "meta", "binary"]),
+        (Kind::Redis, &[], &["resp"]),
+    ];
+    for (kind, options, protocols) in shapes {
+        for protocol in protocols {
+            let Some(server) = Server::start_with(kind, false, options) else { break };
+            let check = format!("check --server {} --protocol {protocol} --connections 6", server.address);
+            let (passed, results, said) =
+                ringload(&format!("{check} --requests 20000 --keys 300 --pipeline 8 --value-size 70k"));
+            assert!(passed && count(&results, "/values") > 5000, "{kind:?} {options:?} {protocol}: {said}");
+            assert!(count(&results, "/stored") > 2000, "{kind:?} {options:?} {protocol}: {said}");
+            let (passed, results, said) = ringload(&format!("{check} --linearizable --requests 50000"));
+            assert!(passed, "{kind:?} {options:?} {protocol}: {said}");
+            assert!(count(&results, "/operations") > 50_000, "{said}");
+            assert!(count(&results, "/overlapping") > 1000, "{said}");
+        }
+    }
+}
+
+/// memcached 1.6.18 knows no stream of deletes and refused the whole watch for it: nothing could be recorded.
+#[test]
+fn memcached_is_recorded() {
+    let Some(server) = Server::start(Kind::Memcached, false) else { return };
+    let trace = temporary("csv");
+    let line =
+        format!("record --server {} --output {} --requests 1000 --duration 60s", server.address, trace.display());
+    let mut recording = Command::new(env!("CARGO_BIN_EXE_ringload"))
+        .args(line.split(' '))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut begun = String::new();
+    BufReader::new(recording.stderr.as_mut().unwrap()).read_line(&mut begun).unwrap();
+    let (passed, _, said) =
+        ringload(&format!("run --server {} --load --keys 500 --rate 5k --duration 1s --warmup 0s", server.address));
+    assert!(passed && begun.contains("recording"), "{begun} {said}");
+    let output = recording.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("recorded    1000 in"), "{told}");
+    let (passed, results, said) =
+        ringload(&format!("replay --server {} --trace {} --no-fill", server.address, trace.display()));
+    assert!(passed && count(&results, "/requests") == 1000, "{said}");
+    std::fs::remove_file(&trace).unwrap();
 }

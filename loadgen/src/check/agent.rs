@@ -1,18 +1,22 @@
 //! The checked load of one thread: what its connections ask, and the judgement of every reply.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use super::{
     Plan,
+    ending::Ending,
     known::{Act, Answer, Known},
+    reading::{Found, Reading, Said, ask, take},
     report::Findings,
+    threads::Share,
     value::HEADER,
 };
 use crate::{
-    clock::{Nanos, SECOND},
+    clock::Nanos,
     driver::{Agent, BusyMeter, Next},
+    operation::Operation,
     progress::Answered,
-    protocol::{Reply, Unparsable, text, value_span},
+    protocol::{Refusal, Reply, Store, Unparsable, Value, Verdict, store_verdict, verdict},
     workload::{KeyRenderer, Rng},
 };
 
@@ -21,9 +25,6 @@ const MULTIGET_MAX: u64 = 16;
 
 /// Most bytes that are sent to a connection in one batch, so that large values do not pile up.
 const BATCH_BYTES: usize = 1 << 20;
-
-/// After the end, replies are awaited for this long.
-const DRAIN: Nanos = 5 * SECOND;
 
 /// An exptime far enough away not to matter.
 const FAR: u64 = 86_400;
@@ -37,16 +38,8 @@ struct Wanted {
 
 #[derive(Debug)]
 enum Pending {
-    /// get or gets. Keys before `at` are decided.
-    Read {
-        wanted: Vec<Wanted>,
-        at: usize,
-        for_cas: bool,
-    },
-    Write {
-        key: u64,
-        act: Act,
-    },
+    Read { reading: Reading<Wanted>, for_cas: bool },
+    Write { key: u64, act: Act },
 }
 
 struct Lane {
@@ -73,17 +66,15 @@ pub struct CheckAgent<'a> {
     renderer: KeyRenderer,
     lanes: Vec<Lane>,
     value: Vec<u8>,
-    end: Nanos,
-    stopped: bool,
-    end_noticed: Option<Nanos>,
+    ending: Ending,
     outstanding: usize,
     reported: u64,
     findings: Findings,
 }
 
 impl<'a> CheckAgent<'a> {
-    pub fn new(plan: &'a Plan, first: u64, count: u64, now: Nanos, answered: &'a Answered) -> Self {
-        let lanes = (first..first + count).map(|number| {
+    pub fn new(plan: &'a Plan, share: Share, answered: &'a Answered) -> Self {
+        let lanes = (share.first..share.first + share.count).map(|number| {
             let own = (plan.keys.saturating_sub(number)).div_ceil(plan.connections) as usize;
             Lane {
                 number,
@@ -102,9 +93,7 @@ impl<'a> CheckAgent<'a> {
             renderer: plan.renderer.clone(),
             lanes: lanes.collect(),
             value: Vec::new(),
-            end: if plan.requests.is_some() { Nanos::MAX } else { now.saturating_add(plan.duration) },
-            stopped: false,
-            end_noticed: None,
+            ending: Ending::new(share.begin, plan.requests.is_none().then_some(plan.duration)),
             outstanding: 0,
             reported: 0,
             findings: Findings::default(),
@@ -132,47 +121,46 @@ impl<'a> CheckAgent<'a> {
         let len = random_len(&mut lane.rng, self.plan.value_size);
         let version = || self.plan.history.begin(key);
         match dice {
-            50..72 => self.write(connection, key, Act::Set { version: version(), len }, None, out),
-            72..77 => self.write(connection, key, Act::Add { version: version(), len }, None, out),
+            50..72 => self.write(connection, key, Act::Set { version: version(), len }, 0, out),
+            72..77 => self.write(connection, key, Act::Add { version: version(), len }, 0, out),
             77..84 => {
                 let len = len.clamp(HEADER, 4096.max(HEADER));
-                if planned + len <= self.plan.value_size {
-                    self.write(connection, key, Act::Append { version: version(), len }, None, out);
+                // The writer cannot tell whether an item was there if append makes one.
+                if !self.plan.protocol.makes_items() && planned + len <= self.plan.value_size {
+                    self.write(connection, key, Act::Append { version: version(), len }, 0, out);
                 } else {
-                    self.write(connection, key, Act::Set { version: version(), len }, None, out);
+                    self.write(connection, key, Act::Set { version: version(), len }, 0, out);
                 }
             }
-            84..90 => self.write(connection, key, Act::Delete { version: version() }, None, out),
+            84..90 => self.write(connection, key, Act::Delete { version: version() }, 0, out),
             90..96 => self.read(connection, &[key], true, out),
-            _ => self.write(connection, key, Act::Touch, None, out),
+            _ => self.write(connection, key, Act::Touch, 0, out),
         }
     }
 
     fn read(&mut self, connection: usize, keys: &[u64], for_cas: bool, out: &mut Vec<u8>) {
-        text::begin(out, if for_cas { b"gets" } else { b"get" });
-        let wanted = keys.iter().map(|&key| {
-            text::key(out, self.renderer.render(key));
-            Wanted { key, oldest: self.plan.history.oldest(key) }
-        });
-        let wanted = wanted.collect();
-        text::end(out);
-        self.push(connection, Pending::Read { wanted, at: 0, for_cas });
+        // Noted before they are asked for.
+        let wanted = keys.iter().map(|&key| Wanted { key, oldest: self.plan.history.oldest(key) });
+        let reading = Reading::new(wanted.collect());
+        ask(self.plan.protocol, out, keys, for_cas, &mut self.renderer);
+        self.push(connection, Pending::Read { reading, for_cas });
     }
 
-    fn write(&mut self, connection: usize, key: u64, act: Act, cas: Option<u64>, out: &mut Vec<u8>) {
+    fn write(&mut self, connection: usize, key: u64, act: Act, unique: u64, out: &mut Vec<u8>) {
         let name = self.renderer.render(key);
         let planned = &mut self.lanes[connection].len_planned[(key / self.plan.connections) as usize];
-        let (verb, version, len): (&[u8], _, _) = match act {
-            Act::Set { version, len } => (b"set", version, len),
-            Act::Add { version, len } => (b"add", version, len),
-            Act::Append { version, len } => (b"append", version, len),
-            Act::Cas { version, len, .. } => (b"cas", version, len),
+        let protocol = self.plan.protocol;
+        let (store, version, len) = match act {
+            Act::Set { version, len } => (Store::Set, version, len),
+            Act::Add { version, len } => (Store::Add, version, len),
+            Act::Append { version, len } => (Store::Append, version, len),
+            Act::Cas { version, len, .. } => (Store::Cas(unique), version, len),
             Act::Delete { .. } => {
-                text::one_key(out, b"delete", name);
+                protocol.delete(out, name);
                 return self.push(connection, Pending::Write { key, act });
             }
             Act::Touch => {
-                text::with_number(out, b"touch", name, FAR);
+                protocol.touch(out, name, FAR);
                 return self.push(connection, Pending::Write { key, act });
             }
         };
@@ -186,7 +174,7 @@ impl<'a> CheckAgent<'a> {
         if len > 0 {
             self.plan.codec.write(&mut self.value, key, version, len);
         }
-        text::store(out, verb, name, 0, &self.value, cas);
+        protocol.store(out, store, name, 0, &self.value);
         self.push(connection, Pending::Write { key, act });
     }
 
@@ -195,29 +183,85 @@ impl<'a> CheckAgent<'a> {
         self.outstanding += 1;
     }
 
-    /// Judges a value of the read at the head of the queue. False: it belongs to none of the keys still wanted.
-    fn value(&mut self, connection: usize, name: &[u8], value: &[u8], cas: Option<u64>) -> bool {
+    /// Judges a reply; or says why it cannot be one to the request at the head of the queue.
+    fn reply(&mut self, connection: usize, reply: Reply<'_>, value: &[u8]) -> Result<(), &'static str> {
+        if let Reply::Refused(line) = reply {
+            if matches!(self.plan.protocol.refusal(line), Refusal::TooLarge | Refusal::OutOfMemory) {
+                self.findings.refused += 1;
+            } else {
+                self.findings.errors += 1;
+                self.findings.faults.describe(|| format!("error line `{}`", line.escape_ascii()));
+            }
+        }
+        match (self.lanes[connection].pending.front_mut(), &reply) {
+            (None, _) => Err("a reply that nothing asked for"),
+            (Some(Pending::Write { .. }), _) => self.answer(connection, reply),
+            (Some(Pending::Read { .. }), Reply::Value(head)) => self.value(connection, head, value),
+            (Some(Pending::Read { reading, .. }), _) => {
+                let missed = match reading.other(self.plan.protocol, &reply)? {
+                    Said::More => return Ok(()),
+                    Said::End(missed) => missed,
+                    Said::Failed => 0..0,
+                };
+                self.missed(connection, missed);
+                self.settle(connection);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the request at the head of the queue as answered.
+    fn settle(&mut self, connection: usize) -> Option<Pending> {
+        self.outstanding -= 1;
+        self.findings.requests += 1;
+        self.lanes[connection].pending.pop_front()
+    }
+
+    /// Books keys of the read at the head of the queue that were not found. If this connection writes one, nothing can
+    /// bring it back.
+    fn missed(&mut self, connection: usize, missed: Range<usize>) {
         let lane = &mut self.lanes[connection];
-        let Some(Pending::Read { wanted, at, for_cas }) = lane.pending.front_mut() else { return false };
-        // The values come in the order of the keys; those passed over are misses.
-        let Some(step) = wanted[*at..].iter().position(|wanted| self.renderer.render(wanted.key) == name) else {
-            return false;
-        };
-        let missed = *at..*at + step;
-        let Wanted { key, oldest } = wanted[missed.end];
-        *at = missed.end + 1;
-        for wanted in &wanted[missed] {
-            miss(self.plan, lane.number, &mut lane.known, wanted.key);
+        let Some(Pending::Read { reading, .. }) = lane.pending.front() else { return };
+        for wanted in &reading.keys()[missed] {
+            if wanted.key % self.plan.connections == lane.number {
+                lane.known[(wanted.key / self.plan.connections) as usize] = Known::Absent;
+            }
             self.findings.misses += 1;
         }
+    }
+
+    /// Judges a value of the read at the head of the queue.
+    fn value(&mut self, connection: usize, head: &Value<'_>, value: &[u8]) -> Result<(), &'static str> {
+        let lane = &mut self.lanes[connection];
+        let Some(Pending::Read { reading, for_cas }) = lane.pending.front_mut() else { return Ok(()) };
+        let renderer = &mut self.renderer;
+        let found = reading.value(self.plan.protocol, |wanted| renderer.render(wanted.key) == head.key)?;
+        let Some(Found { missed, at, ends }) = found else {
+            self.findings.out_of_order += 1;
+            self.findings.faults.describe(|| format!("a value of `{}` out of order", head.key.escape_ascii()));
+            return Ok(());
+        };
+        let (wanted, for_cas) = (reading.keys()[at], *for_cas);
+        self.missed(connection, missed);
+        self.judge(connection, wanted, value, head.cas.filter(|_| for_cas));
+        if ends {
+            self.settle(connection);
+        }
+        Ok(())
+    }
+
+    /// Judges the value of a key; with its cas number, a cas follows.
+    fn judge(&mut self, connection: usize, wanted: Wanted, value: &[u8], cas: Option<u64>) {
+        let Wanted { key, oldest } = wanted;
+        let lane = &mut self.lanes[connection];
         self.findings.values += 1;
         self.findings.value_bytes += value.len() as u64;
         let version = match self.plan.codec.verify(value, key) {
             Ok(version) => version,
             Err(wrong) => {
                 self.findings.wrong_values += 1;
-                self.findings.describe(|| format!("key {key}: value of {} bytes: {wrong:?}", value.len()));
-                return true;
+                self.findings.faults.describe(|| format!("key {key}: value of {} bytes: {wrong:?}", value.len()));
+                return;
             }
         };
         let seen = &mut lane.seen[key as usize];
@@ -225,7 +269,7 @@ impl<'a> CheckAgent<'a> {
             let newest = self.plan.history.newest(key);
             if version < oldest || version < *seen || version > newest {
                 self.findings.wrong_versions += 1;
-                self.findings.describe(|| {
+                self.findings.faults.describe(|| {
                     format!("key {key}: version {version}, expected {oldest} to {newest}, already shown {seen}")
                 });
             }
@@ -236,62 +280,45 @@ impl<'a> CheckAgent<'a> {
             if !known.allows(version, value.len()) {
                 self.findings.wrong_versions += 1;
                 let len = value.len();
-                self.findings.describe(|| {
+                self.findings.faults.describe(|| {
                     format!("key {key}: its writer knows {known:?} and was shown version {version:?} of {len} bytes")
                 });
                 *known = Known::Unknown;
             }
-            if let (true, Some(unique)) = (*for_cas, cas) {
+            if let Some(unique) = cas {
                 lane.cas.push((key, unique, *known));
             }
         }
-        true
     }
 
-    /// Judges the final line of an answer. False: it is none to this request.
-    fn answer(&mut self, connection: usize, reply: Reply<'_>) -> bool {
+    /// Judges the answer to the write at the head of the queue.
+    fn answer(&mut self, connection: usize, reply: Reply<'_>) -> Result<(), &'static str> {
+        let Some(Pending::Write { key, act }) = self.settle(connection) else { return Ok(()) };
+        let protocol = self.plan.protocol;
+        let verdict = match act {
+            _ if matches!(reply, Reply::Refused(_)) => None,
+            Act::Set { .. } => Some(store_verdict(protocol, Store::Set, &reply)),
+            Act::Add { .. } => Some(store_verdict(protocol, Store::Add, &reply)),
+            Act::Append { .. } => Some(store_verdict(protocol, Store::Append, &reply)),
+            Act::Cas { .. } => Some(store_verdict(protocol, Store::Cas(0), &reply)),
+            Act::Delete { .. } => Some(verdict(protocol, Operation::Delete, &reply)),
+            Act::Touch => Some(verdict(protocol, Operation::Touch, &reply)),
+        };
+        let answer = match verdict.map(|verdict| verdict.ok_or("a reply to a request of another kind")).transpose()? {
+            None => Answer::Refused,
+            Some(Verdict::Done) => Answer::Done,
+            Some(Verdict::NotFound) => Answer::NotFound,
+            Some(Verdict::NotStored) if matches!(act, Act::Cas { .. }) => Answer::Exists,
+            Some(Verdict::NotStored) => Answer::NotStored,
+        };
         let lane = &mut self.lanes[connection];
-        let Some(pending) = lane.pending.pop_front() else { return false };
-        self.outstanding -= 1;
-        self.findings.requests += 1;
-        if let Reply::Refused(line) = reply {
-            let of_memory =
-                line.starts_with(b"SERVER_ERROR out of memory") || line == b"SERVER_ERROR object too large for cache";
-            if of_memory {
-                self.findings.refused += 1;
-            } else {
-                self.findings.errors += 1;
-                self.findings.describe(|| format!("error line `{}`", line.escape_ascii()));
-            }
-        }
-        let (key, act) = match pending {
-            Pending::Read { wanted, at, .. } => {
-                if reply == Reply::End {
-                    for wanted in &wanted[at..] {
-                        miss(self.plan, lane.number, &mut lane.known, wanted.key);
-                        self.findings.misses += 1;
-                    }
-                }
-                return matches!(reply, Reply::End | Reply::Refused(_));
-            }
-            Pending::Write { key, act } => (key, act),
-        };
-        let answer = match (act, reply) {
-            (Act::Delete { .. }, Reply::Deleted) | (Act::Touch, Reply::Touched) => Answer::Done,
-            (Act::Delete { .. } | Act::Touch, Reply::Stored) => return false,
-            (_, Reply::Stored) => Answer::Done,
-            (_, Reply::NotStored) => Answer::NotStored,
-            (_, Reply::Exists) => Answer::Exists,
-            (_, Reply::NotFound) => Answer::NotFound,
-            (_, Reply::Refused(_)) => Answer::Refused,
-            _ => return false,
-        };
         let known = &mut lane.known[(key / self.plan.connections) as usize];
         match known.after(act, answer) {
             Some(after) => *known = after,
             None => {
                 self.findings.wrong_answers += 1;
                 self.findings
+                    .faults
                     .describe(|| format!("key {key}: {act:?} was answered {answer:?}, its writer knows {known:?}"));
                 *known = Known::Unknown;
             }
@@ -310,14 +337,7 @@ impl<'a> CheckAgent<'a> {
             }
             _ => {}
         }
-        true
-    }
-}
-
-/// Notes that a key was not found, if this connection writes it: nothing can bring it back.
-fn miss(plan: &Plan, number: u64, known: &mut [Known], key: u64) {
-    if key % plan.connections == number {
-        known[(key / plan.connections) as usize] = Known::Absent;
+        Ok(())
     }
 }
 
@@ -340,23 +360,18 @@ impl Agent for CheckAgent<'_> {
     fn plan(&mut self, now: Nanos, _wake: &mut Vec<usize>, _meter: &mut BusyMeter) -> Next {
         self.answered.add(self.findings.requests - self.reported);
         self.reported = self.findings.requests;
-        self.stopped = now >= self.end || self.lanes.iter().all(|lane| lane.left == 0);
-        // Not from the end itself: this process may have been stopped since.
-        let noticed = if now >= self.end { *self.end_noticed.get_or_insert(now) } else { Nanos::MAX };
-        if self.stopped && (self.outstanding == 0 || now >= noticed.saturating_add(DRAIN)) {
-            return Next::Finish;
-        }
-        Next::WaitUntil(now + SECOND / 10)
+        let exhausted = self.lanes.iter().all(|lane| lane.left == 0);
+        self.ending.next(now, exhausted, self.outstanding)
     }
 
     fn requests(&mut self, connection: usize, _now: Nanos, out: &mut Vec<u8>) {
-        if self.stopped || !self.lanes[connection].pending.is_empty() {
+        if self.ending.is_stopped() || !self.lanes[connection].pending.is_empty() {
             return;
         }
         for (key, unique, seen) in std::mem::take(&mut self.lanes[connection].cas) {
             let version = self.plan.history.begin(key);
             let len = random_len(&mut self.lanes[connection].rng, self.plan.value_size);
-            self.write(connection, key, Act::Cas { version, len, seen }, Some(unique), out);
+            self.write(connection, key, Act::Cas { version, len, seen }, unique, out);
         }
         while self.lanes[connection].pending.len() < self.plan.pipeline && out.len() < BATCH_BYTES {
             if self.lanes[connection].left == 0 {
@@ -368,27 +383,8 @@ impl Agent for CheckAgent<'_> {
     }
 
     fn replies(&mut self, connection: usize, _now: Nanos, input: &[u8]) -> Result<usize, Unparsable> {
-        let mut used = 0;
-        while let Some((reply, taken)) = text::parse(&input[used..])? {
-            let rest = &input[used..];
-            if let Reply::Value(head) = reply {
-                if head.len > self.plan.value_size {
-                    return Err(Unparsable::new("a value longer than any written", rest));
-                }
-                let Some((value, span)) = value_span(&rest[taken..], head.len)? else { break };
-                if !self.value(connection, head.key, value, head.cas) {
-                    self.findings.out_of_order += 1;
-                    self.findings.describe(|| format!("a value of `{}` out of order", head.key.escape_ascii()));
-                }
-                used += taken + span;
-            } else {
-                if !self.answer(connection, reply) {
-                    return Err(Unparsable::new("a reply to a request of another kind", rest));
-                }
-                used += taken;
-            }
-        }
-        Ok(used)
+        let plan = self.plan;
+        take(plan.protocol, input, plan.value_size, |reply, value| self.reply(connection, reply, value))
     }
 
     fn outstanding(&self) -> usize {

@@ -5,29 +5,28 @@
 //! seen; the writer itself is shown exactly what it wrote last. A miss is allowed at any time: the server may evict.
 
 mod agent;
+mod ending;
+mod faults;
 mod history;
 mod known;
 mod linear;
+mod reading;
 mod report;
+mod threads;
 mod value;
-
-use std::{
-    sync::{Arc, Barrier},
-    thread,
-};
 
 use crate::{
     cli::CheckArgs,
-    clock::{Clock, Nanos, SECOND, nanos},
-    cores,
-    driver::Driver,
+    clock::{Nanos, SECOND, nanos},
     error::Error,
-    progress::{self, Answered},
+    progress::Answered,
+    protocol::Protocol,
     workload::{KeyRenderer, Keyspace},
 };
 use agent::CheckAgent;
 use history::History;
 use report::{CheckReport, Findings};
+use threads::Threads;
 use value::{HEADER, ValueCodec};
 
 /// Most pairs of connection and key, each of which remembers a version (4 bytes).
@@ -42,6 +41,7 @@ const VALUE_SIZE_MAX: usize = 1 << 30;
 /// A checked description of the load, shared by all threads.
 #[derive(Debug)]
 pub struct Plan {
+    protocol: Protocol,
     keys: u64,
     renderer: KeyRenderer,
     codec: ValueCodec,
@@ -75,11 +75,7 @@ fn fresh_keys(keys: u64, key_size: usize) -> Result<(KeyRenderer, String), Error
 fn check_values(args: &CheckArgs) -> Result<bool, Error> {
     let keys = args.keys.unwrap_or(KEYS);
     let seed = args.common.seed.unwrap_or_else(crate::random_seed);
-    let pins = args.common.pins();
-    let (threads, connections) = (pins.len(), u64::from(args.connections));
-    if connections < threads as u64 {
-        return Err(Error::Usage(format!("{threads} cores need at least {threads} connections")));
-    }
+    let (threads, connections) = (Threads::new(args)?, u64::from(args.connections));
     if keys * connections > SEEN_MAX {
         return Err(Error::Usage(format!("--keys times --connections is at most {SEEN_MAX}")));
     }
@@ -87,7 +83,8 @@ fn check_values(args: &CheckArgs) -> Result<bool, Error> {
         return Err(Error::Usage(format!("--value-size lies between {HEADER} and 1g")));
     }
     let (renderer, _) = fresh_keys(keys, args.key_size.0)?;
-    let plan = Arc::new(Plan {
+    let plan = Plan {
+        protocol: args.protocol,
         keys,
         renderer,
         codec: ValueCodec::new(args.value_size.0, seed),
@@ -98,45 +95,21 @@ fn check_values(args: &CheckArgs) -> Result<bool, Error> {
         duration: nanos(args.duration),
         requests: args.requests.map(|total| total.div_ceil(connections)),
         seed,
-    });
-    let endpoint = args.common.endpoint()?;
+    };
     eprintln!("ringload: checking {} over {connections} connections, seed {seed}", args.common.server);
 
-    let clock = Clock::start();
-    let answered = Arc::new(Answered::default());
-    let barrier = Arc::new(Barrier::new(threads));
-    let workers: Vec<_> = pins
-        .into_iter()
-        .enumerate()
-        .map(|(index, core)| {
-            let (plan, answered, barrier) = (plan.clone(), answered.clone(), barrier.clone());
-            let endpoint = endpoint.clone();
-            let first = connections * index as u64 / threads as u64;
-            let count = connections * (index as u64 + 1) / threads as u64 - first;
-            thread::spawn(move || {
-                let prepared = core
-                    .map_or(Ok(()), cores::pin)
-                    .and_then(|()| Driver::connect(&endpoint, count as usize, plan.value_size, clock));
-                // Also a thread that failed arrives here, or the others would wait for ever.
-                barrier.wait();
-                let mut driver = prepared?;
-                let mut agent = CheckAgent::new(&plan, first, count, clock.now(), &answered);
-                driver.drive(&mut agent)?;
-                Ok(agent.finish())
-            })
-        })
-        .collect();
-    progress::watch("checking", &answered, args.requests.unwrap_or(0), || workers.iter().all(|w| w.is_finished()));
-
+    let answered = Answered::default();
+    let begin = |share| CheckAgent::new(&plan, share, &answered);
+    let (ended, clock) = threads.drive(plan.value_size, &answered, begin, CheckAgent::finish)?;
     let mut findings = Findings::default();
     let mut unanswered = 0;
-    for worker in workers {
-        let (found, missing) = worker.join().map_err(|_| Error::Thread)??;
+    for (found, missing) in ended {
         findings.merge(found);
         unanswered += missing;
     }
     let report = CheckReport {
         server: args.common.server.to_string(),
+        protocol: args.protocol.name(),
         seed,
         keys,
         connections: args.connections,

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Faults told in words; the others are only counted.
-const FAULTS_SHOWN: usize = 10;
+use super::faults::Faults;
 
 /// What was asked and what was wrong. Mergeable over threads.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -33,17 +32,10 @@ pub struct Findings {
     /// All other error lines.
     pub errors: u64,
     /// The first faults in words.
-    pub faults: Vec<String>,
+    pub faults: Faults,
 }
 
 impl Findings {
-    /// Keeps a description of a fault, if few are kept yet.
-    pub fn describe(&mut self, fault: impl FnOnce() -> String) {
-        if self.faults.len() < FAULTS_SHOWN {
-            self.faults.push(fault());
-        }
-    }
-
     /// Adds another thread's.
     pub fn merge(&mut self, other: Findings) {
         self.requests += other.requests;
@@ -57,8 +49,7 @@ impl Findings {
         self.wrong_answers += other.wrong_answers;
         self.out_of_order += other.out_of_order;
         self.errors += other.errors;
-        self.faults.extend(other.faults);
-        self.faults.truncate(FAULTS_SHOWN);
+        self.faults.merge(other.faults);
     }
 
     /// Everything that was wrong, error lines apart.
@@ -71,6 +62,7 @@ impl Findings {
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
     pub server: String,
+    pub protocol: &'static str,
     pub seed: u64,
     pub keys: u64,
     pub connections: u32,
@@ -102,7 +94,7 @@ impl fmt::Display for CheckReport {
             "wrong       {} values, {} versions, {} answers, {} out of order, {} errors, {} unanswered",
             c.wrong_values, c.wrong_versions, c.wrong_answers, c.out_of_order, c.errors, self.unanswered
         )?;
-        for fault in &c.faults {
+        for fault in c.faults.iter() {
             writeln!(f, "fault: {fault}")?;
         }
         Ok(())

@@ -21,11 +21,14 @@ mod opcode {
     pub const GET: u8 = 0x00;
     pub const SET: u8 = 0x01;
     pub const ADD: u8 = 0x02;
+    pub const REPLACE: u8 = 0x03;
     pub const DELETE: u8 = 0x04;
     pub const INCR: u8 = 0x05;
     pub const DECR: u8 = 0x06;
     pub const NOOP: u8 = 0x0a;
     pub const GETKQ: u8 = 0x0d;
+    pub const APPEND: u8 = 0x0e;
+    pub const PREPEND: u8 = 0x0f;
     pub const TOUCH: u8 = 0x1c;
     pub const GAT: u8 = 0x1d;
 }
@@ -34,8 +37,20 @@ mod status {
     pub const OK: u16 = 0;
     pub const NOT_FOUND: u16 = 1;
     pub const EXISTS: u16 = 2;
+    pub const TOO_LARGE: u16 = 3;
     pub const NOT_STORED: u16 = 5;
+    pub const NON_NUMERIC: u16 = 6;
+    pub const OUT_OF_MEMORY: u16 = 0x82;
 }
+
+/// What an error of status 3 is told as.
+pub const TOO_LARGE: &[u8] = b"Too large";
+
+/// What an error of status 6 is told as.
+pub const NON_NUMERIC: &[u8] = b"Non-numeric server-side value for incr or decr";
+
+/// What an error of status 0x82 is told as.
+pub const OUT_OF_MEMORY: &[u8] = b"Out of memory";
 
 /// An exptime of incr and decr that says: if there is no item, fail.
 const DO_NOT_CREATE: u32 = u32::MAX;
@@ -93,6 +108,19 @@ pub fn set(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8], cas: u64) 
 /// Appends an add.
 pub fn add(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8]) {
     store(out, opcode::ADD, key, exptime, value, 0);
+}
+
+/// Appends a replace.
+pub fn replace(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8]) {
+    store(out, opcode::REPLACE, key, exptime, value, 0);
+}
+
+/// Appends an append, or a prepend with `before`: they keep the item's exptime.
+pub fn extend(out: &mut Vec<u8>, before: bool, key: &[u8], value: &[u8]) {
+    let opcode = if before { opcode::PREPEND } else { opcode::APPEND };
+    out.extend_from_slice(&header(opcode, key.len(), 0, value.len(), 0));
+    out.extend_from_slice(key);
+    out.extend_from_slice(value);
 }
 
 #[inline]
@@ -154,7 +182,7 @@ pub fn parse(input: &[u8]) -> Parsed<'_> {
     }
     let Some(text) = input.get(HEADER + extras + key_len..HEADER + body) else { return Ok(None) };
     let reply = match (status, head[1]) {
-        (status::OK, opcode::SET | opcode::ADD) => Reply::Stored,
+        (status::OK, opcode::SET | opcode::ADD | opcode::REPLACE | opcode::APPEND | opcode::PREPEND) => Reply::Stored,
         (status::OK, opcode::DELETE) => Reply::Deleted,
         (status::OK, opcode::TOUCH) => Reply::Touched,
         (status::OK, opcode::NOOP) => Reply::Noop,
@@ -164,9 +192,14 @@ pub fn parse(input: &[u8]) -> Parsed<'_> {
         },
         (status::OK, _) => return Err(Unparsable::new("a reply to another opcode", input)),
         (status::NOT_FOUND, _) if reads => Reply::Miss,
+        (status::NOT_FOUND, opcode::REPLACE) => Reply::NotStored,
         (status::NOT_FOUND, _) => Reply::NotFound,
         (status::EXISTS, opcode::ADD) | (status::NOT_STORED, _) => Reply::NotStored,
         (status::EXISTS, _) => Reply::Exists,
+        // Servers word these as they like.
+        (status::TOO_LARGE, _) => Reply::Refused(TOO_LARGE),
+        (status::NON_NUMERIC, _) => Reply::Refused(NON_NUMERIC),
+        (status::OUT_OF_MEMORY, _) => Reply::Refused(OUT_OF_MEMORY),
         _ => Reply::Refused(text),
     };
     Ok(Some((reply, HEADER + body)))
@@ -190,6 +223,15 @@ mod tests {
         let extras = b"\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\0\xff\xff\xff\xffn";
         assert_eq!(out[..12], *b"\x80\x06\0\x01\x14\0\0\0\0\0\0\x15");
         assert_eq!(out[HEADER..], *extras);
+        out.clear();
+        replace(&mut out, b"k", 7, b"xyz");
+        assert_eq!(out, b"\x80\x03\0\x01\x08\0\0\0\0\0\0\x0c\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x07kxyz");
+        for (before, opcode) in [(false, 0x0e), (true, 0x0f)] {
+            out.clear();
+            extend(&mut out, before, b"k", b"xyz");
+            assert_eq!(out[..12], [0x80, opcode, 0, 1, 0, 0, 0, 0, 0, 0, 0, 4]);
+            assert_eq!(out[HEADER..], *b"kxyz");
+        }
         out.clear();
         touch(&mut out, b"n", 300);
         assert_eq!(out[HEADER..], *b"\0\0\x01\x2cn");
@@ -216,6 +258,11 @@ mod tests {
             (response(opcode::SET, 0, b"", b"", b"", 4), Reply::Stored, 24),
             (response(opcode::SET, 2, b"", b"", b"Data exists", 0), Reply::Exists, 35),
             (response(opcode::ADD, 2, b"", b"", b"Data exists", 0), Reply::NotStored, 35),
+            (response(opcode::REPLACE, 1, b"", b"", b"", 0), Reply::NotStored, 24),
+            (response(opcode::APPEND, 5, b"", b"", b"", 0), Reply::NotStored, 24),
+            (response(opcode::PREPEND, 0, b"", b"", b"", 6), Reply::Stored, 24),
+            (response(opcode::SET, 3, b"", b"", b"", 0), Reply::Refused(b"Too large"), 24),
+            (response(opcode::INCR, 6, b"", b"", b"?", 0), Reply::Refused(NON_NUMERIC), 25),
             (response(opcode::DELETE, 1, b"", b"", b"", 0), Reply::NotFound, 24),
             (response(opcode::DELETE, 0, b"", b"", b"", 0), Reply::Deleted, 24),
             (response(opcode::TOUCH, 0, b"\0\0\0\0", b"", b"", 0), Reply::Touched, 28),

@@ -48,6 +48,16 @@ pub fn add(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8]) {
     store(out, key, exptime, value, |out| out.extend_from_slice(b" ME"));
 }
 
+/// Appends a set that answers `NS` where there is no item.
+pub fn replace(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8]) {
+    store(out, key, exptime, value, |out| out.extend_from_slice(b" MR"));
+}
+
+/// Appends an append, or a prepend with `before`: they keep the item's exptime and answer `NS` where there is none.
+pub fn extend(out: &mut Vec<u8>, before: bool, key: &[u8], value: &[u8]) {
+    store(out, key, 0, value, |out| out.extend_from_slice(if before { b" MP" } else { b" MA" }));
+}
+
 /// Appends a set that answers `EX` where the number is another one, `NF` where there is no item.
 pub fn cas(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8], cas: u64) {
     store(out, key, exptime, value, |out| {
@@ -75,6 +85,14 @@ fn store(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8], flags: impl 
 pub fn arithmetic(out: &mut Vec<u8>, up: bool, key: &[u8], delta: u64) {
     one_key(out, b"ma ", key);
     out.extend_from_slice(if up { b" D" } else { b" MD D" });
+    number::push(out, delta);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends an incr that answers with the number, as a value.
+pub fn incr_told(out: &mut Vec<u8>, key: &[u8], delta: u64) {
+    one_key(out, b"ma ", key);
+    out.extend_from_slice(b" v D");
     number::push(out, delta);
     out.extend_from_slice(b"\r\n");
 }
@@ -171,6 +189,12 @@ mod tests {
         add(&mut out, b"a", 0, b"x");
         cas(&mut out, b"a", 5, b"y", 77);
         assert_eq!(out, b"ms a 0 T60\r\n\r\nms a 1 ME\r\nx\r\nms a 1 T5 C77\r\ny\r\n".as_slice());
+        out.clear();
+        replace(&mut out, b"a", 9, b"z");
+        extend(&mut out, false, b"a", b"x");
+        extend(&mut out, true, b"a", b"x");
+        incr_told(&mut out, b"n", 1);
+        assert_eq!(out, b"ms a 1 T9 MR\r\nz\r\nms a 1 MA\r\nx\r\nms a 1 MP\r\nx\r\nma n v D1\r\n".as_slice());
         out.clear();
         arithmetic(&mut out, true, b"n", 3);
         arithmetic(&mut out, false, b"n", 3);

@@ -6,13 +6,13 @@
 
 mod binary;
 mod dispatch;
-pub mod meta;
+mod meta;
 mod number;
 mod reply;
 mod resp;
-pub mod text;
+mod text;
 mod verdict;
 
-pub use dispatch::{Protocol, Store};
-pub use reply::{Reply, Unparsable, Value, value_span};
-pub use verdict::{Verdict, verdict};
+pub use dispatch::{Protocol, Refusal, Store};
+pub use reply::{Reply, Unparsable, Value};
+pub use verdict::{Verdict, store_verdict, verdict};

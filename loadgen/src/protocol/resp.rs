@@ -1,7 +1,7 @@
 //! RESP2, the protocol of Redis, Valkey and Dragonfly (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
 //!
-//! Only what a cache is asked: `GET`, `MGET`, `SET`, `INCRBY`, `DECRBY`, `DEL`, `EXPIRE` and `GETEX`. There is no
-//! cas number.
+//! Only what a cache is asked: `GET`, `MGET`, `SET`, `APPEND`, `INCRBY`, `DECRBY`, `DEL`, `EXPIRE` and `GETEX`. There is
+//! no cas number and no prepend.
 
 use super::{
     number,
@@ -60,21 +60,34 @@ pub fn gat(out: &mut Vec<u8>, key: &[u8], exptime: u64) {
     }
 }
 
-/// Appends a set, or with `only_new` one that leaves an item that is there alone.
+/// Of a set: only where there is no item.
+pub const ONLY_NEW: Option<&[u8; 2]> = Some(b"NX");
+
+/// Of a set: only where there is an item.
+pub const ONLY_PRESENT: Option<&[u8; 2]> = Some(b"XX");
+
+/// Appends a set, with a condition if there is one; where it does not hold the answer is null.
 #[inline]
-pub fn set(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8], only_new: bool) {
-    let words = 3 + u8::from(only_new) + if exptime > 0 { 2 } else { 0 };
+pub fn set(out: &mut Vec<u8>, key: &[u8], exptime: u64, value: &[u8], only: Option<&[u8; 2]>) {
+    let words = 3 + u8::from(only.is_some()) + if exptime > 0 { 2 } else { 0 };
     out.extend_from_slice(&[b'*', b'0' + words]);
     out.extend_from_slice(b"\r\n$3\r\nSET\r\n");
     bulk(out, key);
     bulk(out, value);
-    if only_new {
-        out.extend_from_slice(b"$2\r\nNX\r\n");
+    if let Some(only) = only {
+        bulk(out, only);
     }
     if exptime > 0 {
         out.extend_from_slice(b"$2\r\nEX\r\n");
         bulk_number(out, exptime);
     }
+}
+
+/// Appends `APPEND`. Unlike memcached's command it makes an item where there is none.
+pub fn append(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    out.extend_from_slice(b"*3\r\n$6\r\nAPPEND\r\n");
+    bulk(out, key);
+    bulk(out, value);
 }
 
 /// Appends `INCRBY` or `DECRBY`. Unlike memcached's commands they make an item where there is none.
@@ -154,10 +167,13 @@ mod tests {
         group_key(&mut out, b"a");
         group_key(&mut out, b"b");
         assert_eq!(said(&mut out), "*3 $4 MGET $1 a $1 b ");
-        set(&mut out, b"k", 0, b"xy", false);
+        set(&mut out, b"k", 0, b"xy", None);
         assert_eq!(said(&mut out), "*3 $3 SET $1 k $2 xy ");
-        set(&mut out, b"k", 60, b"", true);
+        set(&mut out, b"k", 60, b"", ONLY_NEW);
         assert_eq!(said(&mut out), "*6 $3 SET $1 k $0  $2 NX $2 EX $2 60 ");
+        set(&mut out, b"k", 0, b"x", ONLY_PRESENT);
+        append(&mut out, b"k", b"y");
+        assert_eq!(said(&mut out), "*4 $3 SET $1 k $1 x $2 XX *3 $6 APPEND $1 k $1 y ");
         gat(&mut out, b"k", 0);
         gat(&mut out, b"k", 5);
         assert_eq!(said(&mut out), "*3 $5 GETEX $1 k $7 PERSIST *4 $5 GETEX $1 k $2 EX $1 5 ");

@@ -128,7 +128,7 @@ fn other(input: &[u8]) -> Parsed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::value_span;
+    use crate::protocol::reply::value_span;
 
     #[test]
     fn requests_are_literal() {

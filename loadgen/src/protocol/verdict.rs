@@ -1,6 +1,6 @@
 //! What a reply says about a request that is not a read.
 
-use super::{Protocol, Reply};
+use super::{Protocol, Reply, Store};
 use crate::operation::Operation;
 
 /// How a request that changes something ended.
@@ -8,10 +8,28 @@ use crate::operation::Operation;
 pub enum Verdict {
     /// It was done.
     Done,
-    /// Nothing was stored: there is an item (add), or another one (cas).
+    /// Nothing was stored: there is an item (add), or another one (cas), or none (replace, append, prepend).
     NotStored,
     /// There is no item.
     NotFound,
+}
+
+/// Reads the answer to a storage command; `None` where the protocol does not allow this answer to it.
+#[inline]
+pub fn store_verdict(protocol: Protocol, store: Store, reply: &Reply<'_>) -> Option<Verdict> {
+    use Protocol::Resp;
+    Some(match (store, reply) {
+        // RESP's APPEND tells the new length.
+        (Store::Append, Reply::Integer(1..)) if protocol == Resp => Verdict::Done,
+        (Store::Append, _) if protocol == Resp => return None,
+        (_, Reply::Stored) => Verdict::Done,
+        (Store::Cas(_), Reply::Exists) if protocol != Resp => Verdict::NotStored,
+        (Store::Cas(_), Reply::NotFound) if protocol != Resp => Verdict::NotFound,
+        (Store::Set | Store::Cas(_), _) => return None,
+        (_, Reply::NotStored) if protocol != Resp => Verdict::NotStored,
+        (Store::Add | Store::Replace, Reply::Miss) if protocol == Resp => Verdict::NotStored,
+        _ => return None,
+    })
 }
 
 /// Reads the answer to `operation`, which is no read; `None` where the protocol does not allow this answer to it.
@@ -20,15 +38,22 @@ pub enum Verdict {
 pub fn verdict(protocol: Protocol, operation: Operation, reply: &Reply<'_>) -> Option<Verdict> {
     use Operation::{Add, Cas, Decr, Delete, Incr, Set, Touch};
     use Protocol::{Binary, Meta, Resp, Text};
+    let store = match operation {
+        Set => Some(Store::Set),
+        Add => Some(Store::Add),
+        Cas => Some(Store::Cas(0)),
+        _ => None,
+    };
+    if let Some(store) = store {
+        return store_verdict(protocol, store, reply);
+    }
     Some(match (operation, reply, protocol) {
-        (Set | Add | Cas, Reply::Stored, _) | (Incr | Decr | Delete | Touch, Reply::Stored, Meta) => Verdict::Done,
+        (Incr | Decr | Delete | Touch, Reply::Stored, Meta) => Verdict::Done,
         (Incr | Decr, Reply::Number(_), Text | Binary) | (Incr | Decr, Reply::Integer(_), Resp) => Verdict::Done,
         (Delete, Reply::Deleted, Text | Binary) | (Touch, Reply::Touched, Text | Binary) => Verdict::Done,
         (Delete | Touch, Reply::Integer(1), Resp) => Verdict::Done,
         (Delete | Touch, Reply::Integer(0), Resp) => Verdict::NotFound,
-        (Add, Reply::NotStored, Text | Meta | Binary) | (Add, Reply::Miss, Resp) => Verdict::NotStored,
-        (Cas, Reply::Exists, Text | Meta | Binary) => Verdict::NotStored,
-        (Cas | Incr | Decr | Delete | Touch, Reply::NotFound, Text | Meta | Binary) => Verdict::NotFound,
+        (Incr | Decr | Delete | Touch, Reply::NotFound, Text | Meta | Binary) => Verdict::NotFound,
         (Touch, Reply::Miss, Meta) => Verdict::NotFound,
         _ => return None,
     })
@@ -83,6 +108,18 @@ mod tests {
         );
         assert_eq!(allowed(Protocol::Resp, Operation::Add), [(Reply::Stored, done), (Reply::Miss, Verdict::NotStored)]);
         assert_eq!(allowed(Protocol::Resp, Operation::Incr).len(), 3);
+        let stored = |protocol, store| -> Vec<(Reply<'static>, Verdict)> {
+            all.into_iter().filter_map(|reply| store_verdict(protocol, store, &reply).map(|v| (reply, v))).collect()
+        };
+        for protocol in [Protocol::Text, Protocol::Meta, Protocol::Binary] {
+            for store in [Store::Replace, Store::Append, Store::Prepend] {
+                let expected = [(Reply::Stored, done), (Reply::NotStored, Verdict::NotStored)];
+                assert_eq!(stored(protocol, store), expected);
+            }
+        }
+        assert_eq!(stored(Protocol::Resp, Store::Append), [(Reply::Integer(1), done)]);
+        let replaced = [(Reply::Stored, done), (Reply::Miss, Verdict::NotStored)];
+        assert_eq!(stored(Protocol::Resp, Store::Replace), replaced);
         for protocol in [Protocol::Text, Protocol::Meta, Protocol::Binary, Protocol::Resp] {
             for read in [Operation::Get, Operation::Multiget, Operation::Gat] {
                 assert_eq!(allowed(protocol, read), []);

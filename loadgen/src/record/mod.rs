@@ -21,6 +21,9 @@ use writer::{Names, Output};
 /// The streams that tell of items.
 const WATCH: &[u8] = b"watch fetchers mutations deletions\r\n";
 
+/// The same for an older memcached (1.6.18 is one), which knows no stream of deletes and refuses the whole.
+const WATCH_WITHOUT_DELETES: &[u8] = b"watch fetchers mutations\r\n";
+
 /// How long the server may take to begin.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -43,6 +46,8 @@ struct RecordReport {
     gets: u64,
     writes: u64,
     deletes: u64,
+    /// Whether the server told of deletes.
+    deletes_told: bool,
 }
 
 impl fmt::Display for RecordReport {
@@ -53,6 +58,9 @@ impl fmt::Display for RecordReport {
             "recorded    {} in {}: {} gets, {} writes, {} deletes",
             self.recorded, self.output, self.gets, self.writes, self.deletes
         )?;
+        if !self.deletes_told {
+            writeln!(f, "note: this server's stream does not tell of deletes: the trace has none")?;
+        }
         if self.lost > 0 {
             writeln!(f, "note: the server lost {} lines: give it a larger -o watcher_logbuf_size", self.lost)?;
         }
@@ -119,21 +127,27 @@ impl Recorder {
     }
 }
 
+/// Begins to watch; gives whether deletes are told, too.
+fn watch(asking: &mut Asking) -> Result<bool, Error> {
+    let mut refused = String::new();
+    for (command, deletes_told) in [(WATCH, true), (WATCH_WITHOUT_DELETES, false)] {
+        asking.send(command, PATIENCE)?;
+        match asking.line(Instant::now() + PATIENCE)? {
+            Some(b"OK") => return Ok(deletes_told),
+            Some(refusal) => refused = String::from_utf8_lossy(refusal).into_owned(),
+            None => return Err(Error::Usage("the server does not answer `watch`".into())),
+        }
+    }
+    Err(Error::Usage(format!("the server refuses to be watched: {refused}")))
+}
+
 /// Records; gives whether anything but nonsense came.
 pub fn record(args: &RecordArgs) -> Result<bool, Error> {
     let failed = |source| Error::Output { path: args.output.clone(), source };
     let names = Names::new(args.sample)
         .ok_or_else(|| Error::Usage("the operating system gives no random bytes for the secret".into()))?;
     let mut asking = Asking::connect(&args.common.endpoint()?)?;
-    asking.send(WATCH, PATIENCE)?;
-    match asking.line(Instant::now() + PATIENCE)? {
-        Some(b"OK") => {}
-        Some(refusal) => {
-            let refusal = String::from_utf8_lossy(refusal);
-            return Err(Error::Usage(format!("the server refuses to be watched: {refusal}")));
-        }
-        None => return Err(Error::Usage("the server does not answer `watch`".into())),
-    }
+    let deletes_told = watch(&mut asking)?;
     eprintln!("ringload: recording {}", args.common.server);
     let start = Instant::now();
     let mut recorder = Recorder {
@@ -145,6 +159,7 @@ pub fn record(args: &RecordArgs) -> Result<bool, Error> {
             server: args.common.server.to_string(),
             output: args.output.display().to_string(),
             sample: args.sample.to_string(),
+            deletes_told,
             ..RecordReport::default()
         },
         left: args.requests.unwrap_or(u64::MAX),

@@ -15,10 +15,11 @@ use crate::{
     clock::{Nanos, SECOND},
     driver::{Agent, BusyMeter, Next},
     error::Error,
+    operation::Operation,
     progress::Answered,
-    protocol::{Reply, Unparsable, text},
+    protocol::{Protocol, Refusal, Reply, Store, Unparsable, Verdict, store_verdict, verdict},
     recorder::{Percentiles, Recorder},
-    trace::{Operation, Paced, Request, TraceReader},
+    trace::{Operation as TraceOperation, Paced, Request, TraceReader},
     units::SizeRange,
     workload::ValueSource,
 };
@@ -26,22 +27,69 @@ use crate::{
 /// Requests read ahead for one connection while another one waits for its own.
 const QUEUE_MAX: usize = 4096;
 
+/// How long the requests are answered within that the progress line's percentile is of.
+const RECENT: Nanos = SECOND / 2;
+
 /// A batch ends early when it has this many bytes.
 const BATCH_BYTES: usize = 256 << 10;
+
+/// By how much incr and decr change a number; traces do not tell.
+const DELTA: u64 = 1;
 
 /// What a request on the wire is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// A get; a miss is followed by `Fill`.
     Read,
-    /// The gets that a cas needs; a hit is followed by `Cas`.
+    /// The gets that a cas needs; a hit is followed by the cas, with its number.
     ReadForCas,
     /// A set after a miss.
     Fill,
-    /// The cas itself, with its number.
-    Cas(u64),
-    /// Any other request of the trace.
-    Plain,
+    /// A storage command of the trace.
+    Store(Store),
+    /// incr, decr or delete.
+    Change(Operation),
+}
+
+impl Step {
+    /// How a request of the trace begins.
+    fn of(operation: TraceOperation) -> Step {
+        match operation {
+            TraceOperation::Get | TraceOperation::Gets => Step::Read,
+            TraceOperation::Cas => Step::ReadForCas,
+            TraceOperation::Set => Step::Store(Store::Set),
+            TraceOperation::Add => Step::Store(Store::Add),
+            TraceOperation::Replace => Step::Store(Store::Replace),
+            TraceOperation::Append => Step::Store(Store::Append),
+            TraceOperation::Prepend => Step::Store(Store::Prepend),
+            TraceOperation::Delete => Step::Change(Operation::Delete),
+            TraceOperation::Incr => Step::Change(Operation::Incr),
+            TraceOperation::Decr => Step::Change(Operation::Decr),
+        }
+    }
+
+    fn reads(self) -> bool {
+        matches!(self, Step::Read | Step::ReadForCas)
+    }
+
+    /// Whether it can be asked for in `protocol`.
+    fn suits(self, protocol: Protocol) -> bool {
+        match self {
+            Step::ReadForCas => protocol.lacks(Operation::Cas).is_none(),
+            Step::Store(store) => protocol.lacks_store(store).is_none(),
+            Step::Read | Step::Fill | Step::Change(_) => true,
+        }
+    }
+
+    /// What the reply says of a request that is no read; `None` if the protocol does not allow it.
+    fn verdict(self, protocol: Protocol, reply: &Reply<'_>) -> Option<Verdict> {
+        match self {
+            Step::Fill => store_verdict(protocol, Store::Set, reply),
+            Step::Store(store) => store_verdict(protocol, store, reply),
+            Step::Change(operation) => verdict(protocol, operation, reply),
+            Step::Read | Step::ReadForCas => None,
+        }
+    }
 }
 
 struct Pending {
@@ -78,6 +126,7 @@ pub struct ReplayAgent<'a> {
     begin: Nanos,
     /// When the next request is due, if that is not yet.
     due: Nanos,
+    protocol: Protocol,
     fills: bool,
     answered: &'a Answered,
     hasher: RandomState,
@@ -96,6 +145,9 @@ pub struct ReplayAgent<'a> {
     reported: u64,
     counts: ReplayCounts,
     recorder: Recorder,
+    /// What came since the progress line was last told of it.
+    recent: Recorder,
+    recent_until: Nanos,
     metered: bool,
 }
 
@@ -110,6 +162,7 @@ impl<'a> ReplayAgent<'a> {
             },
             begin,
             due: 0,
+            protocol: args.protocol,
             fills: !args.no_fill,
             answered,
             // Fixed: a key belongs to the same connection in every replay.
@@ -127,6 +180,8 @@ impl<'a> ReplayAgent<'a> {
             reported: 0,
             counts: ReplayCounts::default(),
             recorder: Recorder::default(),
+            recent: Recorder::default(),
+            recent_until: begin + RECENT,
             metered: false,
         }
     }
@@ -134,7 +189,7 @@ impl<'a> ReplayAgent<'a> {
     /// The results, or what was wrong with the trace.
     pub fn finish(mut self) -> Result<(ReplayCounts, Percentiles), Error> {
         self.counts.behind_us_max = self.behind_max / 1000;
-        self.recorder.settle();
+        self.recorder.merge(&mut self.recent);
         self.fault.map_or(Ok((self.counts, self.recorder.percentiles())), Err)
     }
 
@@ -160,6 +215,17 @@ impl<'a> ReplayAgent<'a> {
 
     /// The next request with the moment that its latency counts from; `None` if there is none, or none yet.
     fn read(&mut self, now: Nanos) -> Option<(Nanos, Request)> {
+        loop {
+            let (due, request) = self.read_any(now)?;
+            if Step::of(request.operation).suits(self.protocol) {
+                return Some((due, request));
+            }
+            self.counts.left_out += 1;
+        }
+    }
+
+    /// The same, whether or not it can be asked for.
+    fn read_any(&mut self, now: Nanos) -> Option<(Nanos, Request)> {
         if self.ended || self.left == 0 {
             self.ended = true;
             return None;
@@ -202,48 +268,38 @@ impl<'a> ReplayAgent<'a> {
     fn send(&mut self, connection: usize, step: Step, request: Request, now: Nanos, out: &mut Vec<u8>) {
         let key = request.key.as_slice();
         let hash = self.hasher.hash_one(&request.key);
-        let value = self.values.sized(hash, request.value_size);
-        let mut store = |verb: &[u8], cas| text::store(out, verb, key, request.ttl, value, cas);
+        let (protocol, value) = (self.protocol, self.values.sized(hash, request.value_size));
         match step {
-            Step::Fill => store(b"set", None),
-            Step::Cas(unique) => store(b"cas", Some(unique)),
-            Step::Read | Step::ReadForCas | Step::Plain => match request.operation {
-                Operation::Get => text::one_key(out, b"get", key),
-                Operation::Gets | Operation::Cas => text::one_key(out, b"gets", key),
-                Operation::Set => store(b"set", None),
-                Operation::Add => store(b"add", None),
-                Operation::Replace => store(b"replace", None),
-                Operation::Append => store(b"append", None),
-                Operation::Prepend => store(b"prepend", None),
-                Operation::Delete => text::one_key(out, b"delete", key),
-                Operation::Incr => text::with_number(out, b"incr", key, 1),
-                Operation::Decr => text::with_number(out, b"decr", key, 1),
-            },
+            Step::Read if request.operation == TraceOperation::Get => protocol.get(out, key),
+            Step::Read | Step::ReadForCas => protocol.gets(out, key),
+            Step::Fill => protocol.store(out, Store::Set, key, request.ttl, value),
+            Step::Store(store) => protocol.store(out, store, key, request.ttl, value),
+            Step::Change(Operation::Incr) => protocol.arithmetic(out, true, key, DELTA),
+            Step::Change(Operation::Decr) => protocol.arithmetic(out, false, key, DELTA),
+            Step::Change(_) => protocol.delete(out, key),
         }
         let lane = &mut self.lanes[connection];
-        if matches!(step, Step::Read | Step::ReadForCas) {
+        if step.reads() {
             lane.reads.push(hash);
         }
         lane.pending.push_back(Pending { step, request, sent: now });
         self.outstanding += 1;
     }
 
-    /// Books the final line of an answer; false if it is none to this request.
-    fn answer(&mut self, connection: usize, now: Nanos, reply: Reply<'_>) -> bool {
-        let lane = &mut self.lanes[connection];
-        let found = lane.found.take();
-        let Some(Pending { step, request, sent }) = lane.pending.pop_front() else { return false };
+    /// Takes the request at the head of the connection's queue as answered.
+    fn settle(&mut self, connection: usize, now: Nanos) -> Option<Pending> {
+        let pending = self.lanes[connection].pending.pop_front()?;
         self.outstanding -= 1;
-        self.recorder.record(now.saturating_sub(sent));
-        let counts = &mut self.counts;
-        match (step, reply) {
-            (_, Reply::Refused(line)) => match line {
-                b"SERVER_ERROR object too large for cache" => counts.too_large += 1,
-                b"SERVER_ERROR out of memory storing object" => counts.out_of_memory += 1,
-                b"CLIENT_ERROR cannot increment or decrement non-numeric value" => counts.non_numeric += 1,
-                _ => counts.errors += 1,
-            },
-            (Step::Read, Reply::End) => {
+        self.recent.record(now.saturating_sub(pending.sent));
+        Some(pending)
+    }
+
+    /// Books a read whose answer is complete; false if none is due.
+    fn end_read(&mut self, connection: usize, now: Nanos) -> bool {
+        let Some(Pending { step, request, .. }) = self.settle(connection, now) else { return false };
+        let (lane, counts) = (&mut self.lanes[connection], &mut self.counts);
+        match (step, lane.found.take()) {
+            (Step::Read, found) => {
                 counts.gets += 1;
                 if found.is_some() {
                     counts.hits += 1;
@@ -251,20 +307,48 @@ impl<'a> ReplayAgent<'a> {
                     lane.follow_ups.push_back((Step::Fill, request));
                 }
             }
-            (Step::ReadForCas, Reply::End) => match found {
-                Some(unique) => lane.follow_ups.push_back((Step::Cas(unique), request)),
-                None => counts.not_found += 1,
-            },
-            (Step::Fill, Reply::Stored) => {
+            (Step::ReadForCas, Some(unique)) => {
+                lane.follow_ups.push_back((Step::Store(Store::Cas(unique)), request));
+            }
+            (Step::ReadForCas, None) => counts.not_found += 1,
+            _ => return false,
+        }
+        true
+    }
+
+    /// Books a reply that is no value; false if it is none to this request.
+    fn answer(&mut self, connection: usize, now: Nanos, reply: Reply<'_>) -> bool {
+        let lane = &mut self.lanes[connection];
+        let Some(step) = lane.pending.front().map(|pending| pending.step) else { return false };
+        if step.reads() && matches!(reply, Reply::End | Reply::Miss) {
+            return self.end_read(connection, now);
+        }
+        let found = lane.found.take();
+        self.settle(connection, now);
+        let counts = &mut self.counts;
+        if let Reply::Refused(line) = reply {
+            match self.protocol.refusal(line) {
+                Refusal::TooLarge if !step.reads() => counts.too_large += 1,
+                Refusal::OutOfMemory if !step.reads() => counts.out_of_memory += 1,
+                Refusal::NonNumeric => counts.non_numeric += 1,
+                _ => counts.errors += 1,
+            }
+            return true;
+        }
+        if found.is_some() {
+            return false;
+        }
+        match (step, step.verdict(self.protocol, &reply)) {
+            (Step::Fill, Some(Verdict::Done)) => {
                 counts.stored += 1;
                 counts.fills += 1;
             }
-            (Step::Plain | Step::Cas(_), Reply::Stored) => counts.stored += 1,
-            (Step::Plain, Reply::NotStored) | (Step::Cas(_), Reply::Exists) => counts.not_stored += 1,
-            (Step::Plain | Step::Cas(_), Reply::NotFound) => counts.not_found += 1,
-            (Step::Plain, Reply::Deleted) => counts.deleted += 1,
-            (Step::Plain, Reply::Number(_)) => counts.numbers += 1,
-            _ => return false,
+            (Step::Change(Operation::Delete), Some(Verdict::Done)) => counts.deleted += 1,
+            (Step::Change(_), Some(Verdict::Done)) => counts.numbers += 1,
+            (_, Some(Verdict::Done)) => counts.stored += 1,
+            (_, Some(Verdict::NotStored)) => counts.not_stored += 1,
+            (_, Some(Verdict::NotFound)) => counts.not_found += 1,
+            (_, None) => return false,
         }
         true
     }
@@ -275,6 +359,14 @@ impl Agent for ReplayAgent<'_> {
         if !self.metered {
             self.metered = true;
             meter.start(now);
+        }
+        if now >= self.recent_until {
+            self.recent_until = now + RECENT;
+            self.recorder.merge(&mut self.recent);
+            if self.recent.counts.requests > 0 {
+                self.answered.tell_p99(self.recent.outline()[1]);
+            }
+            self.recent.clear();
         }
         let sent = self.counts.requests;
         self.answered.add(sent - self.reported);
@@ -311,11 +403,7 @@ impl Agent for ReplayAgent<'_> {
             if lane.reads.contains(&self.hasher.hash_one(&head.1.key)) {
                 break;
             }
-            let step = match head.1.operation {
-                Operation::Get | Operation::Gets => Step::Read,
-                Operation::Cas => Step::ReadForCas,
-                _ => Step::Plain,
-            };
+            let step = Step::of(head.1.operation);
             if let Some((due, request)) = lane.queue.pop_front() {
                 let from = if due > 0 { due } else { now };
                 self.send(connection, step, request, from, out);
@@ -330,14 +418,20 @@ impl Agent for ReplayAgent<'_> {
             let skipped = lane.skip.min(input.len() - used);
             lane.skip -= skipped;
             used += skipped;
-            let Some((reply, taken)) = text::parse(&input[used..])? else { return Ok(used) };
+            let protocol = self.protocol;
+            let Some((reply, taken)) = protocol.parse(&input[used..])? else { return Ok(used) };
             if let Reply::Value(value) = reply {
-                let expected = lane.pending.front().map(|pending| pending.request.key.as_slice());
-                if expected != Some(value.key) || lane.found.is_some() {
-                    return Err(Unparsable::new("a value of another key", &input[used..]));
+                // Where a value is the whole answer it does not name its key.
+                let whole = protocol.value_answers();
+                let fits = |pending: &Pending| pending.step.reads() && (whole || pending.request.key == value.key);
+                if !lane.pending.front().is_some_and(fits) || lane.found.is_some() {
+                    return Err(Unparsable::new("a value that was not asked for", &input[used..]));
                 }
-                lane.skip = value.len + 2;
+                lane.skip = value.len + protocol.value_tail();
                 lane.found = Some(value.cas.unwrap_or(0));
+                if whole && !self.end_read(connection, now) {
+                    return Err(Unparsable::new("a reply to a request of another kind", &input[used..]));
+                }
             } else if !self.answer(connection, now, reply) {
                 return Err(Unparsable::new("a reply to a request of another kind", &input[used..]));
             }

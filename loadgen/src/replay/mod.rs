@@ -1,4 +1,5 @@
-//! `ringload replay`: the requests of a trace, at the trace's speed or as fast as the server takes them, with the hit ratio as the result.
+//! `ringload replay`: the requests of a trace, at the trace's speed or as fast as the server takes them, with the hit ratio
+//! as the result.
 
 mod agent;
 mod report;
@@ -73,5 +74,8 @@ fn drive(
     let elapsed = clock.now() - start;
     let busy = driver.busy();
     let (counts, latency) = agent.finish()?;
+    if counts.requests == 0 {
+        return Err(Error::TraceEmpty(args.trace.clone()));
+    }
     Ok(ReplayReport::new(args, counts, latency, elapsed, busy))
 }

@@ -23,9 +23,9 @@ pub struct ReplayCounts {
     pub fills: u64,
     /// Writes stored, fills included.
     pub stored: u64,
-    /// `NOT_STORED` and `EXISTS`.
+    /// add of a key that is there, replace, append and prepend of one that is not, cas of one that was changed.
     pub not_stored: u64,
-    /// Deletes, incr, decr, replace and cas of an absent key.
+    /// Deletes, incr, decr and cas of an absent key.
     pub not_found: u64,
     /// Deletes done.
     pub deleted: u64,
@@ -39,6 +39,8 @@ pub struct ReplayCounts {
     pub out_of_memory: u64,
     /// All other error lines.
     pub errors: u64,
+    /// Requests that the protocol has no equal for, which were not sent.
+    pub left_out: u64,
     /// Keys that could not be sent as they were.
     pub keys_replaced: u64,
     /// Values cut to `--value-size-max`.
@@ -52,6 +54,7 @@ pub struct ReplayCounts {
 pub struct ReplayReport {
     server: String,
     trace: String,
+    protocol: &'static str,
     connections: u32,
     pipeline: u32,
     /// How many times faster than the trace; none is as fast as the server answers.
@@ -74,6 +77,7 @@ impl ReplayReport {
         ReplayReport {
             server: args.common.server.to_string(),
             trace: args.trace.display().to_string(),
+            protocol: args.protocol.name(),
             connections: args.connections,
             pipeline: args.pipeline,
             speed: args.speed,
@@ -112,6 +116,9 @@ impl fmt::Display for ReplayReport {
         let l = &self.latency;
         writeln!(f, "latency us  p50 {:.1}  p99 {:.1}  max {:.1}", l.p50_us, l.p99_us, l.max_us)?;
         writeln!(f, "generator   {:.0} % of a core", self.generator_busy * 100.0)?;
+        if c.left_out > 0 {
+            writeln!(f, "note: {} requests were left out: {} has neither cas nor prepend", c.left_out, self.protocol)?;
+        }
         if c.keys_replaced > 0 {
             writeln!(f, "note: {} keys could not be sent as they are and were replaced", c.keys_replaced)?;
         }

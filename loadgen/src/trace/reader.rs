@@ -55,15 +55,14 @@ impl TraceReader {
     /// The next request; `None` at the end. Empty lines are passed over.
     pub fn next_request(&mut self) -> Result<Option<Request>, Error> {
         if self.binary {
+            let read = oracle::read(&mut self.input).map_err(|source| self.ends_early("record", source))?;
             self.line_number += 1;
-            let read = oracle::read(&mut self.input);
-            let read = read.map_err(|source| Error::TraceFile { path: self.path.clone(), source })?;
             return read.transpose().map_err(|reason| self.refused_as("record", reason));
         }
         loop {
             self.line.clear();
             let read = (&mut self.input).take(LINE_LEN_MAX).read_until(b'\n', &mut self.line);
-            let read = read.map_err(|source: io::Error| Error::TraceFile { path: self.path.clone(), source })?;
+            let read = read.map_err(|source| self.ends_early("line", source))?;
             if read == 0 {
                 return Ok(None);
             }
@@ -79,6 +78,10 @@ impl TraceReader {
             }
             return parse(line).map(Some).map_err(|reason| self.refused(reason));
         }
+    }
+
+    fn ends_early(&self, unit: &'static str, source: io::Error) -> Error {
+        Error::TraceRest { path: self.path.clone(), unit, line: self.line_number, source }
     }
 
     fn refused(&self, reason: &'static str) -> Error {
@@ -144,7 +147,7 @@ mod tests {
         let path = temporary("bad", b"0,a,1,10,0,get,0\n\nnonsense\n");
         let mut reader = TraceReader::open(&path).unwrap();
         assert!(reader.next_request().unwrap().is_some());
-        assert!(reader.next_request().unwrap_err().to_string().ends_with("line 3: the ttl is not a number"));
+        assert!(reader.next_request().unwrap_err().to_string().ends_with("line 3: fewer than 7 columns"));
         std::fs::remove_file(&path).unwrap();
 
         let path = temporary("long", &vec![b'x'; 100_000]);
@@ -153,7 +156,9 @@ mod tests {
 
         let cut = zstd::encode_all(b"0,a,1,10,0,get,0\n".as_slice(), 1).unwrap();
         let path = temporary("cut", &cut[..cut.len() - 3]);
-        assert!(TraceReader::open(&path).unwrap().next_request().is_err());
+        let mut reader = TraceReader::open(&path).unwrap();
+        let said = reader.next_request().and_then(|_| reader.next_request()).unwrap_err().to_string();
+        assert!(said.contains(", after line ") && said.ends_with(": incomplete frame"), "{said}");
         std::fs::remove_file(&path).unwrap();
         assert!(TraceReader::open(Path::new("/nowhere/at/all")).is_err());
     }

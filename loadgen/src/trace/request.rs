@@ -27,7 +27,7 @@ pub enum Operation {
 /// A request, its key fit to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The timestamp in whole seconds; 0 if it is no number, since a replay as fast as possible does not need it.
+    /// The timestamp in whole seconds.
     pub second: u64,
     /// The microseconds within it, where the timestamp has a fraction.
     pub micros: Option<u32>,
@@ -42,23 +42,29 @@ pub struct Request {
     pub key_replaced: bool,
 }
 
+/// Why a line without all its columns is refused, whatever else is wrong with it.
+const TOO_FEW: &str = "fewer than 7 columns";
+
 /// Reads one line. The reason it is refused, if it is, names the column.
 pub fn parse(line: &[u8]) -> Result<Request, &'static str> {
+    columns(line).map_err(|reason| if memchr::memchr_iter(b',', line).count() < 6 { TOO_FEW } else { reason })
+}
+
+fn columns(line: &[u8]) -> Result<Request, &'static str> {
     // From the right: keys may contain commas.
-    let mut columns = line.rsplitn(6, |b| *b == b',');
-    let ttl = number(columns.next()).ok_or("the ttl is not a number")?;
-    let operation = operation(columns.next().ok_or("fewer than 7 columns")?).ok_or("unknown operation")?;
-    columns.next().ok_or("fewer than 7 columns")?;
-    let value_size = number(columns.next()).ok_or("the value size is not a number")?;
-    let key_size = number(columns.next()).ok_or("the key size is not a number")?;
-    let head = columns.next().ok_or("fewer than 7 columns")?;
-    let comma = memchr::memchr(b',', head).ok_or("fewer than 7 columns")?;
-    let mut timestamp = head[..comma].splitn(2, |b| *b == b'.');
-    let whole_seconds = timestamp.next();
+    let mut from_right = line.rsplitn(6, |b| *b == b',');
+    let ttl = number(from_right.next()).ok_or("the ttl is not a number")?;
+    let operation = operation(from_right.next().ok_or(TOO_FEW)?).ok_or("unknown operation")?;
+    from_right.next().ok_or(TOO_FEW)?;
+    let value_size = number(from_right.next()).ok_or("the value size is not a number")?;
+    let key_size = number(from_right.next()).ok_or("the key size is not a number")?;
+    let head = from_right.next().ok_or(TOO_FEW)?;
+    let comma = memchr::memchr(b',', head).ok_or(TOO_FEW)?;
+    let (second, micros) = timestamp(&head[..comma]).ok_or("the timestamp is not a number of seconds")?;
     let (key, key_replaced) = sendable(&head[comma + 1..], usize::try_from(key_size).unwrap_or(usize::MAX));
     Ok(Request {
-        second: number(whole_seconds).unwrap_or(0),
-        micros: timestamp.next().and_then(micros),
+        second,
+        micros,
         operation,
         key,
         value_size: usize::try_from(value_size).unwrap_or(usize::MAX),
@@ -67,10 +73,16 @@ pub fn parse(line: &[u8]) -> Result<Request, &'static str> {
     })
 }
 
-/// The digits behind the point, as millionths.
-fn micros(digits: &[u8]) -> Option<u32> {
-    let digits = digits.iter().take_while(|b| b.is_ascii_digit()).chain([b'0'].iter().cycle());
-    Some(digits.take(6).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
+/// Whole seconds, and what stands behind the point, if there is one, as millionths.
+fn timestamp(column: &[u8]) -> Option<(u64, Option<u32>)> {
+    let Some(point) = memchr::memchr(b'.', column) else { return Some((number(Some(column))?, None)) };
+    let digits = column[point + 1..].trim_ascii_end();
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits = digits.iter().chain([b'0'].iter().cycle());
+    let micros = digits.take(6).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    Some((number(Some(&column[..point]))?, Some(micros)))
 }
 
 fn number(column: Option<&[u8]>) -> Option<u64> {
@@ -135,7 +147,6 @@ mod tests {
         let fraction = parse(b"12.75,a,1,0,0,set,0").unwrap();
         assert_eq!((fraction.second, fraction.micros), (12, Some(750_000)));
         assert_eq!(parse(b"0.0000019,a,1,0,0,set,0").unwrap().micros, Some(1));
-        assert_eq!(parse(b"noon,a,1,0,0,set,0").unwrap().second, 0);
         assert_eq!(parse(b"0,k,1,0,0,delete,99999999").unwrap().ttl, TTL_MAX);
     }
 
@@ -158,8 +169,14 @@ mod tests {
     #[test]
     fn malformed_lines_are_refused_with_the_reason() {
         for (line, reason) in [
-            (b"".as_slice(), "the ttl is not a number"),
-            (b"1,2,3", "unknown operation"),
+            (b"".as_slice(), "fewer than 7 columns"),
+            (b"1,2,3", "fewer than 7 columns"),
+            (b"1,a,1,10,get,0", "fewer than 7 columns"),
+            (b"0,a,1,10,0,get,0,more", "the ttl is not a number"),
+            (b"noon,a,1,10,0,get,0", "the timestamp is not a number of seconds"),
+            (b"-3,a,1,10,0,get,0", "the timestamp is not a number of seconds"),
+            (b"1.5e3,a,1,10,0,get,0", "the timestamp is not a number of seconds"),
+            (b"timestamp,key,key_size,value_size,client,get,0", "the value size is not a number"),
             (b"0,k,1,1,0,get,x", "the ttl is not a number"),
             (b"0,k,1,1,0,fetch,0", "unknown operation"),
             (b"0,k,1,-1,0,get,0", "the value size is not a number"),

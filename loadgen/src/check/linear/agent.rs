@@ -1,6 +1,6 @@
 //! The load of one thread whose history is recorded: requests of all kinds for keys that all connections share.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use super::{
     Plan,
@@ -8,10 +8,16 @@ use super::{
     report::Findings,
 };
 use crate::{
-    clock::{Nanos, SECOND},
+    check::{
+        ending::Ending,
+        reading::{Found, Reading, Said, ask, take},
+        threads::Share,
+    },
+    clock::Nanos,
     driver::{Agent, BusyMeter, Next},
+    operation::Operation,
     progress::Answered,
-    protocol::{Reply, Unparsable, text, value_span},
+    protocol::{Protocol, Reply, Store, Unparsable, Value, Verdict, store_verdict, verdict},
     workload::{KeyRenderer, Rng},
 };
 
@@ -20,9 +26,6 @@ const MULTIGET_MAX: u64 = 8;
 
 /// Digits of the largest number, and the blanks that servers may leave behind a number that became shorter.
 const VALUE_LEN_MAX: usize = 40;
-
-/// After the end, replies are awaited for this long.
-const DRAIN: Nanos = 5 * SECOND;
 
 /// Numbers that are stored lie this far apart, so that incr never makes one of another's.
 const APART: u64 = 1_000_000;
@@ -37,18 +40,8 @@ pub struct Seen {
 
 #[derive(Debug)]
 enum Pending {
-    /// get or gets. Keys before `at` are decided.
-    Read {
-        keys: Vec<u32>,
-        at: usize,
-        for_cas: bool,
-        invoked: Nanos,
-    },
-    Write {
-        key: u32,
-        action: Action,
-        invoked: Nanos,
-    },
+    Read { reading: Reading<u32>, for_cas: bool, invoked: Nanos },
+    Write { key: u32, action: Action, invoked: Nanos },
 }
 
 struct Lane {
@@ -69,8 +62,7 @@ pub struct LinearAgent<'a> {
     answered: &'a Answered,
     renderer: KeyRenderer,
     lanes: Vec<Lane>,
-    end: Nanos,
-    stopped: bool,
+    ending: Ending,
     outstanding: usize,
     reported: u64,
     /// Bounded by [`Plan::history_max`] and what is on the way then.
@@ -80,8 +72,8 @@ pub struct LinearAgent<'a> {
 }
 
 impl<'a> LinearAgent<'a> {
-    pub fn new(plan: &'a Plan, first: u64, count: u64, now: Nanos, answered: &'a Answered) -> Self {
-        let lanes = (first..first + count).map(|number| Lane {
+    pub fn new(plan: &'a Plan, share: Share, answered: &'a Answered) -> Self {
+        let lanes = (share.first..share.first + share.count).map(|number| Lane {
             number: number as u32,
             rng: Rng::new(plan.seed, number),
             pending: VecDeque::new(),
@@ -94,8 +86,7 @@ impl<'a> LinearAgent<'a> {
             answered,
             renderer: plan.renderer.clone(),
             lanes: lanes.collect(),
-            end: if plan.requests.is_some() { Nanos::MAX } else { now.saturating_add(plan.duration) },
-            stopped: false,
+            ending: Ending::new(share.begin, plan.requests.is_none().then_some(plan.duration)),
             outstanding: 0,
             reported: 0,
             history: Vec::new(),
@@ -121,21 +112,21 @@ impl<'a> LinearAgent<'a> {
     /// Appends one request of the mix.
     fn request(&mut self, connection: usize, now: Nanos, out: &mut Vec<u8>) {
         let lane = &mut self.lanes[connection];
-        let key = lane.rng.below(self.plan.keys) as u32;
+        let key = lane.rng.below(self.plan.keys);
         let action = match lane.rng.below(100) {
             0..40 => {
                 let more = if lane.rng.below(4) == 0 { lane.rng.below(MULTIGET_MAX) } else { 0 };
-                let others: Vec<u32> = (0..more).map(|_| lane.rng.below(self.plan.keys) as u32).collect();
+                let others: Vec<u64> = (0..more).map(|_| lane.rng.below(self.plan.keys)).collect();
                 let keys = [key].into_iter().chain(others).collect();
                 return self.read(connection, keys, false, now, out);
             }
             40..52 => return self.read(connection, vec![key], true, now, out),
             52..70 => Action::Set(self.fresh(connection)),
             70..80 => Action::Add(self.fresh(connection)),
-            80..90 => Action::Incr,
+            80..90 => Action::Incr { makes: self.plan.protocol.makes_items() },
             _ => Action::Delete,
         };
-        self.write(connection, key, action, 0, now, out);
+        self.write(connection, key as u32, action, 0, now, out);
     }
 
     /// A number that nobody stores twice.
@@ -145,24 +136,21 @@ impl<'a> LinearAgent<'a> {
         (lane.stored * self.plan.connections + u64::from(lane.number)) * APART
     }
 
-    fn read(&mut self, connection: usize, keys: Vec<u32>, for_cas: bool, invoked: Nanos, out: &mut Vec<u8>) {
-        text::begin(out, if for_cas { b"gets" } else { b"get" });
-        keys.iter().for_each(|key| text::key(out, self.renderer.render(u64::from(*key))));
-        text::end(out);
-        self.push(connection, Pending::Read { keys, at: 0, for_cas, invoked });
+    fn read(&mut self, connection: usize, keys: Vec<u64>, for_cas: bool, invoked: Nanos, out: &mut Vec<u8>) {
+        ask(self.plan.protocol, out, &keys, for_cas, &mut self.renderer);
+        let reading = Reading::new(keys.into_iter().map(|key| key as u32).collect());
+        self.push(connection, Pending::Read { reading, for_cas, invoked });
     }
 
     fn write(&mut self, connection: usize, key: u32, action: Action, unique: u64, invoked: Nanos, out: &mut Vec<u8>) {
-        let name = self.renderer.render(u64::from(key));
-        let mut store = |verb: &[u8], number: u64, cas| {
-            text::store(out, verb, name, 0, number.to_string().as_bytes(), cas);
-        };
+        let (protocol, name) = (self.plan.protocol, self.renderer.render(u64::from(key)));
+        let mut store = |store, number: u64| protocol.store(out, store, name, 0, number.to_string().as_bytes());
         match action {
-            Action::Set(number) => store(b"set", number, None),
-            Action::Add(number) => store(b"add", number, None),
-            Action::Cas { new, .. } => store(b"cas", new, Some(unique)),
-            Action::Incr => text::with_number(out, b"incr", name, 1),
-            Action::Delete | Action::Get => text::one_key(out, b"delete", name),
+            Action::Set(number) => store(Store::Set, number),
+            Action::Add(number) => store(Store::Add, number),
+            Action::Cas { new, .. } => store(Store::Cas(unique), new),
+            Action::Incr { .. } => protocol.incr_told(out, name, 1),
+            Action::Delete | Action::Get => protocol.delete(out, name),
         }
         self.push(connection, Pending::Write { key, action, invoked });
     }
@@ -172,72 +160,117 @@ impl<'a> LinearAgent<'a> {
         self.outstanding += 1;
     }
 
-    /// Takes a value of the read at the head of the queue. False: it belongs to none of the keys still wanted.
-    fn value(&mut self, connection: usize, now: Nanos, name: &[u8], value: &[u8], cas: Option<u64>) -> bool {
-        let lane = &mut self.lanes[connection];
-        let Some(Pending::Read { keys, at, for_cas, invoked }) = lane.pending.front_mut() else { return false };
-        // The values come in the order of the keys; those passed over are misses.
-        let found = keys[*at..].iter().position(|key| self.renderer.render(u64::from(*key)) == name);
-        let Some(step) = found else { return false };
-        let (invoked, connection) = (*invoked, lane.number);
-        let read = |key, outcome| Record { invoked, responded: now, connection, key, action: Action::Get, outcome };
-        self.history.extend(keys[*at..*at + step].iter().map(|key| read(*key, Outcome::Absent)));
-        let key = keys[*at + step];
-        *at += step + 1;
-        let number = std::str::from_utf8(value).ok().and_then(|text| text.trim_end_matches(' ').parse().ok());
-        let Some(number) = number else {
-            self.findings.wrong_values += 1;
-            self.findings.describe(|| format!("key {key}: `{}` is no number", value.escape_ascii()));
-            return true;
-        };
-        self.history.push(read(key, Outcome::Number(number)));
-        if let (true, Some(unique)) = (*for_cas, cas) {
-            let seen = Seen { key, number, unique };
-            self.seen.push(seen);
-            lane.cas.push(seen);
-        }
-        true
-    }
-
-    /// Takes the final line of an answer. False: it is none to this request.
-    fn answer(&mut self, connection: usize, now: Nanos, reply: Reply<'_>) -> bool {
-        let lane = &mut self.lanes[connection];
-        let Some(pending) = lane.pending.pop_front() else { return false };
-        self.outstanding -= 1;
-        self.findings.requests += 1;
+    /// Takes a reply; or says why it cannot be one to the request at the head of the queue.
+    fn reply(&mut self, connection: usize, now: Nanos, reply: Reply<'_>, value: &[u8]) -> Result<(), &'static str> {
         if let Reply::Refused(line) = reply {
             self.findings.errors += 1;
-            self.findings.describe(|| format!("error line `{}`", line.escape_ascii()));
+            self.findings.faults.describe(|| format!("error line `{}`", line.escape_ascii()));
         }
-        let connection = lane.number;
-        let (key, action, invoked) = match pending {
-            Pending::Read { keys, at, invoked, .. } => {
-                if reply == Reply::End {
-                    self.history.extend(keys[at..].iter().map(|&key| Record {
-                        invoked,
-                        responded: now,
-                        connection,
-                        key,
-                        action: Action::Get,
-                        outcome: Outcome::Absent,
-                    }));
-                }
-                return matches!(reply, Reply::End | Reply::Refused(_));
+        match (self.lanes[connection].pending.front_mut(), &reply) {
+            (None, _) => Err("a reply that nothing asked for"),
+            (Some(Pending::Write { .. }), _) => self.answer(connection, now, reply, value),
+            (Some(Pending::Read { .. }), Reply::Value(head)) => self.value(connection, now, head, value),
+            (Some(Pending::Read { reading, .. }), _) => {
+                let missed = match reading.other(self.plan.protocol, &reply)? {
+                    Said::More => return Ok(()),
+                    Said::End(missed) => missed,
+                    Said::Failed => 0..0,
+                };
+                self.missed(connection, now, missed);
+                self.settle(connection);
+                Ok(())
             }
-            Pending::Write { key, action, invoked } => (key, action, invoked),
+        }
+    }
+
+    /// Takes the request at the head of the queue as answered.
+    fn settle(&mut self, connection: usize) -> Option<Pending> {
+        self.outstanding -= 1;
+        self.findings.requests += 1;
+        self.lanes[connection].pending.pop_front()
+    }
+
+    /// Records that keys of the read at the head of the queue were not found.
+    fn missed(&mut self, connection: usize, now: Nanos, missed: Range<usize>) {
+        let lane = &self.lanes[connection];
+        let Some(Pending::Read { reading, invoked, .. }) = lane.pending.front() else { return };
+        self.history.extend(reading.keys()[missed].iter().map(|&key| Record {
+            invoked: *invoked,
+            responded: now,
+            connection: lane.number,
+            key,
+            action: Action::Get,
+            outcome: Outcome::Absent,
+        }));
+    }
+
+    /// Takes a value of the read at the head of the queue.
+    fn value(&mut self, connection: usize, now: Nanos, head: &Value<'_>, value: &[u8]) -> Result<(), &'static str> {
+        let lane = &mut self.lanes[connection];
+        let Some(Pending::Read { reading, for_cas, invoked }) = lane.pending.front_mut() else { return Ok(()) };
+        let renderer = &mut self.renderer;
+        let found = reading.value(self.plan.protocol, |key| renderer.render(u64::from(*key)) == head.key)?;
+        let Some(Found { missed, at, ends }) = found else {
+            return Err("a value of a key that was not asked for, or out of order");
         };
-        let outcome = match (action, reply) {
-            (_, Reply::Refused(_)) => Outcome::Unknown,
-            (Action::Set(_) | Action::Add(_) | Action::Cas { .. }, Reply::Stored) => Outcome::Done,
-            (Action::Add(_), Reply::NotStored) | (Action::Cas { .. }, Reply::Exists) => Outcome::Present,
-            (Action::Delete, Reply::Deleted) => Outcome::Done,
-            (Action::Incr, Reply::Number(number)) => Outcome::Number(number),
-            (Action::Cas { .. } | Action::Incr | Action::Delete, Reply::NotFound) => Outcome::Absent,
-            _ => return false,
+        let (key, for_cas, invoked, number) = (reading.keys()[at], *for_cas, *invoked, lane.number);
+        self.missed(connection, now, missed);
+        if let Some(read) = self.number(key, value) {
+            let (action, outcome) = (Action::Get, Outcome::Number(read));
+            self.history.push(Record { invoked, responded: now, connection: number, key, action, outcome });
+            if let Some(unique) = head.cas.filter(|_| for_cas) {
+                let seen = Seen { key, number: read, unique };
+                self.seen.push(seen);
+                self.lanes[connection].cas.push(seen);
+            }
+        }
+        if ends {
+            self.settle(connection);
+        }
+        Ok(())
+    }
+
+    /// The number that a value is; `None` if it is none, which is a fault.
+    fn number(&mut self, key: u32, value: &[u8]) -> Option<u64> {
+        let number = std::str::from_utf8(value).ok().and_then(|text| text.trim_end_matches(' ').parse().ok());
+        if number.is_none() {
+            self.findings.wrong_values += 1;
+            self.findings.faults.describe(|| format!("key {key}: `{}` is no number", value.escape_ascii()));
+        }
+        number
+    }
+
+    /// Takes the answer to the write at the head of the queue.
+    fn answer(&mut self, connection: usize, now: Nanos, reply: Reply<'_>, value: &[u8]) -> Result<(), &'static str> {
+        let Some(Pending::Write { key, action, invoked }) = self.settle(connection) else { return Ok(()) };
+        let protocol = self.plan.protocol;
+        let verdict = match action {
+            Action::Set(_) => store_verdict(protocol, Store::Set, &reply),
+            Action::Add(_) => store_verdict(protocol, Store::Add, &reply),
+            Action::Cas { .. } => store_verdict(protocol, Store::Cas(0), &reply),
+            Action::Incr { .. } => verdict(protocol, Operation::Incr, &reply),
+            Action::Delete | Action::Get => verdict(protocol, Operation::Delete, &reply),
+        };
+        let outcome = match (action, reply, verdict) {
+            (_, Reply::Refused(_), _) => Outcome::Unknown,
+            (Action::Incr { .. }, Reply::Value(_), _) if protocol == Protocol::Meta => {
+                self.number(key, value).map_or(Outcome::Unknown, Outcome::Number)
+            }
+            (Action::Incr { .. }, Reply::Number(number), Some(Verdict::Done)) => Outcome::Number(number),
+            (Action::Incr { .. }, Reply::Integer(number), Some(Verdict::Done)) => {
+                Outcome::Number(u64::try_from(number).map_err(|_| "a number below 0")?)
+            }
+            (Action::Incr { .. }, _, Some(Verdict::Done)) | (_, _, None) => {
+                return Err("a reply to a request of another kind");
+            }
+            (_, _, Some(Verdict::Done)) => Outcome::Done,
+            (_, _, Some(Verdict::NotFound)) => Outcome::Absent,
+            (_, _, Some(Verdict::NotStored)) => Outcome::Present,
         };
         let responded = if outcome == Outcome::Unknown { Nanos::MAX } else { now };
+        let connection = self.lanes[connection].number;
         self.history.push(Record { invoked, responded, connection, key, action, outcome });
-        true
+        Ok(())
     }
 }
 
@@ -247,17 +280,15 @@ impl Agent for LinearAgent<'_> {
         self.reported = self.findings.requests;
         let full = self.history.len() >= self.plan.history_max;
         self.findings.history_full |= full;
-        self.stopped = now >= self.end || full || self.lanes.iter().all(|lane| lane.left == 0);
-        // Where the history is full the end comes now.
-        self.end = if full { self.end.min(now) } else { self.end };
-        if self.stopped && (self.outstanding == 0 || now >= self.end.saturating_add(DRAIN)) {
-            return Next::Finish;
+        if full {
+            self.ending.end(now);
         }
-        Next::WaitUntil(now + SECOND / 10)
+        let exhausted = self.lanes.iter().all(|lane| lane.left == 0);
+        self.ending.next(now, exhausted, self.outstanding)
     }
 
     fn requests(&mut self, connection: usize, now: Nanos, out: &mut Vec<u8>) {
-        if self.stopped || !self.lanes[connection].pending.is_empty() {
+        if self.ending.is_stopped() || !self.lanes[connection].pending.is_empty() {
             return;
         }
         for Seen { key, number, unique } in std::mem::take(&mut self.lanes[connection].cas) {
@@ -271,26 +302,8 @@ impl Agent for LinearAgent<'_> {
     }
 
     fn replies(&mut self, connection: usize, now: Nanos, input: &[u8]) -> Result<usize, Unparsable> {
-        let mut used = 0;
-        while let Some((reply, taken)) = text::parse(&input[used..])? {
-            let rest = &input[used..];
-            if let Reply::Value(head) = reply {
-                if head.len > VALUE_LEN_MAX {
-                    return Err(Unparsable::new("a value longer than any written", rest));
-                }
-                let Some((value, span)) = value_span(&rest[taken..], head.len)? else { break };
-                if !self.value(connection, now, head.key, value, head.cas) {
-                    return Err(Unparsable::new("a value of a key that was not asked for, or out of order", rest));
-                }
-                used += taken + span;
-            } else {
-                if !self.answer(connection, now, reply) {
-                    return Err(Unparsable::new("a reply to a request of another kind", rest));
-                }
-                used += taken;
-            }
-        }
-        Ok(used)
+        let protocol = self.plan.protocol;
+        take(protocol, input, VALUE_LEN_MAX, |reply, value| self.reply(connection, now, reply, value))
     }
 
     fn outstanding(&self) -> usize {

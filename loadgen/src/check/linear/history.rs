@@ -15,8 +15,8 @@ pub enum Action {
     Add(u64),
     /// Stores `new` if the number is still `old`, by the cas number that came with `old`.
     Cas { old: u64, new: u64 },
-    /// Adds 1.
-    Incr,
+    /// Adds 1; where there is none it answers so, or makes it 1.
+    Incr { makes: bool },
     /// Removes it.
     Delete,
 }
@@ -68,7 +68,7 @@ impl fmt::Display for Record {
             Action::Set(number) => write!(f, "set {number}")?,
             Action::Add(number) => write!(f, "add {number}")?,
             Action::Cas { old, new } => write!(f, "cas {new} over {old}")?,
-            Action::Incr => write!(f, "incr 1")?,
+            Action::Incr { .. } => write!(f, "incr 1")?,
             Action::Delete => write!(f, "delete")?,
         }
         f.write_str(" -> ")?;

@@ -12,18 +12,13 @@ mod report;
 mod search;
 mod shrink;
 
-use std::{
-    sync::{Arc, Barrier},
-    thread,
-};
-
+use super::threads::Threads;
 use crate::{
     cli::CheckArgs,
-    clock::{Clock, Nanos, SECOND, nanos},
-    cores,
-    driver::Driver,
+    clock::{Nanos, SECOND, nanos},
     error::Error,
-    progress::{self, Answered},
+    progress::Answered,
+    protocol::Protocol,
     workload::KeyRenderer,
 };
 use agent::{LinearAgent, Seen};
@@ -50,6 +45,7 @@ const KEYS_MAX: u64 = 1 << 20;
 /// A checked description of the load, shared by all threads.
 #[derive(Debug)]
 pub struct Plan {
+    protocol: Protocol,
     keys: u64,
     renderer: KeyRenderer,
     pipeline: usize,
@@ -65,11 +61,7 @@ pub struct Plan {
 /// Runs the check; gives whether an order explains everything.
 pub fn check(args: &CheckArgs) -> Result<bool, Error> {
     let seed = args.common.seed.unwrap_or_else(crate::random_seed);
-    let pins = args.common.pins();
-    let (threads, connections) = (pins.len(), u64::from(args.connections));
-    if connections < threads as u64 {
-        return Err(Error::Usage(format!("{threads} cores need at least {threads} connections")));
-    }
+    let (threads, connections) = (Threads::new(args)?, u64::from(args.connections));
     let keys = args.keys.unwrap_or(KEYS);
     if keys > KEYS_MAX {
         return Err(Error::Usage(format!("with --linearizable there are at most {KEYS_MAX} keys")));
@@ -78,47 +70,24 @@ pub fn check(args: &CheckArgs) -> Result<bool, Error> {
         return Err(Error::Usage(format!("with --linearizable --requests is at most {HISTORY_MAX}")));
     }
     let (renderer, prefix) = super::fresh_keys(keys, args.key_size.0)?;
-    let plan = Arc::new(Plan {
+    let plan = Plan {
+        protocol: args.protocol,
         keys,
         renderer,
         pipeline: args.pipeline as usize,
         connections,
         duration: nanos(args.duration),
         requests: args.requests.map(|total| total.div_ceil(connections)),
-        history_max: HISTORY_MAX as usize / threads,
+        history_max: HISTORY_MAX as usize / threads.count(),
         seed,
-    });
-    let endpoint = args.common.endpoint()?;
+    };
     eprintln!("ringload: checking {} over {connections} connections, seed {seed}", args.common.server);
 
-    let clock = Clock::start();
-    let answered = Arc::new(Answered::default());
-    let barrier = Arc::new(Barrier::new(threads));
-    let workers: Vec<_> = pins
-        .into_iter()
-        .enumerate()
-        .map(|(index, core)| {
-            let (plan, answered, barrier) = (plan.clone(), answered.clone(), barrier.clone());
-            let endpoint = endpoint.clone();
-            let first = connections * index as u64 / threads as u64;
-            let count = connections * (index as u64 + 1) / threads as u64 - first;
-            thread::spawn(move || {
-                let prepared =
-                    core.map_or(Ok(()), cores::pin).and_then(|()| Driver::connect(&endpoint, count as usize, 0, clock));
-                // Also a thread that failed arrives here, or the others would wait for ever.
-                barrier.wait();
-                let mut driver = prepared?;
-                let mut agent = LinearAgent::new(&plan, first, count, clock.now(), &answered);
-                driver.drive(&mut agent)?;
-                Ok(agent.finish())
-            })
-        })
-        .collect();
-    progress::watch("checking", &answered, args.requests.unwrap_or(0), || workers.iter().all(|w| w.is_finished()));
-
+    let answered = Answered::default();
+    let begin = |share| LinearAgent::new(&plan, share, &answered);
+    let (ended, clock) = threads.drive(0, &answered, begin, LinearAgent::finish)?;
     let (mut history, mut seen, mut findings) = (Vec::new(), Vec::new(), Findings::default());
-    for worker in workers {
-        let (records, uniques, found) = worker.join().map_err(|_| Error::Thread)??;
+    for (records, uniques, found) in ended {
         history.extend(records);
         seen.extend(uniques);
         findings.merge(found);
@@ -128,6 +97,7 @@ pub fn check(args: &CheckArgs) -> Result<bool, Error> {
     judge_uniques(&mut seen, &prefix, &mut findings);
     let report = LinearReport {
         server: args.common.server.to_string(),
+        protocol: args.protocol.name(),
         seed,
         keys,
         connections: args.connections,
@@ -192,7 +162,9 @@ fn judge_uniques(seen: &mut [Seen], prefix: &str, findings: &mut Findings) {
                 findings.wrong_uniques += 1;
                 let [Seen { key, number, unique }, other] = [pair[0], pair[1]];
                 let (other, its) = (other.number, other.unique);
-                findings.describe(|| format!("key {key} ({prefix}...): {number} has cas {unique}, {other} has {its}"));
+                findings
+                    .faults
+                    .describe(|| format!("key {key} ({prefix}...): {number} has cas {unique}, {other} has {its}"));
             }
         }
     };

@@ -42,6 +42,7 @@ impl State {
     pub fn after(self, action: Action, outcome: Outcome) -> Option<State> {
         match (action, outcome) {
             (Action::Get, Outcome::Number(number)) => self.may_be(number).then_some(State::Number(number)),
+            (Action::Incr { makes: true }, Outcome::Absent) => None,
             (_, Outcome::Absent) => self.may_be_absent().then_some(State::Absent),
             (Action::Set(number), Outcome::Done | Outcome::Unknown) => Some(State::Number(number)),
             (Action::Add(number), Outcome::Done | Outcome::Unknown) => {
@@ -55,11 +56,12 @@ impl State {
             (Action::Cas { old, .. }, Outcome::Present) => {
                 (self.may_be_present() && self != State::Number(old)).then_some(self.present())
             }
-            (Action::Incr, Outcome::Number(number)) => {
+            (Action::Incr { makes: true }, Outcome::Number(1)) if self.may_be_absent() => Some(State::Number(1)),
+            (Action::Incr { .. }, Outcome::Number(number)) => {
                 self.may_be(number.checked_sub(1)?).then_some(State::Number(number))
             }
-            (Action::Incr, Outcome::Unknown) => match self {
-                State::Absent => None,
+            (Action::Incr { makes }, Outcome::Unknown) => match self {
+                State::Absent => makes.then_some(State::Number(1)),
                 State::Number(number) => Some(State::Number(number.wrapping_add(1))),
                 State::Any | State::Some => Some(State::Some),
             },
@@ -72,7 +74,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Outcome::{Absent, Done, Number, Present};
+    use Outcome::{Absent, Done, Number, Present, Unknown};
 
     #[test]
     fn each_request_has_the_answers_that_the_state_allows() {
@@ -95,10 +97,17 @@ mod tests {
             (five, Action::Cas { old: 5, new: 7 }, Present, None),
             (empty, Action::Cas { old: 5, new: 7 }, Absent, Some(empty)),
             (five, Action::Cas { old: 4, new: 7 }, Absent, None),
-            (five, Action::Incr, Number(6), Some(State::Number(6))),
-            (five, Action::Incr, Number(7), None),
-            (empty, Action::Incr, Number(1), None),
-            (empty, Action::Incr, Absent, Some(empty)),
+            (five, Action::Incr { makes: false }, Number(6), Some(State::Number(6))),
+            (five, Action::Incr { makes: false }, Number(7), None),
+            (empty, Action::Incr { makes: false }, Number(1), None),
+            (empty, Action::Incr { makes: false }, Absent, Some(empty)),
+            (five, Action::Incr { makes: true }, Number(6), Some(State::Number(6))),
+            (five, Action::Incr { makes: true }, Number(1), None),
+            (empty, Action::Incr { makes: true }, Number(1), Some(State::Number(1))),
+            (empty, Action::Incr { makes: true }, Number(2), None),
+            (empty, Action::Incr { makes: true }, Absent, None),
+            (empty, Action::Incr { makes: true }, Unknown, Some(State::Number(1))),
+            (State::Any, Action::Incr { makes: true }, Number(1), Some(State::Number(1))),
             (five, Action::Delete, Done, Some(empty)),
             (five, Action::Delete, Absent, None),
             (empty, Action::Delete, Done, None),

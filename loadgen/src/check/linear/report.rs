@@ -5,9 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::history::Record;
-
-/// Faults told in words; the others are only counted.
-const FAULTS_SHOWN: usize = 10;
+use crate::check::faults::Faults;
 
 /// Requests shown of one history.
 const RECORDS_SHOWN: usize = 40;
@@ -38,19 +36,12 @@ pub struct Findings {
     /// Whether the check ended because the history was full.
     pub history_full: bool,
     /// The first faults in words.
-    pub faults: Vec<String>,
+    pub faults: Faults,
     /// The parts of the first histories that no order explains.
     pub histories: Vec<String>,
 }
 
 impl Findings {
-    /// Keeps a description of a fault, if few are kept yet.
-    pub fn describe(&mut self, fault: impl FnOnce() -> String) {
-        if self.faults.len() < FAULTS_SHOWN {
-            self.faults.push(fault());
-        }
-    }
-
     /// Adds another thread's.
     pub fn merge(&mut self, other: Findings) {
         self.requests += other.requests;
@@ -58,8 +49,7 @@ impl Findings {
         self.errors += other.errors;
         self.unanswered += other.unanswered;
         self.history_full |= other.history_full;
-        self.faults.extend(other.faults);
-        self.faults.truncate(FAULTS_SHOWN);
+        self.faults.merge(other.faults);
     }
 
     /// Everything that was wrong.
@@ -91,6 +81,7 @@ pub fn in_words(name: &str, part: &[Record], of: usize) -> String {
 #[derive(Debug, Serialize)]
 pub struct LinearReport {
     pub server: String,
+    pub protocol: &'static str,
     pub seed: u64,
     pub keys: u64,
     pub connections: u32,
@@ -132,7 +123,7 @@ impl fmt::Display for LinearReport {
         if c.history_full {
             writeln!(f, "note: the check ended early, with as much history as it may keep")?;
         }
-        for fault in c.histories.iter().chain(&c.faults) {
+        for fault in c.histories.iter().chain(c.faults.iter()) {
             writeln!(f, "fault: {fault}")?;
         }
         Ok(())

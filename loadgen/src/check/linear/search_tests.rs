@@ -7,7 +7,9 @@ fn record(invoked: Nanos, responded: Nanos, action: Action, outcome: Outcome) ->
     Record { invoked, responded, connection: 0, key: 0, action, outcome }
 }
 
-use Action::{Add, Cas, Delete, Get, Incr, Set};
+const INCR: Action = Action::Incr { makes: false };
+
+use Action::{Add, Cas, Delete, Get, Set};
 use Outcome::{Absent, Done, Number, Present, Unknown};
 
 #[test]
@@ -98,12 +100,12 @@ fn random(rng: &mut Rng) -> Vec<Record> {
                 };
                 (Cas { old, new: number }, outcome)
             }
-            4 => (Incr, state.map_or(Absent, |is: u64| Number(is + 1))),
+            4 => (INCR, state.map_or(Absent, |is: u64| Number(is + 1))),
             _ => (Delete, if state.is_some() { Done } else { Absent }),
         };
         match (action, outcome) {
             (Set(new) | Add(new) | Cas { new, .. }, Done) => state = Some(new),
-            (Incr, Number(new)) => state = Some(new),
+            (INCR, Number(new)) => state = Some(new),
             (Delete, _) => state = None,
             _ => {}
         }

@@ -16,6 +16,8 @@ const LIST_MAX: usize = 1024;
 pub trait Unit {
     /// What may be written, in words.
     const WORDS: &'static str;
+    /// The smallest amount.
+    const MIN: u64 = 0;
     /// The largest amount.
     const MAX: u64;
     /// Where a shape's tail ends if the file does not say.
@@ -74,6 +76,7 @@ pub struct Keys;
 
 impl Unit for Keys {
     const WORDS: &'static str = "a number of keys from 1 to 10000";
+    const MIN: u64 = 1;
     const MAX: u64 = 10_000;
 
     fn parse(text: &str) -> Option<u64> {
@@ -106,7 +109,7 @@ impl<'de, U: Unit> Visitor<'de> for AmountVisitor<U> {
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Amount, E> {
-        let number = u64::try_from(number).ok().filter(|number| *number <= U::MAX);
+        let number = u64::try_from(number).ok().filter(|number| (U::MIN..=U::MAX).contains(number));
         number.map(Amount::Constant).ok_or_else(|| E::custom(format!("expected {}", U::WORDS)))
     }
 
@@ -115,7 +118,7 @@ impl<'de, U: Unit> Visitor<'de> for AmountVisitor<U> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
-        let one = |text: &str| U::parse(text.trim()).filter(|amount| *amount <= U::MAX);
+        let one = |text: &str| U::parse(text.trim()).filter(|amount| (U::MIN..=U::MAX).contains(amount));
         match text.split_once('-') {
             None => one(text).map(Amount::Constant),
             Some((min, max)) => match (one(min), one(max)) {
@@ -148,7 +151,7 @@ impl<'de, U: Unit> Visitor<'de> for AmountVisitor<U> {
 
 /// One entry of a weighted list.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, bound = "U: Unit")]
+#[serde(deny_unknown_fields, bound = "U: Unit", expecting = "an entry such as { weight = 9, amount = 100 }")]
 struct Entry<U> {
     weight: f64,
     amount: Written<U>,
@@ -181,7 +184,7 @@ impl<U: Unit> Shape<U> {
             Some(Written(Amount::Constant(amount), _)) => Ok(Some(amount)),
             Some(_) => Err(format!("{name} is one amount")),
         };
-        let min = constant("min", self.min)?.unwrap_or(0);
+        let min = constant("min", self.min)?.unwrap_or(U::MIN);
         let max = constant("max", self.max)?;
         let (mean, deviation) = (constant("mean", self.mean)?, constant("deviation", self.deviation)?);
         let median = constant("median", self.median)?;

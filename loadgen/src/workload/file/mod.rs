@@ -48,8 +48,17 @@ pub fn read(path: &Path, suits: impl Fn(&Space) -> Result<(), String>) -> Result
     if size > FILE_LEN_MAX {
         return Err(failed(std::io::Error::other(format!("a workload file has at most {FILE_LEN_MAX} bytes"))));
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    parse(&text, suits).map_err(|(line, reason)| Error::WorkloadLine { path: path.into(), line, reason })
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let refused = |(line, reason)| Error::WorkloadLine { path: path.into(), line, reason };
+    parse(text(&bytes).map_err(refused)?, suits).map_err(refused)
+}
+
+/// The file's bytes as text, or the line and the reason why they are none.
+fn text(bytes: &[u8]) -> Result<&str, (usize, String)> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        (line, "bytes that are no UTF-8".into())
+    })
 }
 
 /// The workload that `text` describes, or the line (from 1) and the reason why it describes none.

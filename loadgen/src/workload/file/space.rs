@@ -26,9 +26,9 @@ const VALUE_SIZE: u64 = 32;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawSpace {
     name: Name,
-    #[serde(default = "one")]
-    weight: f64,
-    keys: u64,
+    #[serde(default)]
+    weight: Weight,
+    keys: Count,
     key_size: Option<Written<KeyBytes>>,
     value_size: Option<Written<ValueBytes>>,
     #[serde(default)]
@@ -42,8 +42,39 @@ pub struct RawSpace {
     mix: RawMix,
 }
 
-fn one() -> f64 {
-    1.0
+/// A share among others.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "f64")]
+struct Weight(f64);
+
+impl Default for Weight {
+    fn default() -> Self {
+        Weight(1.0)
+    }
+}
+
+impl TryFrom<f64> for Weight {
+    type Error = String;
+
+    fn try_from(weight: f64) -> Result<Self, String> {
+        if !weight.is_finite() || weight < 0.0 {
+            return Err(format!("a weight of {weight}; weights are 0 or more"));
+        }
+        Ok(Weight(weight))
+    }
+}
+
+/// How many keys there are.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "u64")]
+struct Count(u64);
+
+impl TryFrom<u64> for Count {
+    type Error = &'static str;
+
+    fn try_from(count: u64) -> Result<Self, &'static str> {
+        if count == 0 { Err("at least one key is needed") } else { Ok(Count(count)) }
+    }
 }
 
 /// The name of a key space, which its keys begin with.
@@ -153,7 +184,7 @@ impl RawSpace {
     /// The space and its weight.
     pub fn checked(self) -> Result<(f64, Space), String> {
         let RawMix(mix) = self.mix;
-        let name = self.name.0;
+        let (name, Count(count), Weight(weight)) = (self.name.0, self.keys, self.weight);
         let refused = |reason: String| format!("key space `{name}`: {reason}");
         let counts = mix.has(Operation::Incr) || mix.has(Operation::Decr);
         if counts && !self.counters {
@@ -175,12 +206,12 @@ impl RawSpace {
             return Err(refused("`miss-then-set` is given and the mix has no reads".into()));
         }
         if let Some(RawShift(shift)) = &self.hot_shift
-            && shift.keys >= self.keys
+            && shift.keys >= count
         {
-            return Err(refused(format!("hot-shift moves by {} keys and there are {}", shift.keys, self.keys)));
+            return Err(refused(format!("hot-shift moves by {} keys and there are {}", shift.keys, count)));
         }
         let prefix = format!("{name}:").into_bytes();
-        let digits = Keyspace::new(self.keys, crate::workload::KEY_LEN_MAX).map_err(refused)?.digits();
+        let digits = Keyspace::new(count, crate::workload::KEY_LEN_MAX).map_err(refused)?.digits();
         let needed = (prefix.len() + digits) as u64;
         let key_size = self.key_size.map_or(Amount::Constant(KEY_SIZE.max(needed)), |written| written.0);
         if key_size.min() < needed {
@@ -190,7 +221,7 @@ impl RawSpace {
             )));
         }
         let space = Space {
-            keyspace: Keyspace::new(self.keys, key_size.max() as usize).map_err(refused)?,
+            keyspace: Keyspace::new(count, key_size.max() as usize).map_err(refused)?,
             prefix,
             key_size,
             distribution: self.distribution.map_or(Distribution::Uniform, |written| written.0),
@@ -202,6 +233,6 @@ impl RawSpace {
             miss_then_set: self.miss_then_set,
             mix,
         };
-        Ok((self.weight, space))
+        Ok((weight, space))
     }
 }

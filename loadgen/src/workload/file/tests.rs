@@ -72,9 +72,13 @@ fn a_wrong_file_is_refused_with_line_and_reason() {
         (with("name = 3"), 5, "duplicate key"),
         ("[[keyspace]]\nname = \"a b\"\nkeys = 1\nmix = { get = 1 }".into(), 2, "`a b`: a name has 1 to 64"),
         ("[[keyspace]]\nname = \"a\"\nkeys = -1\nmix = { get = 1 }".into(), 3, "-1"),
-        ("[[keyspace]]\nname = \"a\"\nkeys = 0\nmix = { get = 1 }".into(), 1, "at least one key"),
+        ("[[keyspace]]\nname = \"a\"\nkeys = 0\nmix = { get = 1 }".into(), 3, "at least one key"),
         (with("weight = 0"), 1, "key spaces: the weights' sum"),
-        (with("weight = nan"), 1, "a weight of NaN"),
+        (with("weight = nan"), 5, "a weight of NaN"),
+        (with("weight = inf"), 5, "a weight of inf"),
+        (with("\nweight = -1"), 6, "a weight of -1"),
+        (with("weight = \"x\""), 5, "invalid type: string"),
+        (with("value-size = [5]"), 5, "expected an entry such as { weight = 9, amount = 100 }"),
         (with("key-size = 4"), 1, "keys need at least 5 bytes (2 for `a:` and 3 for the number)"),
         (with("key-size = 251"), 5, "up to 250"),
         (with("key-size = \"40-20\""), 5, "the first amount is the larger one"),
@@ -107,7 +111,8 @@ fn a_wrong_file_is_refused_with_line_and_reason() {
         (with("ttl = \"1.5s\""), 5, "expected seconds"),
         (with("ttl = \"500ms\""), 5, "whole seconds"),
         (with("multiget = 5"), 1, "`multiget` is given and the mix has no multiget"),
-        (format!("{space}multiget = 0\nmix = {{ multiget = 1 }}"), 1, "a multiget has at least 1 key"),
+        (format!("{space}multiget = 0\nmix = {{ multiget = 1 }}"), 4, "from 1 to 10000"),
+        (format!("{space}multiget = \"0-5\"\nmix = {{ multiget = 1 }}"), 4, "from 1 to 10000"),
         (format!("{space}multiget = 10_001\nmix = {{ multiget = 1 }}"), 4, "from 1 to 10000"),
         (format!("{space}mix = {{ incr = 1 }}"), 1, "incr and decr need `counters = true`"),
         (with("counters = true\nvalue-size = 3"), 1, "`counters` says what the values are"),
@@ -124,6 +129,12 @@ fn a_wrong_file_is_refused_with_line_and_reason() {
         assert!(said.contains(reason), "{text}\n{at}: {said}");
         assert_eq!(at, line, "{text}\n{said}");
     }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_with_their_line() {
+    assert_eq!(text("ä\n".as_bytes()), Ok("ä\n"));
+    assert_eq!(text(b"a\nb\nc = \"\xff\"\n"), Err((3, "bytes that are no UTF-8".into())));
 }
 
 #[test]
