@@ -156,6 +156,7 @@ const CASES: &[Case] = &[
     }),
     ("irq-affinity", "off-shards", |_, scope| scope.steering = Steering::Cpu),
     ("queues", "ok", |_, _| {}),
+    ("queues", "enough", |_, scope| scope.cores = set("0-15")),
     ("queues", "few", |host, _| host.network.nics[0].rx.truncate(4)),
     ("rps", "ok", |_, _| {}),
     ("rps", "on", |host, _| host.network.nics[0].rx[2].rps = set("4-7")),
@@ -217,6 +218,24 @@ fn a_host_that_was_set_up_well_has_no_warning() {
     let findings = check(&host, &scope);
     let worst = findings.iter().max_by_key(|finding| finding.severity).unwrap();
     assert_eq!(worst.severity, Severity::Note, "{worst:?}");
+}
+
+/// One finding said to use the physical cores of both nodes, the next one those of the card's, and irqbalance was to be
+/// kept off every CPU there is.
+#[test]
+fn findings_can_be_followed_together() {
+    let (mut host, mut scope) = fine();
+    two_nodes(&mut host);
+    host.network.irqbalance = true;
+    scope.cores = set("0-15");
+    let findings = check(&host, &scope);
+    let change = |name: &str| &findings.iter().find(|finding| finding.check == name).expect(name).change;
+    for name in ["cores", "smt"] {
+        assert_eq!(change(name)[..], ["ringcached --cores 1-3"]);
+    }
+    assert!(change("numa")[0].starts_with("ringcached --cores 1-3,"), "{:?}", change("numa"));
+    assert!(change("isolated")[0].contains("isolcpus=managed_irq,domain,1-3 "), "{:?}", change("isolated"));
+    assert!(change("irqbalance")[1].contains("IRQBALANCE_BANNED_CPULIST=1-3 "), "{:?}", change("irqbalance"));
 }
 
 #[test]
