@@ -33,7 +33,10 @@ fn cores(host: &Host, cores: &CpuSet, advised: &CpuSet) -> Outcome {
     let allowed = host.process.allowed.and(&host.cpus.online);
     let allowed = host.container.cpus.as_ref().map_or(allowed.clone(), |cpus| allowed.and(cpus));
     let outside = cores.without(&allowed);
+    let absent = cores.without(&host.cpus.online);
+    let present = Some(cores.and(&allowed)).filter(|present| !present.is_empty()).unwrap_or_else(|| allowed.clone());
     let outcome = match () {
+        () if !absent.is_empty() => "absent",
         () if !outside.is_empty() => "outside",
         () if cores.contains(0) && cores.without(&host.cpus.siblings(0)).count() > 0 => "first",
         () => "ok",
@@ -41,6 +44,9 @@ fn cores(host: &Host, cores: &CpuSet, advised: &CpuSet) -> Outcome {
     Outcome::new("cores", outcome)
         .with("cores", cores)
         .with("outside", outside)
+        .with("absent", absent)
+        .with("online", &host.cpus.online)
+        .with("present", present)
         .with("allowed", allowed)
         .with("one-each", advised)
 }

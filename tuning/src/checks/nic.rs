@@ -38,9 +38,10 @@ pub(super) fn check(host: &Host, scope: &Scope, found: &mut Vec<Outcome>) {
 /// the card's node has beside CPU 0's.
 fn wish(nic: &Nic, host: &Host, scope: &Scope) -> String {
     let cpus = &host.cpus;
-    if !cpus.online.is_within(&scope.cores) {
+    let there = scope.cores.and(&cpus.online);
+    if !there.is_empty() && !cpus.online.is_within(&there) {
         // A list of one has a comma, or it would be a number of cores.
-        return if scope.cores.count() == 1 { format!("{},", scope.cores) } else { scope.cores.to_string() };
+        return if there.count() == 1 { format!("{there},") } else { there.to_string() };
     }
     let is_local = |cpu: usize| nic.node.is_none_or(|node| cpus.node(cpu) == node);
     let firsts = cpus.cores.iter().filter(|core| !core.contains(0)).filter_map(CpuSet::first);
