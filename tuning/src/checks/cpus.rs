@@ -16,9 +16,10 @@ const DYNAMIC_POWERSAVE: [&str; 4] = ["intel_pstate", "amd-pstate-epp", "amd_pst
 
 pub(super) fn check(host: &Host, scope: &Scope, found: &mut Vec<Outcome>) {
     let cpus = &host.cpus;
-    found.push(cores(host, &scope.cores));
-    found.push(smt(cpus, &scope.cores));
-    found.push(isolated(cpus, &scope.cores));
+    let advised = advised(host, scope);
+    found.push(cores(host, &scope.cores, &advised));
+    found.push(smt(cpus, &scope.cores, &advised));
+    found.push(isolated(cpus, &scope.cores, &advised));
     found.push(governor(cpus, &scope.cores));
     found.push(idle(cpus, &scope.cores));
     found.push(numa(host, scope));
@@ -27,12 +28,15 @@ pub(super) fn check(host: &Host, scope: &Scope, found: &mut Vec<Outcome>) {
     found.push(Outcome::new("zone-reclaim", if reclaim == 0 { "ok" } else { "on" }).with("value", reclaim));
 }
 
-fn cores(host: &Host, cores: &CpuSet) -> Outcome {
+fn cores(host: &Host, cores: &CpuSet, advised: &CpuSet) -> Outcome {
     // A control group's set can be narrower than the affinity that was inherited.
     let allowed = host.process.allowed.and(&host.cpus.online);
     let allowed = host.container.cpus.as_ref().map_or(allowed.clone(), |cpus| allowed.and(cpus));
     let outside = cores.without(&allowed);
+    let absent = cores.without(&host.cpus.online);
+    let present = Some(cores.and(&allowed)).filter(|present| !present.is_empty()).unwrap_or_else(|| allowed.clone());
     let outcome = match () {
+        () if !absent.is_empty() => "absent",
         () if !outside.is_empty() => "outside",
         () if cores.contains(0) && cores.without(&host.cpus.siblings(0)).count() > 0 => "first",
         () => "ok",
@@ -40,11 +44,14 @@ fn cores(host: &Host, cores: &CpuSet) -> Outcome {
     Outcome::new("cores", outcome)
         .with("cores", cores)
         .with("outside", outside)
+        .with("absent", absent)
+        .with("online", &host.cpus.online)
+        .with("present", present)
         .with("allowed", allowed)
-        .with("one-each", advised(&host.cpus, cores))
+        .with("one-each", advised)
 }
 
-fn smt(cpus: &Cpus, cores: &CpuSet) -> Outcome {
+fn smt(cpus: &Cpus, cores: &CpuSet, advised: &CpuSet) -> Outcome {
     if cpus.cores.iter().all(|core| core.count() < 2) {
         return Outcome::new("smt", "none");
     }
@@ -53,13 +60,17 @@ fn smt(cpus: &Cpus, cores: &CpuSet) -> Outcome {
     Outcome::new("smt", "shared")
         .with("pairs", shared.len())
         .with("example", format!("CPUs {example} are one"))
-        .with("one-each", advised(cpus, cores))
+        .with("one-each", advised)
 }
 
-/// What is advised in place of `cores`: a thread of each physical core among them, without CPU 0's if there are others.
-fn advised(cpus: &Cpus, cores: &CpuSet) -> CpuSet {
-    let others = one_each(cpus, &cores.without(&cpus.siblings(0)));
-    if others.is_empty() { one_each(cpus, cores) } else { others }
+/// What is advised in place of the cores in use: a thread of each physical core among them, without CPU 0's if there are
+/// others, and on the card's node only if some are there. The same for all findings, so that they can be followed together.
+pub(super) fn advised(host: &Host, scope: &Scope) -> CpuSet {
+    let cpus = &host.cpus;
+    let others = one_each(cpus, &scope.cores.without(&cpus.siblings(0)));
+    let each = if others.is_empty() { one_each(cpus, &scope.cores) } else { others };
+    let home = card(host, scope).and_then(|(_, node)| cpus.nodes.get(&node)).map(|node| node.and(&each));
+    home.filter(|home| !home.is_empty()).unwrap_or(each)
 }
 
 /// The lowest thread of each physical core that is in `cores`.
@@ -67,7 +78,7 @@ fn one_each(cpus: &Cpus, cores: &CpuSet) -> CpuSet {
     cpus.cores.iter().filter_map(|core| core.and(cores).first()).collect()
 }
 
-fn isolated(cpus: &Cpus, cores: &CpuSet) -> Outcome {
+fn isolated(cpus: &Cpus, cores: &CpuSet, advised: &CpuSet) -> Outcome {
     let outside = cores.without(&cpus.isolated);
     let outcome = match () {
         () if cpus.isolated.is_empty() => "none",
@@ -75,7 +86,7 @@ fn isolated(cpus: &Cpus, cores: &CpuSet) -> Outcome {
         () => "unused",
     };
     Outcome::new("isolated", outcome)
-        .with("one-each", advised(cpus, cores))
+        .with("one-each", advised)
         .with("isolated", &cpus.isolated)
         .with("outside", outside)
 }
@@ -109,14 +120,19 @@ fn idle(cpus: &Cpus, cores: &CpuSet) -> Outcome {
         .with("limit", IDLE_LIMIT_US)
 }
 
+/// The card whose node is told, and that node.
+fn card<'a>(host: &'a Host, scope: &Scope) -> Option<(&'a str, usize)> {
+    let mut nics = host.network.nics.iter().filter(|nic| scope.nic.as_ref().is_none_or(|name| *name == nic.name));
+    nics.find_map(|nic| Some((nic.name.as_str(), nic.node?)))
+}
+
 fn numa(host: &Host, scope: &Scope) -> Outcome {
     let cpus = &host.cpus;
     if cpus.nodes.len() < 2 {
         return Outcome::new("numa", "one");
     }
     let nodes: BTreeSet<usize> = scope.cores.iter().map(|cpu| cpus.node(cpu)).collect();
-    let mut nics = host.network.nics.iter().filter(|nic| scope.nic.as_ref().is_none_or(|name| *name == nic.name));
-    let card = nics.find_map(|nic| Some((&nic.name, nic.node?)));
+    let card = card(host, scope);
     let said = match card {
         Some((name, node)) => format!(", {name} on node {node}"),
         None => String::new(),
@@ -124,14 +140,13 @@ fn numa(host: &Host, scope: &Scope) -> Outcome {
     let node = nodes.first().copied().unwrap_or(0);
     match card {
         _ if nodes.len() > 1 => {
-            let best = card.map_or(node, |(_, node)| node);
-            let on_node = cpus.nodes.get(&best).map(|cpus| cpus.and(&scope.cores)).filter(|cpus| !cpus.is_empty());
-            let on_node = on_node.unwrap_or_else(|| cpus.nodes[&node].and(&scope.cores));
+            let advised = advised(host, scope);
+            let node = advised.first().map_or(node, |cpu| cpus.node(cpu));
             let list: Vec<String> = nodes.iter().map(usize::to_string).collect();
             Outcome::new("numa", "spread")
                 .with("nodes", list.join(" and "))
                 .with("card", said)
-                .with("node-cores", one_each(cpus, &on_node))
+                .with("node-cores", cpus.nodes[&node].and(&advised))
         }
         Some((nic, nic_node)) if nic_node != node => Outcome::new("numa", "away")
             .with("node", node)

@@ -1,5 +1,6 @@
 //! What the kernel sets for all sockets.
 
+use super::cpus::advised;
 use super::{Outcome, Scope};
 use crate::facts::Host;
 
@@ -14,7 +15,7 @@ pub(super) fn check(host: &Host, scope: &Scope, found: &mut Vec<Outcome>) {
     let outcome = if read == 0 && poll == 0 { "ok" } else { "on" };
     found.push(Outcome::new("busy-poll", outcome).with("read", read).with("poll", poll));
     let outcome = if network.irqbalance { "runs" } else { "ok" };
-    found.push(Outcome::new("irqbalance", outcome).with("cores", &scope.cores));
+    found.push(Outcome::new("irqbalance", outcome).with("cores", advised(host, scope)));
 }
 
 fn at_least(check: &'static str, value: Option<u64>) -> Outcome {

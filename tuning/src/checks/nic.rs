@@ -1,5 +1,6 @@
 //! Each network card: whom its interrupts disturb, how packets are spread, how many its rings hold.
 
+use super::cpus::advised;
 use super::{Outcome, Scope};
 use crate::CpuSet;
 use crate::Steering;
@@ -16,7 +17,7 @@ pub(super) fn check(host: &Host, scope: &Scope, found: &mut Vec<Outcome>) {
     for nic in host.network.nics.iter().filter(|nic| scope.nic.as_ref().is_none_or(|name| *name == nic.name)) {
         let outcomes = [
             Some(interrupts(nic, scope)),
-            Some(queues(nic, scope)),
+            Some(queues(nic, host, scope)),
             Some(rps(nic, host, scope)),
             xps(nic, scope),
             Some(rings(nic)),
@@ -37,9 +38,10 @@ pub(super) fn check(host: &Host, scope: &Scope, found: &mut Vec<Outcome>) {
 /// the card's node has beside CPU 0's.
 fn wish(nic: &Nic, host: &Host, scope: &Scope) -> String {
     let cpus = &host.cpus;
-    if !cpus.online.is_within(&scope.cores) {
+    let there = scope.cores.and(&cpus.online);
+    if !there.is_empty() && !cpus.online.is_within(&there) {
         // A list of one has a comma, or it would be a number of cores.
-        return if scope.cores.count() == 1 { format!("{},", scope.cores) } else { scope.cores.to_string() };
+        return if there.count() == 1 { format!("{there},") } else { there.to_string() };
     }
     let is_local = |cpu: usize| nic.node.is_none_or(|node| cpus.node(cpu) == node);
     let firsts = cpus.cores.iter().filter(|core| !core.contains(0)).filter_map(CpuSet::first);
@@ -75,9 +77,17 @@ fn interrupts(nic: &Nic, scope: &Scope) -> Outcome {
         .with("steering", scope.steering.name())
 }
 
-fn queues(nic: &Nic, scope: &Scope) -> Outcome {
+fn queues(nic: &Nic, host: &Host, scope: &Scope) -> Outcome {
     let (queues, shards) = (nic.rx.len(), scope.cores.count());
-    Outcome::new("queues", if queues < shards { "few" } else { "ok" }).with("queues", queues).with("shards", shards)
+    // By its CPU a connection reaches only shards that have a queue; by the hash, queues beyond the shards that are
+    // advised would be of no use.
+    let wanted = if scope.steering == Steering::Hash { advised(host, scope).count() } else { shards };
+    let outcome = match () {
+        () if queues >= shards => "ok",
+        () if queues >= wanted => "enough",
+        () => "few",
+    };
+    Outcome::new("queues", outcome).with("queues", queues).with("shards", shards).with("wanted", wanted)
 }
 
 fn rps(nic: &Nic, host: &Host, scope: &Scope) -> Outcome {

@@ -75,6 +75,7 @@ const CASES: &[Case] = &[
     ("open-files", "unknown", |host, _| host.process.open_files = None),
     ("cores", "ok", |_, _| {}),
     ("cores", "first", |_, scope| scope.cores = set("0-3")),
+    ("cores", "absent", |_, scope| scope.cores = set("5-17")),
     ("cores", "outside", |host, _| host.container.cpus = Some(set("0-3"))),
     ("smt", "none", |host, _| host.cpus.cores = (0..8).map(|cpu| CpuSet::from_iter([cpu])).collect()),
     ("smt", "apart", |_, _| {}),
@@ -156,6 +157,7 @@ const CASES: &[Case] = &[
     }),
     ("irq-affinity", "off-shards", |_, scope| scope.steering = Steering::Cpu),
     ("queues", "ok", |_, _| {}),
+    ("queues", "enough", |_, scope| scope.cores = set("0-15")),
     ("queues", "few", |host, _| host.network.nics[0].rx.truncate(4)),
     ("rps", "ok", |_, _| {}),
     ("rps", "on", |host, _| host.network.nics[0].rx[2].rps = set("4-7")),
@@ -217,6 +219,42 @@ fn a_host_that_was_set_up_well_has_no_warning() {
     let findings = check(&host, &scope);
     let worst = findings.iter().max_by_key(|finding| finding.severity).unwrap();
     assert_eq!(worst.severity, Severity::Note, "{worst:?}");
+}
+
+/// One finding said to use the physical cores of both nodes, the next one those of the card's, and irqbalance was to be
+/// kept off every CPU there is.
+#[test]
+fn findings_can_be_followed_together() {
+    let (mut host, mut scope) = fine();
+    two_nodes(&mut host);
+    host.network.irqbalance = true;
+    scope.cores = set("0-15");
+    let findings = check(&host, &scope);
+    let change = |name: &str| &findings.iter().find(|finding| finding.check == name).expect(name).change;
+    for name in ["cores", "smt"] {
+        assert_eq!(change(name)[..], ["ringcached --cores 1-3"]);
+    }
+    assert!(change("numa")[0].starts_with("ringcached --cores 1-3,"), "{:?}", change("numa"));
+    assert!(change("isolated")[0].contains("isolcpus=managed_irq,domain,1-3 "), "{:?}", change("isolated"));
+    assert!(change("irqbalance")[1].contains("IRQBALANCE_BANNED_CPULIST=1-3 "), "{:?}", change("irqbalance"));
+}
+
+/// For cores that are not there, systemd was to allow them, and `apply` to take them, which it refuses.
+#[test]
+fn what_is_not_there_is_not_advised() {
+    let (mut host, mut scope) = fine();
+    interrupts_on(&mut host, |at| CpuSet::from_iter([at]));
+    scope.cores = set("5-17");
+    let findings = check(&host, &scope);
+    let change = |name: &str| &findings.iter().find(|finding| finding.check == name).expect(name).change[0];
+    assert_eq!(change("cores"), "ringcached --cores 5-15");
+    assert!(change("irq-affinity").starts_with("ringtune apply --cores 5-15 "), "{}", change("irq-affinity"));
+    scope.cores = set("16");
+    let findings = check(&host, &scope);
+    assert_eq!(
+        findings.iter().find(|finding| finding.check == "cores").expect("cores").change,
+        ["ringcached --cores 0-15"]
+    );
 }
 
 #[test]
