@@ -8,6 +8,12 @@ use super::{
 /// What stands before and after the key of a get of one key.
 pub const GET: (&[u8], &[u8]) = (b"get ", b"\r\n");
 
+/// What a hit begins with.
+const VALUE: &[u8] = b"VALUE ";
+
+/// What comes behind the value of a get of one key.
+const HIT_END: &[u8] = b"\r\nEND\r\n";
+
 /// Appends `verb key...`: a get, gets or delete line. Keys come one by one through [`key`] between
 /// [`begin`] and [`end`].
 #[inline]
@@ -109,6 +115,47 @@ fn value_line(input: &[u8]) -> Option<(Reply<'_>, usize)> {
     (input.get(at..at + 2)? == b"\r\n").then_some((Reply::Value(Value { key: &input[6..key_end], len, cas }), at + 2))
 }
 
+/// The form of a hit of a get of one key: all but the key and the value, which replies to one kind of request mostly have
+/// in common. Recognising it takes a third of the time that reading it takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HitForm {
+    key_len: usize,
+    /// What stands between the key and the value.
+    middle: [u8; HIT_MIDDLE_MAX],
+    middle_len: usize,
+    /// Bytes of the whole reply; 0 for the form of nothing.
+    len: usize,
+}
+
+/// A space, flags, a space, a length and an end of line, of usual size.
+const HIT_MIDDLE_MAX: usize = 16;
+
+impl HitForm {
+    /// The form of the reply that begins with this value, whose line has `line_len` bytes.
+    pub fn of(input: &[u8], value: &Value<'_>, line_len: usize) -> Self {
+        let mut form = HitForm { key_len: value.key.len(), ..HitForm::default() };
+        let middle = &input[VALUE.len() + form.key_len..line_len];
+        if middle.len() <= HIT_MIDDLE_MAX {
+            form.middle[..middle.len()].copy_from_slice(middle);
+            form.middle_len = middle.len();
+            form.len = line_len + value.len + HIT_END.len();
+        }
+        form
+    }
+
+    /// How many bytes the reply at the head of `input` has, if it is there as a whole and has this form.
+    #[inline]
+    pub fn take(&self, input: &[u8]) -> Option<usize> {
+        let reply = input.get(..self.len)?;
+        let middle = VALUE.len() + self.key_len;
+        let is_such = reply.starts_with(VALUE)
+            && reply.ends_with(HIT_END)
+            && reply[middle..middle + self.middle_len] == self.middle[..self.middle_len]
+            && memchr::memchr(b' ', &reply[VALUE.len()..]) == Some(self.key_len);
+        is_such.then_some(self.len)
+    }
+}
+
 fn other(input: &[u8]) -> Parsed<'_> {
     let Some((text, used)) = line(input)? else { return Ok(None) };
     let reply = match text {
@@ -141,6 +188,31 @@ mod tests {
         out.clear();
         gat(&mut out, b"k", 30);
         assert_eq!(out, b"gat 30 k\r\n");
+    }
+
+    #[test]
+    fn a_hit_of_a_known_form_is_one_that_the_parser_reads() {
+        let hit = b"VALUE key1 0 5\r\nva\r\ne\r\nEND\r\n";
+        let Ok(Some((Reply::Value(value), used))) = parse(hit) else { panic!("a value") };
+        let form = HitForm::of(hit, &value, used);
+        assert_eq!(form.take(hit), Some(hit.len()));
+        assert_eq!(form.take(b"VALUE KEY2 0 5\r\nother\r\nEND\r\nEND\r\n"), Some(hit.len()));
+        for other in [
+            b"VALUE key1 0 5\r\nvalue\r\nEND\r".as_slice(),
+            b"VALUE key1 1 5\r\nvalue\r\nEND\r\n",
+            b"VALUE key1 0 6\r\nvalue6\r\nEND\r\n",
+            b"VALUE key12 0 5\r\nvalue\r\nEND\r\n",
+            b"VALUE a b1 0 5\r\nvalue\r\nEND\r\n",
+            b"VALUE key1 0 5\r\nvalue\r\nVALUE ",
+            b"WALUE key1 0 5\r\nvalue\r\nEND\r\n",
+            b"END\r\n",
+            b"",
+        ] {
+            assert_eq!(form.take(other), None, "{}", other.escape_ascii());
+        }
+        let long = format!("VALUE k {} 5 {}\r\n", u32::MAX, u64::MAX);
+        let Ok(Some((Reply::Value(value), used))) = parse(long.as_bytes()) else { panic!("a value") };
+        assert_eq!(HitForm::of(long.as_bytes(), &value, used).take(long.as_bytes()), None);
     }
 
     /// Reads the whole of `input`, handing over `piece` bytes more whenever the parser wants some.

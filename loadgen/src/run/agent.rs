@@ -15,7 +15,7 @@ use crate::{
     driver::{Agent, BusyMeter, Next},
     interval::IntervalRecorder,
     progress::Answered,
-    protocol::{Unparsable, Verdict},
+    protocol::{HitForm, Protocol, Reply, Unparsable, Verdict},
     workload::{Rng, Schedule},
 };
 
@@ -53,6 +53,8 @@ pub struct RunAgent<'a> {
     intervals: IntervalRecorder,
     /// Whether the server left no room for an arrival that is due: the lateness of those until now is its own.
     held_up: bool,
+    /// What the last hit looked like; in other protocols, and at first, nothing does.
+    hit_form: HitForm,
 }
 
 impl<'a> RunAgent<'a> {
@@ -96,6 +98,7 @@ impl<'a> RunAgent<'a> {
             tally: Tally::default(),
             intervals,
             held_up: false,
+            hit_form: HitForm::default(),
         }
     }
 
@@ -299,7 +302,20 @@ impl Agent for RunAgent<'_> {
             if rest.is_empty() {
                 break;
             }
+            if lane.reads_one()
+                && let Some(taken) = self.hit_form.take(rest)
+            {
+                lane.values = 1;
+                used += taken;
+                self.answer(connection, now, End::Read)?;
+                continue;
+            }
             let Some((reply, taken)) = self.plan.protocol.parse(rest)? else { break };
+            if let Reply::Value(value) = &reply
+                && self.plan.protocol == Protocol::Text
+            {
+                self.hit_form = HitForm::of(rest, value, taken);
+            }
             used += taken;
             let end = lane.take(&mut self.composer, reply).map_err(|reason| Unparsable::new(reason, rest))?;
             if let Some(end) = end {

@@ -91,6 +91,12 @@ impl Lane {
         }
     }
 
+    /// Whether the next reply is that of a plain get of one key, of which nothing has come.
+    #[inline]
+    pub fn reads_one(&self) -> bool {
+        self.values == 0 && self.pending.front().is_some_and(|head| head.step == Step::Get && !head.tracked)
+    }
+
     #[inline]
     fn take_value(&mut self, composer: &mut Composer<'_>, value: &Value<'_>) -> Result<Option<End>, &'static str> {
         let protocol = composer.protocol();
