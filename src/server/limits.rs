@@ -10,8 +10,8 @@ pub(super) const OUTPUTS_BUDGET_BYTES: usize = 8 << 20;
 /// Replies that a connection may have outstanding or waiting behind such: with a value of
 /// [`INLINE_VALUE_MAX`](crate::command::INLINE_VALUE_MAX) each, 4 MiB.
 pub(super) const REPLIES_OUTSTANDING_MAX: usize = 256;
-/// Bytes of LARGE values that one send takes by reference: of a connection that reads on, a page each turn would leave the
-/// socket empty meanwhile.
+/// Bytes of LARGE values after which a send takes no further piece of them by reference. Some pages, since a turn passes
+/// until the next send.
 pub(super) const LENT_BYTES_MAX: usize = 256 << 10;
 /// Unexecuted input of a stopped or busy connection, in bytes, above which it is no longer read from.
 pub(super) const INPUT_HIGH_BYTES: usize = 64 << 10;

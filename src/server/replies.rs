@@ -22,7 +22,7 @@ pub(super) struct Stream {
     pub(super) owner: usize,
     pub(super) pin: u32,
     pub(super) len: u64,
-    /// Bytes already written to the output.
+    /// Bytes already written to the output, or lent to a send.
     pub(super) written: u64,
     /// A piece is on its way from the owner.
     pub(super) asked: bool,

@@ -32,7 +32,7 @@ impl Worker {
                     Outgoing::parts(lent)
                 };
                 connection.sending = true;
-                self.dispatch.router.traffic_mut().bytes_written += outgoing.len() as u64;
+                self.dispatch.router.traffic_mut().bytes_written += outgoing.total_len() as u64;
                 let connection = self.dispatch.connections.at(number);
                 self.ring.send(number, connection.socket(), outgoing);
             } else if connection.out.is_empty() {
@@ -56,7 +56,7 @@ impl Worker {
     pub(super) fn sent(&mut self, number: u32, result: io::Result<usize>, outgoing: Outgoing) {
         let connection = self.dispatch.connections.at(number);
         connection.sending = false;
-        let whole = matches!(result, Ok(n) if n == outgoing.len());
+        let whole = matches!(result, Ok(n) if n == outgoing.total_len());
         for part in outgoing.into_parts() {
             match part {
                 Part::Bytes(bytes) => self.dispatch.pool.give(bytes),

@@ -2,12 +2,15 @@
 sends each key to its owner's port, where none is.
 
 CPU is summed over the server's threads. Where the machine has a third core the generator keeps it for itself; else it
-shares one with the second shard, which the output says.
+shares one with the second shard, which the output says. Two shards that share the load of one are idle half of the time,
+and fall asleep and are woken for a few requests each. So there is one more shape: both shards moved to one core, which is
+as busy as that of the one shard. There none sleeps for long, but an answer waits until the threads have been switched.
 """
 
 import os
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
 from .generator import measure
 from .peers import ours
@@ -19,7 +22,9 @@ from .words import figure, say
 
 # Two shards, and a client that knows the owners of keys.
 AWARE = "aware"
-NAMES = {1: "1 shard", 2: "2 shards", AWARE: "2 shards, no hop"}
+# Two shards on the core of the one.
+TOGETHER = "together"
+NAMES = {1: "1 shard", 2: "2 shards", AWARE: "2 shards, no hop", TOGETHER: "2 shards on one core"}
 
 
 def cores(arguments):
@@ -38,15 +43,23 @@ def start(shape, shapes, arguments):
     return Server(kind, arguments.memory, shapes[shape], own_ports=free_ports(len(shapes[shape]))), " --shard-aware"
 
 
+def move(server, core):
+    """Moves all threads of a server to a core, which it would refuse to begin with."""
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {core})
+
+
 def run(rows, generator, arguments, budget):
     both, shared = cores(arguments)
     samples = {row[0]: [] for row in rows}
-    shapes = {1: both[:1], 2: both, AWARE: both}
+    shapes = {1: both[:1], 2: both, AWARE: both, TOGETHER: both}
     for turn, order in turns(shapes, arguments.rounds, budget):
         found = {row[0]: {} for row in rows}
         for shards in order:
             started, extra = start(shards, shapes, arguments)
             with started as server:
+                if shards == TOGETHER:
+                    move(server, arguments.server_core)
                 generator.fill(server, "small")
                 for row, load, _ in rows:
                     load = load_named(load)
@@ -63,10 +76,8 @@ def run(rows, generator, arguments, budget):
         figures[row] = {
             "one_cpu_us": statistics.median(sample[1]["cpu_us"] for sample in samples[row]),
             "two_cpu_us": statistics.median(sample[2]["cpu_us"] for sample in samples[row]),
-            "aware_cpu_us": statistics.median(sample[AWARE]["cpu_us"] for sample in samples[row]),
-            "aware_ratio": statistics.median(
-                sample[AWARE]["cpu_us"] / sample[1]["cpu_us"] for sample in samples[row]
-            ),
+            **beside_one("aware", AWARE, samples[row]),
+            **beside_one("together", TOGETHER, samples[row]),
             "two_per_s": statistics.median(sample[2]["per_s"] for sample in samples[row]),
             "ratio": statistics.median(ratios),
             "rounds_ratio": ratios,
@@ -75,18 +86,28 @@ def run(rows, generator, arguments, budget):
     return {"cores": both, "generator_shares_a_core": shared, "rows": figures}
 
 
+def beside_one(name, shape, samples):
+    """A shape's CPU, and its ratio to that of one shard."""
+    return {
+        f"{name}_cpu_us": statistics.median(sample[shape]["cpu_us"] for sample in samples),
+        f"{name}_ratio": statistics.median(sample[shape]["cpu_us"] / sample[1]["cpu_us"] for sample in samples),
+    }
+
+
 def markdown(result):
     if not result:
         return []
     rounds = len(next(iter(result["rows"].values()))["rounds_ratio"])
-    lines = [f"| two shards against one, {rounds} rounds | 1 shard, CPU µs | 2 shards, CPU µs summed | ratio | goal | keys sent to their owners: CPU µs, ratio |", "|---|---|---|---|---|---|"]
+    head = f"two shards against one, {rounds} rounds | 1 shard, CPU µs | 2 shards, CPU µs summed | ratio | goal"
+    lines = [f"| {head} | keys sent to their owners: CPU µs, ratio | both on one core: CPU µs, ratio |", "|---" * 7 + "|"]
     for row, found in result["rows"].items():
         least, most = min(found["rounds_ratio"]), max(found["rounds_ratio"])
         goal = f"≤ {found['goal']:.2f}, {'held' if found['ratio'] <= found['goal'] else 'missed'}"
         lines.append(
             f"| {row.removeprefix('forwarding, ')} | {figure(found['one_cpu_us'])} | {figure(found['two_cpu_us'])} "
             f"| {found['ratio']:.2f} ({least:.2f}–{most:.2f}) | {goal} "
-            f"| {figure(found['aware_cpu_us'])}, {found['aware_ratio']:.2f} |"
+            f"| {figure(found['aware_cpu_us'])}, {found['aware_ratio']:.2f} "
+            f"| {figure(found['together_cpu_us'])}, {found['together_ratio']:.2f} |"
         )
     if result["generator_shares_a_core"]:
         lines += ["", "No core was left for the generator: with two shards it shared one with the second."]

@@ -59,6 +59,20 @@ def loads(rows, names):
     return lines
 
 
+def generator(rows, names):
+    """What ringload itself takes, beside the servers that it drives."""
+    shown = [n for n in names if any(has(row.get(n), "generator_ratio") for row in rows.values())]
+    if not shown:
+        return []
+    return table(
+        ["ringload's own CPU for each request, beside what the server took"] + shown,
+        [
+            [load] + [spread(row[n], "generator_ratio") if has(row.get(n), "generator_ratio") else NOTHING for n in shown]
+            for load, row in rows.items()
+        ],
+    )
+
+
 def memory(items, idle, names, limit_mib):
     names = [name for name in names if name != NULL]
     body = []
@@ -93,6 +107,7 @@ def markdown(result):
     names = list(result["servers"])
     parts = [
         loads(result["loads"], names),
+        generator(result["loads"], names),
         forwarding.markdown(result["forwarding"]),
         latency.markdown(result["latency"], names),
         memory(result["memory"], result["idle"], names, result["memory_mib"]),

@@ -102,8 +102,8 @@ mod tests {
     use std::os::fd::AsFd;
     use std::os::unix::net::{UnixListener, UnixStream};
 
-    use super::super::Completion;
     use super::super::testing::{ring, wait};
+    use super::super::{Completion, Outgoing};
 
     #[test]
     fn echoes_through_provided_buffers() {

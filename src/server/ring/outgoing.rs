@@ -62,7 +62,7 @@ impl Outgoing {
     }
 
     /// Bytes to send.
-    pub fn len(&self) -> usize {
+    pub fn total_len(&self) -> usize {
         match self {
             Outgoing::Bytes(bytes) => bytes.len(),
             Outgoing::Parts(several) => several.parts.iter().map(|part| part.bytes().1).sum(),

@@ -181,7 +181,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::super::testing::ring;
-    use super::super::{Completion, Timer};
+    use super::super::{Completion, Outgoing, Timer};
 
     /// Work beyond what one kick does was slept on, if what it had done posted no completion: readers that each
     /// took a part of a long send were not sent more until something else happened.

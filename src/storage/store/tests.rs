@@ -284,6 +284,10 @@ fn a_pinned_value_outlives_its_item() {
         put(&mut store, b"held", &value).unwrap();
         let large = large_of(&mut store, b"held");
         let (first, second) = (store.pin(large).unwrap(), store.pin(large).unwrap());
+        let mut lent = Vec::new();
+        while let Some(piece) = store.lend(first, lent.iter().map(|piece: &Lent| piece.len() as u64).sum()) {
+            lent.push(piece);
+        }
         fate(&mut store);
         store.check_invariants();
         for number in 0..2_000u32 {
@@ -293,8 +297,19 @@ fn a_pinned_value_outlives_its_item() {
         store.unpin(first);
         assert!(read_pinned(&mut store, second) == value, "{name}");
         store.check_invariants();
+        // What was lent is still where a pin finds it.
+        let mut offset = 0;
+        for piece in &lent {
+            let found = store.pinned_read(second, offset);
+            assert_eq!((found.as_ptr(), found.len()), (piece.as_ptr(), piece.len()), "{name}");
+            offset += piece.len() as u64;
+        }
+        assert_eq!(offset, HELD_BYTES as u64, "{name}");
         store.unpin(second);
-        assert!(store.pinned_read(second, 0).is_empty());
+        store.check_invariants();
+        assert!(store.stats().large_pages > 0 && store.pins_held() == lent.len(), "{name}");
+        lent.into_iter().for_each(|piece| store.take_back(piece));
+        assert!(store.pinned_read(second, 0).is_empty() && store.pins_held() == 0);
         store.unpin(second);
         store.check_invariants();
         store.flush_all();
