@@ -6,7 +6,7 @@ use super::answers::Outlet;
 use super::connection::{Blocked, Closing, Connection};
 use super::dispatch::touch;
 use super::limits::OUTPUT_HELD_BYTES;
-use super::ring::{Outgoing, Part};
+use super::ring::{Outgoing, Part, Parts};
 use super::worker::Worker;
 
 impl Worker {
@@ -18,20 +18,16 @@ impl Worker {
             if !self.dispatch.connections.contains(number) {
                 continue;
             }
-            self.dispatch.connections.at(number).touched = false;
+            let connection = self.dispatch.connections.at(number);
+            connection.touched = false;
+            let sending = connection.sending;
             let mut lent = Vec::new();
-            let sending = self.dispatch.connections.at(number).sending;
             self.dispatch.advance(number, if sending { Outlet::Busy } else { Outlet::Free(&mut lent) });
             let connection = self.dispatch.connections.at(number);
             if !lent.is_empty() || (!sending && !connection.out.is_empty() && !holds_back(connection)) {
                 let bytes = std::mem::take(&mut connection.out);
-                let outgoing = if lent.is_empty() {
-                    Outgoing::Bytes(bytes)
-                } else {
-                    lent.push(Part::Bytes(bytes));
-                    Outgoing::parts(lent)
-                };
                 connection.sending = true;
+                let outgoing = if lent.is_empty() { Outgoing::Bytes(bytes) } else { with_lent(lent, bytes) };
                 self.dispatch.router.traffic_mut().bytes_written += outgoing.total_len() as u64;
                 let connection = self.dispatch.connections.at(number);
                 self.ring.send(number, connection.socket(), outgoing);
@@ -57,11 +53,9 @@ impl Worker {
         let connection = self.dispatch.connections.at(number);
         connection.sending = false;
         let whole = matches!(result, Ok(n) if n == outgoing.total_len());
-        for part in outgoing.into_parts() {
-            match part {
-                Part::Bytes(bytes) => self.dispatch.pool.give(bytes),
-                Part::Lent(lent) => self.dispatch.router.take_back(lent),
-            }
+        match outgoing {
+            Outgoing::Bytes(bytes) => self.dispatch.pool.give(bytes),
+            Outgoing::Parts(several) => self.take_apart(*several),
         }
         let connection = self.dispatch.connections.at(number);
         if !whole {
@@ -76,6 +70,23 @@ impl Worker {
         }
         self.free_if_over(number);
     }
+
+    #[inline(never)]
+    fn take_apart(&mut self, several: Parts) {
+        for part in several.into_parts() {
+            match part {
+                Part::Bytes(bytes) => self.dispatch.pool.give(bytes),
+                Part::Lent(lent) => self.dispatch.router.take_back(lent),
+            }
+        }
+    }
+}
+
+/// Parts with what the store has lent, and the output behind them.
+#[inline(never)]
+fn with_lent(mut parts: Vec<Part>, bytes: Vec<u8>) -> Outgoing {
+    parts.push(Part::Bytes(bytes));
+    Outgoing::parts(parts)
 }
 
 /// Whether a connection's output waits for answers of other shards, to be sent together with them.

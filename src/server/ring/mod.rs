@@ -29,6 +29,6 @@ mod user_data;
 pub use buffers::BufferId;
 pub use completions::Completion;
 pub use eventfd::eventfd;
-pub use outgoing::{Outgoing, PARTS_MAX, Part};
+pub use outgoing::{Outgoing, PARTS_MAX, Part, Parts};
 pub use queues::Ring;
 pub use timer::Timer;

@@ -78,12 +78,15 @@ impl Ring {
         let fd = types::Fd(socket.as_raw_fd());
         let entry = match &mut outgoing {
             Outgoing::Bytes(bytes) => {
+                self.sending_bytes += bytes.capacity();
                 let len = u32::try_from(bytes.len()).expect("an output buffer is far below 4 GiB");
                 opcode::Send::new(fd, bytes.as_ptr(), len).flags(flags).build()
             }
-            Outgoing::Parts(several) => opcode::SendMsg::new(fd, several.header()).flags(flags as u32).build(),
+            Outgoing::Parts(several) => {
+                self.sending_bytes += several.memory_bytes();
+                opcode::SendMsg::new(fd, several.header()).flags(flags as u32).build()
+            }
         };
-        self.sending_bytes += outgoing.memory_bytes();
         assert!(self.sending.insert(connection, outgoing).is_none(), "one send per connection");
         self.sends_in_flight += 1;
         self.push(entry.user_data(user_data(KIND_SEND, connection)));

@@ -62,38 +62,43 @@ impl Outgoing {
     }
 
     /// Bytes to send.
+    #[inline]
     pub fn total_len(&self) -> usize {
         match self {
             Outgoing::Bytes(bytes) => bytes.len(),
-            Outgoing::Parts(several) => several.parts.iter().map(|part| part.bytes().1).sum(),
+            Outgoing::Parts(several) => several.total_len(),
         }
     }
 
-    /// Memory of its buffers, in bytes. What is lent is the store's.
+    /// Memory of its buffers, in bytes.
+    #[inline]
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Outgoing::Bytes(bytes) => bytes.capacity(),
-            Outgoing::Parts(several) => {
-                let buffers = several.parts.iter().map(|part| match part {
-                    Part::Bytes(bytes) => bytes.capacity(),
-                    Part::Lent(_) => 0,
-                });
-                size_of::<Parts>() + several.parts.capacity() * size_of::<Part>() + buffers.sum::<usize>()
-            }
+            Outgoing::Parts(several) => several.memory_bytes(),
         }
-    }
-
-    /// What it was made of, once it is sent.
-    pub fn into_parts(self) -> impl Iterator<Item = Part> {
-        let (one, several) = match self {
-            Outgoing::Bytes(bytes) => (Some(Part::Bytes(bytes)), Vec::new()),
-            Outgoing::Parts(several) => (None, several.parts),
-        };
-        one.into_iter().chain(several)
     }
 }
 
 impl Parts {
+    /// The parts, once they are sent.
+    pub fn into_parts(self) -> impl Iterator<Item = Part> {
+        self.parts.into_iter()
+    }
+
+    fn total_len(&self) -> usize {
+        self.parts.iter().map(|part| part.bytes().1).sum()
+    }
+
+    /// Memory of its buffers, in bytes. What is lent is the store's.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let buffers = self.parts.iter().map(|part| match part {
+            Part::Bytes(bytes) => bytes.capacity(),
+            Part::Lent(_) => 0,
+        });
+        size_of::<Parts>() + self.parts.capacity() * size_of::<Part>() + buffers.sum::<usize>()
+    }
+
     /// The message for the kernel. Its addresses are right as long as this stays in its box.
     pub(super) fn header(&mut self) -> *const libc::msghdr {
         self.header.msg_iov = self.places.as_mut_ptr();
