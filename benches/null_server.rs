@@ -16,7 +16,7 @@
 //! ```text
 //! cargo bench --bench null_server -- --port 11311
 //! cargo bench --bench null_server -- --port 11311 --values 100
-//! cargo bench --bench null_server -- --port 11311 --set-bytes 65581 --memory 512
+//! cargo bench --bench null_server -- --port 11311 --set-bytes 65578 --memory 512
 //! ```
 //!
 //! Without `--port` it serves a client of its own and ends: this is what a test run of all benches does.

@@ -4,9 +4,10 @@ use super::connection::Blocked;
 use super::dispatch::{Dispatch, encode_whole, output, touch};
 use super::dump::Progress;
 use super::limits::{LENT_BYTES_MAX, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, REPLIES_OUTSTANDING_MAX};
+use super::pool::OutputPool;
 use super::replies::{Front, Stream};
 use super::ring::{PARTS_MAX, Part};
-use super::ticket::Ticket;
+use super::ticket::{Ticket, WorkerRouter};
 use crate::command::{Hit, Reply, Value};
 use crate::protocol::memcache::{self, Encoded};
 use crate::router::{Answer, Errand};
@@ -29,6 +30,28 @@ pub(super) enum Outlet<'a> {
 fn is_full(parts: &[Part]) -> bool {
     let lent_bytes: usize = parts.iter().map(|part| if let Part::Lent(lent) = part { lent.len() } else { 0 }).sum();
     parts.len() + 2 >= PARTS_MAX || lent_bytes >= LENT_BYTES_MAX
+}
+
+/// Lends a pinned value from a byte on to the next send, as far as that takes it. Returns the byte to go on from.
+fn lend(
+    pin: u32,
+    mut written: u64,
+    router: &mut WorkerRouter,
+    parts: &mut Vec<Part>,
+    out: &mut Vec<u8>,
+    pool: &mut OutputPool,
+) -> u64 {
+    while !is_full(parts)
+        && let Some(lent) = router.lend(pin, written)
+    {
+        written += lent.len() as u64;
+        if !out.is_empty() {
+            pool.note(out.len());
+            parts.push(Part::Bytes(std::mem::replace(out, pool.take())));
+        }
+        parts.push(Part::Lent(lent));
+    }
+    written
 }
 
 impl Dispatch {
@@ -166,16 +189,8 @@ impl Dispatch {
                 match &mut outlet {
                     Outlet::Busy if lends => break,
                     Outlet::Free(parts) if lends => {
-                        while written < len && !is_full(parts) {
-                            // Where too many are lent, the rest is copied.
-                            let Some(lent) = router.lend(pin, written) else { break };
-                            written += lent.len() as u64;
-                            if !connection.out.is_empty() {
-                                pool.note(connection.out.len());
-                                parts.push(Part::Bytes(std::mem::replace(&mut connection.out, pool.take())));
-                            }
-                            parts.push(Part::Lent(lent));
-                        }
+                        written = lend(pin, written, router, parts, &mut connection.out, pool);
+                        // Where too many are lent, the rest is copied.
                         if written < len && is_full(parts) {
                             if let Some(stream) = queue.front_stream() {
                                 stream.written = written;

@@ -24,13 +24,14 @@ impl Worker {
             let mut lent = Vec::new();
             self.dispatch.advance(number, if sending { Outlet::Busy } else { Outlet::Free(&mut lent) });
             let connection = self.dispatch.connections.at(number);
-            if !lent.is_empty() || (!sending && !connection.out.is_empty() && !holds_back(connection)) {
+            if !lent.is_empty() {
+                self.send_lent(number, lent);
+            } else if !sending && !connection.out.is_empty() && !holds_back(connection) {
                 let bytes = std::mem::take(&mut connection.out);
                 connection.sending = true;
-                let outgoing = if lent.is_empty() { Outgoing::Bytes(bytes) } else { with_lent(lent, bytes) };
-                self.dispatch.router.traffic_mut().bytes_written += outgoing.total_len() as u64;
+                self.dispatch.router.traffic_mut().bytes_written += bytes.len() as u64;
                 let connection = self.dispatch.connections.at(number);
-                self.ring.send(number, connection.socket(), outgoing);
+                self.ring.send(number, connection.socket(), Outgoing::Bytes(bytes));
             } else if connection.out.is_empty() {
                 // Taken for a reply that turned out to be silence.
                 self.dispatch.pool.give(std::mem::take(&mut connection.out));
@@ -47,6 +48,17 @@ impl Worker {
             self.free_if_over(number);
         }
         self.sends = touched;
+    }
+
+    /// Sends parts with what the store has lent, and the output behind them.
+    #[inline(never)]
+    fn send_lent(&mut self, number: u32, mut parts: Vec<Part>) {
+        let connection = self.dispatch.connections.at(number);
+        connection.sending = true;
+        parts.push(Part::Bytes(std::mem::take(&mut connection.out)));
+        let outgoing = Outgoing::parts(parts);
+        self.dispatch.router.traffic_mut().bytes_written += outgoing.total_len() as u64;
+        self.ring.send(number, connection.socket(), outgoing);
     }
 
     pub(super) fn sent(&mut self, number: u32, result: io::Result<usize>, outgoing: Outgoing) {
@@ -80,13 +92,6 @@ impl Worker {
             }
         }
     }
-}
-
-/// Parts with what the store has lent, and the output behind them.
-#[inline(never)]
-fn with_lent(mut parts: Vec<Part>, bytes: Vec<u8>) -> Outgoing {
-    parts.push(Part::Bytes(bytes));
-    Outgoing::parts(parts)
 }
 
 /// Whether a connection's output waits for answers of other shards, to be sent together with them.

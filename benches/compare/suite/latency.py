@@ -38,7 +38,7 @@ def run(rows, servers, rows_measured, generator, arguments, budget):
     for turn, order in turns(servers, arguments.rounds, budget):
         for name in order:
             kind = servers[name]
-            constant = load_named(SATURATING).constant.options
+            constant = load_named(SATURATING).constant.options("small")
             with Server(kind, arguments.memory, [arguments.server_core], constant=constant) as server:
                 if not kind.constant:
                     generator.fill(server, "small")

@@ -64,7 +64,7 @@ def run_rounds(servers, loads, generator, arguments, budget):
                 kind = servers[name]
                 if kind.constant:
                     for load in chosen:
-                        constant = load.constant.options
+                        constant = load.constant.options(data)
                         with Server(kind, arguments.memory, [arguments.server_core], constant=constant) as server:
                             samples[load.name][name].append(one(server, load, turn))
                     continue

@@ -10,29 +10,30 @@ DATA_SETS = {"small": ("32", 1_000_000), "4k": ("4k", 100_000), "64k": ("64k", 8
 DATA_SETS_SMOKE = {"small": ("32", 100_000), "4k": ("4k", 10_000), "64k": ("64k", 1_000)}
 
 KIB = 1024
+# What ends a value.
+TERMINATOR_BYTES = 2
+# Values from this length on are long.
+LONG_BYTES = 4 * KIB
 
 
 @dataclass(frozen=True)
 class Constant:
-    """The reply that the null server gives to every request, and the memory that it sends values from or receives
-    them into: as much as the data set takes, where values are long, so that it finds them in no cache either."""
+    """The reply that the null server gives to every request, for values of that length."""
 
-    value_bytes: int = 0
+    value_bytes: int
     values: int = 1
-    # The bytes of a request, if it is a set.
-    set_bytes: int = 0
-    memory_mib: int = 0
+    # Whether it answers sets as ringload sends them.
+    sets: bool = False
 
-    @property
-    def options(self):
-        request = f"--set-bytes {self.set_bytes}" if self.set_bytes else f"--values {self.values}"
-        return f"--value-bytes {self.value_bytes} --memory {self.memory_mib} {request}"
-
-
-def constant_set(value_bytes, memory_mib=0):
-    """What answers sets as ringload sends them."""
-    line = len("set  0 0 \r\n") + KEY_SIZE + len(str(value_bytes))
-    return Constant(set_bytes=line + value_bytes + len("\r\n"), memory_mib=memory_mib)
+    def options(self, data):
+        """The null server's options. It sends long values from, or receives them into, as much memory as the data set
+        takes, so that it finds them in no cache either."""
+        memory_mib = DATA_SETS[data][1] * self.value_bytes >> 20 if self.value_bytes >= LONG_BYTES else 0
+        request = f"--value-bytes {self.value_bytes} --values {self.values}"
+        if self.sets:
+            line = len("set  0 0 \r\n") + KEY_SIZE + len(str(self.value_bytes))
+            request = f"--set-bytes {line + self.value_bytes + TERMINATOR_BYTES}"
+        return f"{request} --memory {memory_mib}"
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,7 @@ class Load:
         return self.connections * self.depth * self.multiget
 
 
-SMALL, SMALL_SET = Constant(32), constant_set(32)
-FOUR_MIB = 100_000 * 4 // KIB
-SIXTY_FOUR_MIB = 8_000 * 64 // KIB
+SMALL, SMALL_SET = Constant(32), Constant(32, sets=True)
 
 LOADS = [
     Load("GET 50x1", "small", True, 50, 1, 0.80, SMALL),
@@ -80,10 +79,10 @@ LOADS = [
     Load("SET 50x1", "small", False, 50, 1, 0.80, SMALL_SET),
     Load("SET 16x16", "small", False, 16, 16, 0.26, SMALL_SET),
     Load("multiget 100, per key", "small", True, 16, 1, 0.15, Constant(32, 100), multiget=100),
-    Load("GET 4 KiB 50x1", "4k", True, 50, 1, 0.75, Constant(4 * KIB, memory_mib=FOUR_MIB)),
-    Load("GET 64 KiB 16x1", "64k", True, 16, 1, 0.87, Constant(64 * KIB, memory_mib=SIXTY_FOUR_MIB)),
-    Load("SET 64 KiB 16x1", "64k", False, 16, 1, 0.50, constant_set(64 * KIB, SIXTY_FOUR_MIB)),
-    Load("SET 64 KiB 16x4", "64k", False, 16, 4, 0.50, constant_set(64 * KIB, SIXTY_FOUR_MIB)),
+    Load("GET 4 KiB 50x1", "4k", True, 50, 1, 0.75, Constant(4 * KIB)),
+    Load("GET 64 KiB 16x1", "64k", True, 16, 1, 0.87, Constant(64 * KIB)),
+    Load("SET 64 KiB 16x1", "64k", False, 16, 1, 0.50, Constant(64 * KIB, sets=True)),
+    Load("SET 64 KiB 16x4", "64k", False, 16, 4, 0.50, Constant(64 * KIB, sets=True)),
     Load("GET 5000x1", "small", True, 5000, 1, 0.80, SMALL),
 ]
 # What a server may take beside the null server, at depth 1.
