@@ -76,11 +76,17 @@ impl Recorder {
     /// Records one answered request.
     #[inline]
     pub fn record(&mut self, latency: Nanos) {
+        self.record_n(latency, 1);
+    }
+
+    /// Records so many requests that were answered after the same time.
+    #[inline]
+    pub fn record_n(&mut self, latency: Nanos, count: u64) {
         if latency == self.run.0 {
-            self.run.1 += 1;
+            self.run.1 += count;
         } else {
             self.settle();
-            self.run = (latency, 1);
+            self.run = (latency, count);
         }
     }
 

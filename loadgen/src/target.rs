@@ -159,6 +159,12 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// Whether what it carries is not what the socket does.
+    #[inline]
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Stream::Tls(_))
+    }
+
     /// Whether the last read may have left bytes that no event will tell of.
     #[inline]
     pub fn holds_more(&self) -> bool {

@@ -373,7 +373,8 @@ impl Agent for CheckAgent<'_> {
             let len = random_len(&mut self.lanes[connection].rng, self.plan.value_size);
             self.write(connection, key, Act::Cas { version, len, seen }, unique, out);
         }
-        while self.lanes[connection].pending.len() < self.plan.pipeline && out.len() < BATCH_BYTES {
+        let end = out.len() + BATCH_BYTES;
+        while self.lanes[connection].pending.len() < self.plan.pipeline && out.len() < end {
             if self.lanes[connection].left == 0 {
                 return;
             }

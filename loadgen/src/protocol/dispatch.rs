@@ -98,6 +98,16 @@ impl Protocol {
         }
     }
 
+    /// How many replies at the head of `input`, at most `max`, are known at a glance to say that a value was stored, and
+    /// their bytes. There may be more.
+    #[inline]
+    pub fn take_stored(self, input: &[u8], max: usize) -> (usize, usize) {
+        match self {
+            Protocol::Text => text::take_stored(input, max),
+            Protocol::Meta | Protocol::Binary | Protocol::Resp => (0, 0),
+        }
+    }
+
     /// Appends a read of one key.
     pub fn get(self, out: &mut Vec<u8>, key: &[u8]) {
         match self {

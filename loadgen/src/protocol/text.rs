@@ -8,6 +8,9 @@ use super::{
 /// What stands before and after the key of a get of one key.
 pub const GET: (&[u8], &[u8]) = (b"get ", b"\r\n");
 
+/// The answer to a set.
+const STORED: &[u8] = b"STORED\r\n";
+
 /// What a hit begins with.
 const VALUE: &[u8] = b"VALUE ";
 
@@ -83,8 +86,8 @@ pub fn parse(input: &[u8]) -> Parsed<'_> {
     if input.starts_with(b"END\r\n") {
         return Ok(Some((Reply::End, 5)));
     }
-    if input.starts_with(b"STORED\r\n") {
-        return Ok(Some((Reply::Stored, 8)));
+    if input.starts_with(STORED) {
+        return Ok(Some((Reply::Stored, STORED.len())));
     }
     if input.starts_with(b"VALUE ")
         && let Some(found) = value_line(input)
@@ -143,9 +146,22 @@ impl HitForm {
         form
     }
 
-    /// How many bytes the reply at the head of `input` has, if it is there as a whole and has this form.
+    /// How many replies at the head of `input`, at most `max`, are there as a whole and have this form, and their bytes.
     #[inline]
-    pub fn take(&self, input: &[u8]) -> Option<usize> {
+    pub fn take(&self, input: &[u8], max: usize) -> (usize, usize) {
+        let mut count = 0;
+        let mut at = 0;
+        while count < max
+            && let Some(len) = self.take_one(&input[at..])
+        {
+            count += 1;
+            at += len;
+        }
+        (count, at)
+    }
+
+    #[inline]
+    fn take_one(&self, input: &[u8]) -> Option<usize> {
         let reply = input.get(..self.len)?;
         let middle = VALUE.len() + self.key_len;
         let is_such = reply.starts_with(VALUE)
@@ -154,6 +170,13 @@ impl HitForm {
             && memchr::memchr(b' ', &reply[VALUE.len()..]) == Some(self.key_len);
         is_such.then_some(self.len)
     }
+}
+
+/// How many replies at the head of `input`, at most `max`, say that a value was stored, and their bytes.
+#[inline]
+pub fn take_stored(input: &[u8], max: usize) -> (usize, usize) {
+    let count = input.chunks_exact(STORED.len()).take(max).take_while(|reply| *reply == STORED).count();
+    (count, count * STORED.len())
 }
 
 fn other(input: &[u8]) -> Parsed<'_> {
@@ -195,8 +218,11 @@ mod tests {
         let hit = b"VALUE key1 0 5\r\nva\r\ne\r\nEND\r\n";
         let Ok(Some((Reply::Value(value), used))) = parse(hit) else { panic!("a value") };
         let form = HitForm::of(hit, &value, used);
-        assert_eq!(form.take(hit), Some(hit.len()));
-        assert_eq!(form.take(b"VALUE KEY2 0 5\r\nother\r\nEND\r\nEND\r\n"), Some(hit.len()));
+        assert_eq!(form.take(hit, 9), (1, hit.len()));
+        assert_eq!(form.take(b"VALUE KEY2 0 5\r\nother\r\nEND\r\nEND\r\n", 9), (1, hit.len()));
+        let three = hit.repeat(3);
+        assert_eq!(form.take(&three, 2), (2, 2 * hit.len()));
+        assert_eq!(form.take(&three[..three.len() - 1], 3), (2, 2 * hit.len()));
         for other in [
             b"VALUE key1 0 5\r\nvalue\r\nEND\r".as_slice(),
             b"VALUE key1 1 5\r\nvalue\r\nEND\r\n",
@@ -208,11 +234,11 @@ mod tests {
             b"END\r\n",
             b"",
         ] {
-            assert_eq!(form.take(other), None, "{}", other.escape_ascii());
+            assert_eq!(form.take(other, 1), (0, 0), "{}", other.escape_ascii());
         }
         let long = format!("VALUE k {} 5 {}\r\n", u32::MAX, u64::MAX);
         let Ok(Some((Reply::Value(value), used))) = parse(long.as_bytes()) else { panic!("a value") };
-        assert_eq!(HitForm::of(long.as_bytes(), &value, used).take(long.as_bytes()), None);
+        assert_eq!(HitForm::of(long.as_bytes(), &value, used).take(long.as_bytes(), 1), (0, 0));
     }
 
     /// Reads the whole of `input`, handing over `piece` bytes more whenever the parser wants some.

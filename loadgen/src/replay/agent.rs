@@ -394,7 +394,8 @@ impl Agent for ReplayAgent<'_> {
         while let Some((step, request)) = self.lanes[connection].follow_ups.pop_front() {
             self.send(connection, step, request, now, out);
         }
-        while self.lanes[connection].pending.len() < self.pipeline && out.len() < BATCH_BYTES {
+        let end = out.len() + BATCH_BYTES;
+        while self.lanes[connection].pending.len() < self.pipeline && out.len() < end {
             if !self.supply(connection, now) {
                 break;
             }

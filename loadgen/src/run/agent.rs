@@ -8,7 +8,7 @@ use super::{
     Outcome, Plan,
     composer::{Composer, Written},
     lane::{End, Lane, Pending},
-    step::Tally,
+    step::{Step, Tally},
 };
 use crate::{
     clock::{Nanos, SECOND},
@@ -169,7 +169,7 @@ impl<'a> RunAgent<'a> {
 
     /// Appends what answers asked for, as far as the pipeline has room.
     fn follow_ups(&mut self, connection: usize, now: Nanos, out: &mut Vec<u8>) {
-        while self.lanes[connection].pending.len() < self.plan.pipeline
+        while self.lanes[connection].unanswered() < self.plan.pipeline
             && let Some(follow_up) = self.lanes[connection].follow_ups.pop_front()
         {
             if !self.may_send() {
@@ -184,7 +184,7 @@ impl<'a> RunAgent<'a> {
     fn sent(&mut self, connection: usize, written: Written, intended: Nanos) {
         let Written { step, keys, tracked } = written;
         let pending = Pending { intended, keys, step, tracked, measured: self.measuring };
-        self.lanes[connection].pending.push_back(pending);
+        self.lanes[connection].sent(pending);
         self.outstanding += 1;
     }
 
@@ -225,6 +225,32 @@ impl<'a> RunAgent<'a> {
         self.last_reply = now;
         self.intervals.recorder.record(now.saturating_sub(pending.intended));
         Ok(())
+    }
+
+    /// Counts so many plain gets as hits, or plain sets as stored: the next of the connection, and of one kind.
+    #[inline]
+    fn answer_plain(&mut self, connection: usize, now: Nanos, count: usize) {
+        let Some(pending) = self.lanes[connection].settle_alike(count) else { return };
+        self.outstanding -= count;
+        self.done += count as u64;
+        if !pending.measured {
+            return;
+        }
+        let count = count as u64;
+        let counts = &mut self.intervals.recorder.counts;
+        if pending.step.reads() {
+            counts.gets += count;
+            counts.hits += count;
+        } else {
+            counts.stored += count;
+        }
+        if self.composer.is_mixed() {
+            let tally = self.tally.of(pending.step);
+            tally.requests += count;
+            tally.done += count;
+        }
+        self.last_reply = now;
+        self.intervals.recorder.record_n(now.saturating_sub(pending.intended), count);
     }
 }
 
@@ -268,10 +294,11 @@ impl Agent for RunAgent<'_> {
         if self.stopped {
             return;
         }
+        let from = out.len();
         if self.schedule.is_none() {
-            if now < self.end && self.lanes[connection].pending.is_empty() {
+            if now < self.end && self.lanes[connection].unanswered() == 0 {
                 self.follow_ups(connection, now, out);
-                for _ in self.lanes[connection].pending.len()..self.plan.pipeline {
+                for _ in self.lanes[connection].unanswered()..self.plan.pipeline {
                     if !self.request(connection, now, now, out) {
                         break;
                     }
@@ -286,7 +313,7 @@ impl Agent for RunAgent<'_> {
             }
         }
         if self.measuring {
-            self.intervals.recorder.counts.bytes_sent += out.len() as u64;
+            self.intervals.recorder.counts.bytes_sent += (out.len() - from) as u64;
         }
     }
 
@@ -302,13 +329,16 @@ impl Agent for RunAgent<'_> {
             if rest.is_empty() {
                 break;
             }
-            if lane.reads_one()
-                && let Some(taken) = self.hit_form.take(rest)
-            {
-                lane.values = 1;
-                used += taken;
-                self.answer(connection, now, End::Read)?;
-                continue;
+            if let Some((step, alike)) = lane.plain() {
+                let (count, taken) = match step {
+                    Step::Get => self.hit_form.take(rest, alike),
+                    _ => self.plan.protocol.take_stored(rest, alike),
+                };
+                if count > 0 {
+                    used += taken;
+                    self.answer_plain(connection, now, count);
+                    continue;
+                }
             }
             let Some((reply, taken)) = self.plan.protocol.parse(rest)? else { break };
             if let Reply::Value(value) = &reply

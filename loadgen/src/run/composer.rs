@@ -15,7 +15,7 @@ use crate::{
     operation::Operation,
     protocol::{Protocol, Store},
     routing::Routing,
-    workload::{Distribution, KeyPicker, KeyRenderer, Keyspace, Mix, Popularity, Rng, Space, ValueSource, Workload},
+    workload::{Distribution, KeyPicker, KeyRenderer, Keyspace, LineRenderer, Mix, Popularity, Rng, Space, ValueSource, Workload},
 };
 
 /// By how much incr and decr change a number.
@@ -189,7 +189,7 @@ pub struct Plain<'a> {
     pub picker: KeyPicker,
     pub keys: KeyRenderer,
     /// Renders a whole get of one key: one copy per request.
-    pub get_lines: KeyRenderer,
+    pub get_lines: LineRenderer,
 }
 
 impl<'a> Plain<'a> {
@@ -207,7 +207,7 @@ impl Plain<'_> {
         if self.work.mix.is_get(rng) {
             let keys = self.work.multiget;
             if keys == 1 {
-                out.extend_from_slice(self.get_lines.render(self.picker.pick(rng)));
+                self.get_lines.append(self.picker.pick(rng), out);
                 return Written { step: Step::Get, keys, tracked: false };
             }
             protocol.group_begin(out, keys as usize);

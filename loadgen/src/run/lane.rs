@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A request that is sent and not answered.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// When it was meant to be sent.
     pub intended: Nanos,
@@ -56,9 +56,11 @@ pub enum End {
 /// A connection's side of the conversation.
 #[derive(Debug, Default)]
 pub struct Lane {
-    /// Bounded by `--pipeline`.
-    pub pending: VecDeque<Pending>,
-    /// Arrivals assigned and not sent; with `pending` bounded by `--pipeline`.
+    /// What is to be answered, and how many alike in a row. Those requests are bounded by `--pipeline`.
+    pending: VecDeque<(Pending, usize)>,
+    /// How many requests that is.
+    unanswered: usize,
+    /// Arrivals assigned and not sent; with those unanswered bounded by `--pipeline`.
     pub due: VecDeque<Nanos>,
     /// What answers asked for. Bounded by the keys of `--pipeline` requests.
     pub follow_ups: VecDeque<FollowUp>,
@@ -79,6 +81,44 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Notes that this request is sent.
+    #[inline]
+    pub fn sent(&mut self, pending: Pending) {
+        self.unanswered += 1;
+        match self.pending.back_mut() {
+            Some((last, alike)) if *last == pending => *alike += 1,
+            _ => self.pending.push_back((pending, 1)),
+        }
+    }
+
+    /// Requests that are sent and not answered.
+    #[inline]
+    pub fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
+    /// How many of the next replies are to requests of the same kind, plain gets or
+    /// plain sets, of which nothing has come.
+    #[inline]
+    pub fn plain(&self) -> Option<(Step, usize)> {
+        let (head, alike) = self.pending.front().filter(|_| self.values == 0)?;
+        let is_plain = matches!(head.step, Step::Get | Step::Set) && !head.tracked;
+        is_plain.then_some((head.step, *alike))
+    }
+
+    /// Takes so many requests of the same kind as answered; there must be as many.
+    #[inline]
+    pub fn settle_alike(&mut self, count: usize) -> Option<Pending> {
+        let (head, alike) = self.pending.front_mut()?;
+        let settled = *head;
+        self.unanswered -= count;
+        *alike -= count;
+        if *alike == 0 {
+            self.pending.pop_front();
+        }
+        Some(settled)
+    }
+
     /// Takes one reply: how the request at the head of the queue ended, nothing yet, or why the reply cannot be.
     #[inline]
     pub fn take(&mut self, composer: &mut Composer<'_>, reply: Reply<'_>) -> Result<Option<End>, &'static str> {
@@ -91,18 +131,12 @@ impl Lane {
         }
     }
 
-    /// Whether the next reply is that of a plain get of one key, of which nothing has come.
-    #[inline]
-    pub fn reads_one(&self) -> bool {
-        self.values == 0 && self.pending.front().is_some_and(|head| head.step == Step::Get && !head.tracked)
-    }
-
     #[inline]
     fn take_value(&mut self, composer: &mut Composer<'_>, value: &Value<'_>) -> Result<Option<End>, &'static str> {
         let protocol = composer.protocol();
         self.skip = value.len + protocol.value_tail();
         self.values += 1;
-        let Some(head) = self.pending.front() else { return Err("a value that nothing asked for") };
+        let Some((head, _)) = self.pending.front() else { return Err("a value that nothing asked for") };
         let group = head.step == Step::Multiget;
         if head.tracked {
             self.unique = value.cas.unwrap_or(0);
@@ -127,7 +161,7 @@ impl Lane {
 
     #[inline]
     fn take_verdict(&mut self, protocol: Protocol, reply: &Reply<'_>) -> Result<Option<End>, &'static str> {
-        let Some(head) = self.pending.front() else { return Err("a reply that nothing asked for") };
+        let Some((head, _)) = self.pending.front() else { return Err("a reply that nothing asked for") };
         match verdict(protocol, head.step.operation(), reply) {
             Some(verdict) => Ok(Some(End::Write(verdict))),
             None => Err("a reply to a request of another kind"),
@@ -136,7 +170,7 @@ impl Lane {
 
     #[inline(never)]
     fn take_other(&mut self, protocol: Protocol, reply: Reply<'_>) -> Result<Option<End>, &'static str> {
-        let Some(head) = self.pending.front() else { return Err("a reply that nothing asked for") };
+        let Some((head, _)) = self.pending.front() else { return Err("a reply that nothing asked for") };
         let group = head.step == Step::Multiget;
         match reply {
             Reply::Miss if group && !protocol.names_keys() => {
@@ -165,7 +199,7 @@ impl Lane {
     /// Finds the key that a value of a tracked group belongs to; those passed over are missed.
     #[inline(never)]
     fn decide(&mut self, composer: &mut Composer<'_>, value: &Value<'_>) -> Result<(), &'static str> {
-        let keys = self.pending.front().map_or(0, |head| head.keys as usize);
+        let keys = self.pending.front().map_or(0, |(head, _)| head.keys as usize);
         if composer.protocol().names_keys() {
             loop {
                 match self.asked.get(self.decided).filter(|_| self.decided < keys) {
@@ -192,7 +226,7 @@ impl Lane {
     #[inline]
     pub fn settle(&mut self, end: End, fills: impl Fn(Asked) -> bool) -> Result<(Pending, u64), &'static str> {
         let values = std::mem::take(&mut self.values);
-        let Some(head) = self.pending.pop_front() else { return Err("a reply that nothing asked for") };
+        let Some(head) = self.settle_alike(1) else { return Err("a reply that nothing asked for") };
         let fits = match end {
             End::Read => head.step.reads() && values <= u64::from(head.keys),
             End::Write(_) => !head.step.reads() && values == 0,
@@ -225,6 +259,6 @@ impl Lane {
     /// Requests that it has taken on: on the wire, assigned, or asked for by answers.
     #[inline]
     pub fn load(&self) -> usize {
-        self.pending.len() + self.due.len() + self.follow_ups.len()
+        self.unanswered + self.due.len() + self.follow_ups.len()
     }
 }

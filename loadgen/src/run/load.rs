@@ -167,7 +167,8 @@ impl Agent for LoadAgent<'_> {
         if self.pending[connection] > 0 {
             return;
         }
-        while self.pending[connection] < BATCH && out.len() < BATCH_BYTES && self.store_next(connection, out) {
+        let end = out.len() + BATCH_BYTES;
+        while self.pending[connection] < BATCH && out.len() < end && self.store_next(connection, out) {
             self.pending[connection] += 1;
             self.outstanding += 1;
         }

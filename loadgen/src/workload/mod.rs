@@ -18,7 +18,7 @@ pub(crate) use amount::Amount;
 pub use arrivals::{Arrivals, Schedule};
 pub use distribution::{Distribution, KeyPicker};
 pub(crate) use keyspace::KEY_LEN_MAX;
-pub use keyspace::{KeyRenderer, Keyspace};
+pub use keyspace::{KeyRenderer, Keyspace, LineRenderer};
 pub use mix::Mix;
 pub(crate) use popularity::Popularity;
 pub use rate::{Rate, RateCourse, Stage};
