@@ -17,6 +17,8 @@ pub struct Strain {
     /// The share of a core that the busiest generator thread used or waited for, 0 to 1, without polling for the next
     /// arrival.
     pub generator_busy: f64,
+    /// CPU time that all generator threads used for each request, in microseconds, without that polling.
+    pub generator_cpu_us: f64,
     /// 99 of 100 requests of an open loop were sent at most this late although the server held nothing up.
     pub send_lag_p99_us: f64,
 }
@@ -58,7 +60,7 @@ mod tests {
     #[test]
     fn a_full_core_or_a_late_sender_is_a_bottleneck() {
         let complaint = |busy, lag, p99| {
-            let strain = Strain { generator_busy: busy, send_lag_p99_us: lag };
+            let strain = Strain { generator_busy: busy, generator_cpu_us: 0.0, send_lag_p99_us: lag };
             assert_eq!(strain.is_bottleneck(p99), strain.complaint(p99).is_some());
             strain.complaint(p99).unwrap_or_default()
         };

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     bottleneck::Strain,
     clock::{Nanos, SECOND},
+    driver::CoreTime,
     interval::{Inbox, Interval},
     recorder::{Percentiles, Recorder},
     timeline::Timeline,
@@ -60,7 +61,7 @@ struct Open {
     from: Nanos,
     to: Nanos,
     /// Time that every thread's work needed of a core.
-    worked: Vec<Nanos>,
+    worked: Vec<CoreTime>,
     recorder: Recorder,
 }
 
@@ -69,7 +70,7 @@ struct Running {
     number: usize,
     from: Nanos,
     to: Nanos,
-    worked: Vec<Nanos>,
+    worked: Vec<CoreTime>,
     recorder: Recorder,
 }
 
@@ -101,7 +102,7 @@ pub struct Collector<'a> {
     open: VecDeque<Open>,
     stage: Option<Running>,
     totals: Totals,
-    worked: Vec<Nanos>,
+    worked: Vec<CoreTime>,
     /// The rate of every stage at its beginning and end.
     rates: Vec<(f64, f64)>,
     closed: Box<dyn FnMut(Closed) + 'a>,
@@ -131,7 +132,7 @@ impl<'a> Collector<'a> {
                 strain: Strain::default(),
                 elapsed: 0,
             },
-            worked: vec![0; threads],
+            worked: vec![CoreTime::default(); threads],
             rates,
             closed: Box::new(closed),
             cleared: Vec::new(),
@@ -173,7 +174,7 @@ impl<'a> Collector<'a> {
                 // The first of the threads leaves its recorder here: with one thread nothing is merged.
                 let recorder = std::mem::replace(&mut interval.recorder, self.cleared.pop().unwrap_or_default());
                 let (from, to) = (interval.from, interval.to);
-                self.open.insert(at, Open { number, from, to, worked: vec![0; threads], recorder });
+                self.open.insert(at, Open { number, from, to, worked: vec![CoreTime::default(); threads], recorder });
                 at
             }
         };
@@ -223,14 +224,14 @@ impl<'a> Collector<'a> {
             number,
             from: open.from,
             to: open.to,
-            worked: vec![0; open.worked.len()],
+            worked: vec![CoreTime::default(); open.worked.len()],
             recorder: Recorder::default(),
         });
         stage.to = stage.to.max(open.to);
         stage.recorder.merge(&mut open.recorder);
         for (thread, worked) in open.worked.iter().enumerate() {
-            stage.worked[thread] += worked;
-            self.worked[thread] += worked;
+            stage.worked[thread] += *worked;
+            self.worked[thread] += *worked;
         }
         self.totals.elapsed = self.totals.elapsed.max(open.to.saturating_sub(self.timeline.start()));
         open.recorder.clear();
@@ -259,11 +260,13 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// The busiest thread's share of its core, and the lateness of all.
-fn strain(worked: &[Nanos], length: Nanos, recorder: &Recorder) -> Strain {
-    let busiest = worked.iter().copied().max().unwrap_or(0);
+/// The busiest thread's share of its core, the CPU time of all, and their lateness.
+fn strain(worked: &[CoreTime], length: Nanos, recorder: &Recorder) -> Strain {
+    let busiest = worked.iter().map(|thread| thread.needed).max().unwrap_or(0);
+    let used: Nanos = worked.iter().map(|thread| thread.used).sum();
     Strain {
         generator_busy: (busiest as f64 / length.max(1) as f64).clamp(0.0, 1.0),
+        generator_cpu_us: used as f64 / 1000.0 / recorder.counts.requests.max(1) as f64,
         send_lag_p99_us: recorder.lag_p99_us(),
     }
 }
@@ -291,9 +294,10 @@ mod tests {
                 thread.recorder.counts.errors += index as u64;
                 let now = SECOND + (number + 1) * TICK;
                 if number < 3 {
-                    assert!(thread.cut(now, TICK / 2 * (index as u64 + 1)));
+                    let needed = TICK / 2 * (index as u64 + 1);
+                    assert!(thread.cut(now, CoreTime { used: needed / 2, needed }));
                 } else {
-                    thread.finish(now + TICK / 2, TICK / 2);
+                    thread.finish(now + TICK / 2, CoreTime { used: TICK / 4, needed: TICK / 2 });
                     break;
                 }
             }
@@ -305,6 +309,9 @@ mod tests {
         assert_eq!(rates, [20.0, 40.0, 60.0, 53.0]);
         assert!((shown[0].at_s - 0.1).abs() < 1e-9 && (shown[3].at_s - 0.45).abs() < 1e-9);
         assert!((shown[0].strain.generator_busy - 1.0).abs() < 1e-9);
+        // Two requests of both threads took a quarter and half an interval of 100 ms.
+        assert!((shown[0].strain.generator_cpu_us - 37_500.0).abs() < 1e-6);
+        assert!((totals.strain.generator_cpu_us - 2.75 * 100_000.0 / 20.0).abs() < 1e-6);
         let stages: Vec<_> = totals.stages.iter().map(|s| (s.rate_from, s.rate_to, s.requests, s.errors)).collect();
         assert_eq!(stages, [(Some(10.0), Some(10.0), 6, 2), (Some(20.0), Some(40.0), 14, 2)]);
         assert!((totals.stages[0].latency.max_us - 2000.0).abs() < 3.0);
@@ -323,12 +330,12 @@ mod tests {
         let mut quick = threads.remove(0);
         for number in 1..=40 {
             quick.recorder.record(1000);
-            assert!(quick.cut(number * TICK, 1));
+            assert!(quick.cut(number * TICK, CoreTime::default()));
             assert!(collector.collect(Duration::ZERO));
         }
         assert!(collector.open.len() <= OPEN_MAX);
         slow.recorder.record(1000);
-        assert!(slow.cut(TICK, 1));
+        assert!(slow.cut(TICK, CoreTime::default()));
         collector.collect(Duration::ZERO);
         drop((slow, quick));
         let totals = collector.finish();

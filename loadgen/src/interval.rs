@@ -5,7 +5,7 @@
 
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
-use crate::{clock::Nanos, recorder::Recorder, timeline::Timeline};
+use crate::{clock::Nanos, driver::CoreTime, recorder::Recorder, timeline::Timeline};
 
 /// Intervals of one thread that wait for the collector.
 const HANDED_OVER_MAX: usize = 4;
@@ -21,8 +21,8 @@ pub struct Interval {
     pub from: Nanos,
     /// When it ended it.
     pub to: Nanos,
-    /// Time that its work needed of a core.
-    pub worked: Nanos,
+    /// What its work took of a core.
+    pub worked: CoreTime,
     /// The figures.
     pub recorder: Recorder,
 }
@@ -78,9 +78,9 @@ impl IntervalRecorder {
         &self.timeline
     }
 
-    /// Ends the present interval, in which the thread worked for `worked`; false if the collector is behind: then it
+    /// Ends the present interval, in which the thread's work took `worked`; false if the collector is behind: then it
     /// goes on until the next one would end.
-    pub fn cut(&mut self, now: Nanos, worked: Nanos) -> bool {
+    pub fn cut(&mut self, now: Nanos, worked: CoreTime) -> bool {
         let next = self.timeline.interval_at(now).max(self.number + 1);
         let recorder = std::mem::replace(&mut self.recorder, self.spare.try_recv().unwrap_or_default());
         let sent = self.outbox.try_send(self.interval(recorder, now, worked));
@@ -99,13 +99,13 @@ impl IntervalRecorder {
     }
 
     /// Hands over the last interval.
-    pub fn finish(mut self, now: Nanos, worked: Nanos) {
+    pub fn finish(mut self, now: Nanos, worked: CoreTime) {
         let recorder = std::mem::take(&mut self.recorder);
         // Without a collector nobody wants it.
         let _ = self.outbox.send(self.interval(recorder, now, worked));
     }
 
-    fn interval(&self, mut recorder: Recorder, now: Nanos, worked: Nanos) -> Interval {
+    fn interval(&self, mut recorder: Recorder, now: Nanos, worked: CoreTime) -> Interval {
         recorder.settle();
         Interval { thread: self.thread, number: self.number, from: self.from, to: now, worked, recorder }
     }
@@ -124,7 +124,7 @@ mod tests {
             assert_eq!(thread.due(), 10 * (number + 1));
             thread.recorder.record(5);
             let now = thread.due();
-            assert_eq!(thread.cut(now, 1), number < HANDED_OVER_MAX as u64, "{number}");
+            assert_eq!(thread.cut(now, CoreTime::default()), number < HANDED_OVER_MAX as u64, "{number}");
         }
         let seen: Vec<Interval> = inbox.intervals.try_iter().collect();
         assert_eq!(
@@ -132,8 +132,8 @@ mod tests {
             [(0, 0, 10), (1, 10, 20), (2, 20, 30), (3, 30, 40)]
         );
         // A late look skips intervals; what they held is in the next one that is handed over.
-        assert!(thread.cut(155, 1));
-        thread.finish(160, 1);
+        assert!(thread.cut(155, CoreTime::default()));
+        thread.finish(160, CoreTime::default());
         let seen: Vec<Interval> = inbox.intervals.try_iter().collect();
         let shown: Vec<_> = seen.iter().map(|i| (i.number, i.from, i.to, i.recorder.counts.requests)).collect();
         assert_eq!(shown, [(10, 40, 155, 6), (15, 155, 160, 0)]);
@@ -145,7 +145,7 @@ mod tests {
         let mut spare = Recorder::default();
         spare.counts.gets = 77;
         inbox.spares[0].send(spare).unwrap();
-        recorders[0].cut(10, 1);
+        recorders[0].cut(10, CoreTime::default());
         assert_eq!(recorders[0].recorder.counts.gets, 77);
     }
 }

@@ -69,6 +69,6 @@ def measure(generator, server, load, seconds, warm_seconds=WARM_SECONDS, extra="
         "cpu_us": cpu_ns / 1000 / units,
         "per_s": units / result["elapsed_s"],
         "p99_us": result["latency"]["p99_us"],
-        "generator_busy": result["generator_busy"],
+        "generator_cpu_us": result["generator_cpu_us"] * result["requests"] / units,
         "remarks": remarks(result),
     }

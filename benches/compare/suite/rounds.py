@@ -85,10 +85,10 @@ def summarise(samples, faults):
             if not done:
                 rows[load][name] = {"fault": faults[name, load]} if (name, load) in faults else None
                 continue
-            row = {key: statistics.median(s[key] for s in done) for key in ("cpu_us", "per_s", "p99_us", "generator_busy")}
+            row = {key: statistics.median(s[key] for s in done) for key in ("cpu_us", "per_s", "p99_us", "generator_cpu_us")}
             row["rounds_cpu_us"] = [sample["cpu_us"] for sample in done]
             # What ringload itself used of a core, beside the server.
-            own = [sample["generator_busy"] * 1e6 / sample["per_s"] / sample["cpu_us"] for sample in done]
+            own = [sample["generator_cpu_us"] / sample["cpu_us"] for sample in done]
             row["generator_ratio"], row["rounds_generator_ratio"] = statistics.median(own), own
             for key, other in (("ratio", BASELINE), ("null_ratio", NULL)):
                 pairs = [(mine, its) for mine, its in zip(rounds, by_server.get(other, [])) if mine and its]

@@ -1,11 +1,41 @@
-//! Whether the generator itself was the bottleneck: how much of a core its thread needed for work.
+//! How much of a core the generator's thread takes, and whether it was the bottleneck.
 //!
 //! It needs what it uses, and what it is kept waiting for because something else runs on its core.
 
+use std::ops::AddAssign;
+
 use crate::clock::{Nanos, thread_cpu, thread_wait};
 
-/// CPU time and time of waiting for a core, less the time spent polling for a near deadline, as a share of the time
-/// that passed.
+/// Time of a core, without that of polling for a near deadline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreTime {
+    /// What a thread used.
+    pub used: Nanos,
+    /// The same, and for how long it could have run and something else did.
+    pub needed: Nanos,
+}
+
+impl CoreTime {
+    fn of_this_thread() -> Self {
+        let used = thread_cpu();
+        CoreTime { used, needed: used + thread_wait() }
+    }
+
+    /// What was taken since `start`, of which `spun` went into polling.
+    fn since(self, start: CoreTime, spun: Nanos) -> Self {
+        let less = |now: Nanos, then: Nanos| now.saturating_sub(then).saturating_sub(spun);
+        CoreTime { used: less(self.used, start.used), needed: less(self.needed, start.needed) }
+    }
+}
+
+impl AddAssign for CoreTime {
+    fn add_assign(&mut self, other: CoreTime) {
+        self.used += other.used;
+        self.needed += other.needed;
+    }
+}
+
+/// Measures the time that a thread takes of its core.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BusyMeter {
     spun: Nanos,
@@ -15,14 +45,14 @@ pub struct BusyMeter {
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     at: Nanos,
-    needed: Nanos,
+    taken: CoreTime,
     spun: Nanos,
 }
 
 impl BusyMeter {
     /// Begins the measured interval.
     pub fn start(&mut self, now: Nanos) {
-        self.start = Some(Mark { at: now, needed: needed(), spun: self.spun });
+        self.start = Some(Mark { at: now, taken: CoreTime::of_this_thread(), spun: self.spun });
     }
 
     /// Counts time that went into polling without result.
@@ -30,18 +60,15 @@ impl BusyMeter {
         self.spun += time;
     }
 
-    /// Time needed for work since [`BusyMeter::start`]; to be asked on the thread that is measured.
-    pub fn worked(&self) -> Nanos {
-        self.start.map_or(0, |start| needed().saturating_sub(start.needed).saturating_sub(self.spun - start.spun))
+    /// What work took since [`BusyMeter::start`]; to be asked on the thread that is measured.
+    pub fn worked(&self) -> CoreTime {
+        let taken = |start: Mark| CoreTime::of_this_thread().since(start.taken, self.spun - start.spun);
+        self.start.map(taken).unwrap_or_default()
     }
 
     /// The busy share since [`BusyMeter::start`], 0.0 to 1.0; to be asked on the thread that is measured.
     pub fn busy(&self, now: Nanos) -> f64 {
         let Some(start) = self.start else { return 0.0 };
-        (self.worked() as f64 / now.saturating_sub(start.at).max(1) as f64).clamp(0.0, 1.0)
+        (self.worked().needed as f64 / now.saturating_sub(start.at).max(1) as f64).clamp(0.0, 1.0)
     }
-}
-
-fn needed() -> Nanos {
-    thread_cpu() + thread_wait()
 }

@@ -32,7 +32,7 @@ use crate::{
 };
 use batch::Batch;
 use connection::Connection;
-pub use meter::BusyMeter;
+pub use meter::{BusyMeter, CoreTime};
 use silence::{STALL_SECONDS, Silence, WAIT_MAX};
 use transfer::interest;
 
@@ -126,8 +126,8 @@ impl Driver {
         self.meter.busy(self.clock.now())
     }
 
-    /// Time that this thread's work needed of a core since the agent started the meter.
-    pub fn worked(&self) -> Nanos {
+    /// What this thread's work took of a core since the agent started the meter.
+    pub fn worked(&self) -> CoreTime {
         self.meter.worked()
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::{Nanos, SECOND},
-    driver::{Agent, BusyMeter, Next},
+    driver::{Agent, BusyMeter, CoreTime, Next},
     interval::IntervalRecorder,
     progress::Answered,
     protocol::{HitForm, Protocol, Reply, Unparsable, Verdict},
@@ -103,7 +103,7 @@ impl<'a> RunAgent<'a> {
     }
 
     /// The results, after the driver has finished; `worked` is what the meter shows.
-    pub fn finish(self, worked: Nanos, load_errors: u64) -> Outcome {
+    pub fn finish(self, worked: CoreTime, load_errors: u64) -> Outcome {
         let due: usize = self.lanes.iter().map(|lane| lane.due.len()).sum();
         let unscheduled = self.schedule.as_ref().filter(|_| self.plan.requests.is_none());
         self.intervals.finish(self.last_reply.max(self.measure_from), worked);
@@ -144,27 +144,32 @@ impl<'a> RunAgent<'a> {
         schedule.next_at()
     }
 
-    /// Whether one more request may be sent; takes it from the run's budget.
+    /// How many of so many requests may be sent; takes them from the run's budget.
     #[inline]
-    fn may_send(&mut self) -> bool {
-        if self.measuring {
-            if self.budget == 0 {
-                return false;
-            }
-            self.budget -= 1;
+    fn allow(&mut self, count: usize) -> usize {
+        if !self.measuring {
+            return count;
         }
-        true
+        let allowed = self.budget.min(count as u64);
+        self.budget -= allowed;
+        allowed as usize
     }
 
-    /// Appends one request; false if the run's budget is used up.
+    /// Appends one request.
     #[inline]
-    fn request(&mut self, connection: usize, now: Nanos, intended: Nanos, out: &mut Vec<u8>) -> bool {
-        if !self.may_send() {
-            return false;
-        }
+    fn request(&mut self, connection: usize, now: Nanos, intended: Nanos, out: &mut Vec<u8>) {
         let written = self.composer.request(connection, now, &mut self.rng, &mut self.lanes[connection].asked, out);
-        self.sent(connection, written, intended);
-        true
+        self.sent(connection, written, intended, 1);
+    }
+
+    /// Appends requests until the pipeline is full.
+    #[inline]
+    fn fill(&mut self, connection: usize, now: Nanos, out: &mut Vec<u8>) {
+        let count = self.allow(self.plan.pipeline - self.lanes[connection].unanswered());
+        match self.composer.gets(count, &mut self.rng, out) {
+            Some(written) => self.sent(connection, written, now, count),
+            None => (0..count).for_each(|_| self.request(connection, now, now, out)),
+        }
     }
 
     /// Appends what answers asked for, as far as the pipeline has room.
@@ -172,20 +177,23 @@ impl<'a> RunAgent<'a> {
         while self.lanes[connection].unanswered() < self.plan.pipeline
             && let Some(follow_up) = self.lanes[connection].follow_ups.pop_front()
         {
-            if !self.may_send() {
+            if self.allow(1) == 0 {
                 return;
             }
             let written = self.composer.follow_up(follow_up, &mut self.rng, out);
-            self.sent(connection, written, now);
+            self.sent(connection, written, now, 1);
         }
     }
 
+    /// Notes so many requests as sent that are all the same.
     #[inline]
-    fn sent(&mut self, connection: usize, written: Written, intended: Nanos) {
-        let Written { step, keys, tracked } = written;
-        let pending = Pending { intended, keys, step, tracked, measured: self.measuring };
-        self.lanes[connection].sent(pending);
-        self.outstanding += 1;
+    fn sent(&mut self, connection: usize, written: Written, intended: Nanos, count: usize) {
+        if count > 0 {
+            let Written { step, keys, tracked } = written;
+            let pending = Pending { intended, keys, step, tracked, measured: self.measuring };
+            self.lanes[connection].sent(pending, count);
+            self.outstanding += count;
+        }
     }
 
     /// Counts the request at the head of the connection's queue as answered.
@@ -298,18 +306,15 @@ impl Agent for RunAgent<'_> {
         if self.schedule.is_none() {
             if now < self.end && self.lanes[connection].unanswered() == 0 {
                 self.follow_ups(connection, now, out);
-                for _ in self.lanes[connection].unanswered()..self.plan.pipeline {
-                    if !self.request(connection, now, now, out) {
-                        break;
-                    }
-                }
+                self.fill(connection, now, out);
             }
         } else {
             self.follow_ups(connection, now, out);
             while let Some(intended) = self.lanes[connection].due.pop_front() {
-                if !self.request(connection, now, intended, out) {
+                if self.allow(1) == 0 {
                     break;
                 }
+                self.request(connection, now, intended, out);
             }
         }
         if self.measuring {

@@ -153,6 +153,18 @@ impl<'a> Composer<'a> {
         }
     }
 
+    /// Appends so many requests at once, as as many calls of [`request`](Self::request) would, if it is known that they
+    /// are all gets of one key.
+    #[inline]
+    pub fn gets(&mut self, count: usize, rng: &mut Rng, out: &mut Vec<u8>) -> Option<Written> {
+        let Source::Plain(plain) = &self.source else { return None };
+        if !plain.work.mix.is_always_get() || plain.work.multiget != 1 {
+            return None;
+        }
+        plain.get_lines.append(count, || plain.picker.pick(rng), out);
+        Some(Written { step: Step::Get, keys: 1, tracked: false })
+    }
+
     /// Appends what an answer asked for.
     pub fn follow_up(&mut self, follow_up: FollowUp, rng: &mut Rng, out: &mut Vec<u8>) -> Written {
         let (step, asked, store) = match follow_up {
@@ -207,7 +219,7 @@ impl Plain<'_> {
         if self.work.mix.is_get(rng) {
             let keys = self.work.multiget;
             if keys == 1 {
-                self.get_lines.append(self.picker.pick(rng), out);
+                self.get_lines.append(1, || self.picker.pick(rng), out);
                 return Written { step: Step::Get, keys, tracked: false };
             }
             protocol.group_begin(out, keys as usize);

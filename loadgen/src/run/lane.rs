@@ -81,13 +81,13 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Notes that this request is sent.
+    /// Notes that so many requests are sent that are all this one.
     #[inline]
-    pub fn sent(&mut self, pending: Pending) {
-        self.unanswered += 1;
+    pub fn sent(&mut self, pending: Pending, count: usize) {
+        self.unanswered += count;
         match self.pending.back_mut() {
-            Some((last, alike)) if *last == pending => *alike += 1,
-            _ => self.pending.push_back((pending, 1)),
+            Some((last, alike)) if *last == pending => *alike += count,
+            _ => self.pending.push_back((pending, count)),
         }
     }
 

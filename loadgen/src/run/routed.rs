@@ -56,7 +56,7 @@ impl<'a> Routed<'a> {
         }
         if multiget == 1 {
             let key = self.key(shard, rng);
-            self.plain.get_lines.append(key, out);
+            self.plain.get_lines.append(1, || key, out);
             return Written { step: Step::Get, keys: 1, tracked: false };
         }
         let keys = self.part(shard, multiget, rng);

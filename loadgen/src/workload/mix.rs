@@ -15,6 +15,12 @@ impl Mix {
         Mix { get_below: (get_ratio.clamp(0.0, 1.0) * u64::MAX as f64) as u64, always: get_ratio >= 1.0 }
     }
 
+    /// Whether all requests read.
+    #[inline]
+    pub fn is_always_get(&self) -> bool {
+        self.always
+    }
+
     /// Whether the next request reads.
     #[inline]
     pub fn is_get(&self, rng: &mut Rng) -> bool {

@@ -59,7 +59,7 @@ fn a_miss_is_followed_by_a_set_of_that_key() {
     assert!(talk.asks().starts_with("get k:"));
     talk.hears("SERVER_ERROR busy ~ ").unwrap();
     assert!(talk.asks().starts_with("get k:"));
-    let mut tally = talk.0.finish(0, 0).tally;
+    let mut tally = talk.0.finish(CoreTime::default(), 0).tally;
     let get = tally.of(Step::Get);
     assert_eq!((get.requests, get.done, get.not_done, get.errors), (3, 1, 1, 1));
     assert_eq!((tally.of(Step::Fill).requests, tally.of(Step::Fill).done), (1, 1));
@@ -91,7 +91,7 @@ fn a_multiget_is_followed_by_sets_of_the_keys_that_it_missed() {
             .unwrap();
         }
         assert_eq!(talk.asks().split(' ').filter(|word| word.starts_with("k:")).count(), 3);
-        let mut tally = talk.0.finish(0, 0).tally;
+        let mut tally = talk.0.finish(CoreTime::default(), 0).tally;
         assert_eq!((tally.of(Step::Multiget).done, tally.of(Step::Multiget).not_done), (1, 2));
         assert_eq!(tally.of(Step::Fill).done, 2);
     }
@@ -115,7 +115,7 @@ fn a_cas_reads_the_number_and_gives_it_back() {
         talk.asks();
         talk.hears(if protocol == Protocol::Text { "END ~ " } else { "EN ~ " }).unwrap();
         assert!(talk.asks().split(' ').any(|word| word.starts_with("k:")));
-        let mut tally = talk.0.finish(0, 0).tally;
+        let mut tally = talk.0.finish(CoreTime::default(), 0).tally;
         assert_eq!((tally.of(Step::Gets).done, tally.of(Step::Gets).not_done), (1, 1));
         assert_eq!((tally.of(Step::Cas).requests, tally.of(Step::Cas).not_done), (1, 1));
     }
@@ -130,7 +130,7 @@ fn an_error_within_a_group_of_quiet_reads_waits_for_its_end() {
     assert_eq!(talk.asks(), "");
     talk.hears("MN ~ ").unwrap();
     assert_ne!(talk.asks(), "");
-    assert_eq!(talk.0.finish(0, 0).tally.of(Step::Multiget).errors, 1);
+    assert_eq!(talk.0.finish(CoreTime::default(), 0).tally.of(Step::Multiget).errors, 1);
 }
 
 #[test]

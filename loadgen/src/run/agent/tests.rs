@@ -44,7 +44,7 @@ pub fn agent_of<'a>(plan: &'a Plan, connections: usize, answered: &'a Answered) 
 
 /// The result of an agent, and all that it recorded.
 pub fn finish(agent: RunAgent, inbox: &Inbox) -> (Outcome, Recorder) {
-    let outcome = agent.finish(0, 0);
+    let outcome = agent.finish(CoreTime::default(), 0);
     let mut recorder = Recorder::default();
     inbox.intervals.try_iter().for_each(|mut interval| recorder.merge(&mut interval.recorder));
     (outcome, recorder)
@@ -138,7 +138,7 @@ fn the_warm_up_is_not_counted() {
         assert_eq!(agent.replies(0, now + MS, b"END\r\n"), Ok(5));
     }
     let last = agent.last_reply;
-    agent.finish(0, 0);
+    agent.finish(CoreTime::default(), 0);
     let seen: Vec<_> = inbox.intervals.try_iter().map(|i| (i.from, i.to, i.recorder.counts.requests)).collect();
     assert_eq!((seen, last), (vec![(100 * MS, 101 * MS, 1)], 101 * MS));
 }
@@ -198,7 +198,7 @@ fn every_interval_is_handed_over_when_it_ends() {
         assert_eq!(sent_by(&mut agent, 0, now), 1);
         assert_eq!(agent.replies(0, now + MS, b"END\r\n"), Ok(5));
     }
-    agent.finish(0, 0);
+    agent.finish(CoreTime::default(), 0);
     let seen: Vec<_> =
         inbox.intervals.try_iter().map(|i| (i.number, i.from, i.to, i.recorder.counts.requests)).collect();
     assert_eq!(seen, [(0, 0, 100 * MS, 1), (1, 100 * MS, 200 * MS, 1), (2, 200 * MS, 201 * MS, 1)]);
