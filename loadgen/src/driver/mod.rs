@@ -191,3 +191,6 @@ impl Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,16 +88,6 @@ impl Protocol {
         self == Protocol::Resp
     }
 
-    /// What stands before and after the key of a get of one key of `key_len` bytes.
-    pub fn get_frame(self, key_len: usize) -> (Vec<u8>, Vec<u8>) {
-        match self {
-            Protocol::Text => (text::GET.0.to_vec(), text::GET.1.to_vec()),
-            Protocol::Meta => (meta::GET.0.to_vec(), meta::GET.1.to_vec()),
-            Protocol::Binary => (binary::get_head(key_len), Vec::new()),
-            Protocol::Resp => resp::get_frame(key_len),
-        }
-    }
-
     /// How many replies at the head of `input`, at most `max`, are known at a glance to say that a value was stored, and
     /// their bytes. There may be more.
     #[inline]
@@ -112,11 +102,7 @@ impl Protocol {
     pub fn get(self, out: &mut Vec<u8>, key: &[u8]) {
         match self {
             Protocol::Text => text::one_key(out, b"get", key),
-            Protocol::Meta => {
-                out.extend_from_slice(meta::GET.0);
-                out.extend_from_slice(key);
-                out.extend_from_slice(meta::GET.1);
-            }
+            Protocol::Meta => meta::get(out, key),
             Protocol::Binary => binary::get(out, key),
             Protocol::Resp => resp::get(out, key),
         }

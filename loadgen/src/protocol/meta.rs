@@ -6,8 +6,11 @@ use super::{
     reply::{Parsed, Reply, Unparsable, Value, line, refused},
 };
 
-/// What stands before and after the key of a read that answers `VA` or `EN`.
-pub const GET: (&[u8], &[u8]) = (b"mg ", b" v\r\n");
+/// Appends a read that answers `VA` or `EN`.
+pub fn get(out: &mut Vec<u8>, key: &[u8]) {
+    one_key(out, b"mg ", key);
+    out.extend_from_slice(b" v\r\n");
+}
 
 /// Appends a read that answers `VA` with the key, or nothing; a [`noop`] closes the group.
 #[inline]

@@ -15,5 +15,5 @@ mod verdict;
 
 pub use dispatch::{Protocol, Refusal, Store};
 pub use reply::{Reply, Unparsable, Value};
-pub use text::HitForm;
+pub use text::ValueForm;
 pub use verdict::{Verdict, store_verdict, verdict};

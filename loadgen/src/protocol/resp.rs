@@ -24,11 +24,6 @@ fn bulk_number(out: &mut Vec<u8>, number: u64) {
     bulk(out, &digits);
 }
 
-/// What stands before and after the key of a get of one key of this length.
-pub fn get_frame(key_len: usize) -> (Vec<u8>, Vec<u8>) {
-    (format!("*2\r\n$3\r\nGET\r\n${key_len}\r\n").into_bytes(), b"\r\n".to_vec())
-}
-
 /// Appends a read of one key.
 pub fn get(out: &mut Vec<u8>, key: &[u8]) {
     out.extend_from_slice(b"*2\r\n$3\r\nGET\r\n");
@@ -159,9 +154,6 @@ mod tests {
         let mut out = Vec::new();
         let said = |out: &mut Vec<u8>| String::from_utf8(std::mem::take(out)).unwrap().replace("\r\n", " ");
         get(&mut out, b"abc");
-        assert_eq!(said(&mut out), "*2 $3 GET $3 abc ");
-        let (before, after) = get_frame(3);
-        out.extend([before.as_slice(), b"abc", &after].concat());
         assert_eq!(said(&mut out), "*2 $3 GET $3 abc ");
         group_begin(&mut out, 2);
         group_key(&mut out, b"a");

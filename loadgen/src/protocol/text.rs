@@ -5,9 +5,6 @@ use super::{
     reply::{Parsed, Reply, Unparsable, Value, line, refused},
 };
 
-/// What stands before and after the key of a get of one key.
-pub const GET: (&[u8], &[u8]) = (b"get ", b"\r\n");
-
 /// The answer to a set.
 const STORED: &[u8] = b"STORED\r\n";
 
@@ -16,6 +13,9 @@ const VALUE: &[u8] = b"VALUE ";
 
 /// What comes behind the value of a get of one key.
 const HIT_END: &[u8] = b"\r\nEND\r\n";
+
+/// What comes behind every value.
+const VALUE_END: &[u8] = b"\r\n";
 
 /// Appends `verb key...`: a get, gets or delete line. Keys come one by one through [`key`] between
 /// [`begin`] and [`end`].
@@ -118,35 +118,39 @@ fn value_line(input: &[u8]) -> Option<(Reply<'_>, usize)> {
     (input.get(at..at + 2)? == b"\r\n").then_some((Reply::Value(Value { key: &input[6..key_end], len, cas }), at + 2))
 }
 
-/// The form of a hit of a get of one key: all but the key and the value, which replies to one kind of request mostly have
-/// in common. Recognising it takes a third of the time that reading it takes.
+/// The form of a value: all but the key and the bytes, which replies to one kind of request mostly have in common.
+/// Recognising it takes a third of the time that reading it takes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct HitForm {
+pub struct ValueForm {
     key_len: usize,
-    /// What stands between the key and the value.
-    middle: [u8; HIT_MIDDLE_MAX],
+    /// What stands between the key and the bytes.
+    middle: [u8; MIDDLE_MAX],
     middle_len: usize,
-    /// Bytes of the whole reply; 0 for the form of nothing.
+    /// What stands behind them.
+    end: &'static [u8],
+    /// Bytes of the whole; 0 for the form of nothing.
     len: usize,
 }
 
 /// A space, flags, a space, a length and an end of line, of usual size.
-const HIT_MIDDLE_MAX: usize = 16;
+const MIDDLE_MAX: usize = 16;
 
-impl HitForm {
-    /// The form of the reply that begins with this value, whose line has `line_len` bytes.
-    pub fn of(input: &[u8], value: &Value<'_>, line_len: usize) -> Self {
-        let mut form = HitForm { key_len: value.key.len(), ..HitForm::default() };
+impl ValueForm {
+    /// The form of the value that `input` begins with, whose line has `line_len` bytes: of one that is the whole reply to a
+    /// get of one key, or of one among several.
+    pub fn of(input: &[u8], value: &Value<'_>, line_len: usize, is_reply: bool) -> Self {
+        let end = if is_reply { HIT_END } else { VALUE_END };
+        let mut form = ValueForm { key_len: value.key.len(), end, ..ValueForm::default() };
         let middle = &input[VALUE.len() + form.key_len..line_len];
-        if middle.len() <= HIT_MIDDLE_MAX {
+        if middle.len() <= MIDDLE_MAX {
             form.middle[..middle.len()].copy_from_slice(middle);
             form.middle_len = middle.len();
-            form.len = line_len + value.len + HIT_END.len();
+            form.len = line_len + value.len + end.len();
         }
         form
     }
 
-    /// How many replies at the head of `input`, at most `max`, are there as a whole and have this form, and their bytes.
+    /// How many values at the head of `input`, at most `max`, are there as a whole and have this form, and their bytes.
     #[inline]
     pub fn take(&self, input: &[u8], max: usize) -> (usize, usize) {
         let mut count = 0;
@@ -162,12 +166,12 @@ impl HitForm {
 
     #[inline]
     fn take_one(&self, input: &[u8]) -> Option<usize> {
-        let reply = input.get(..self.len)?;
+        let value = input.get(..self.len)?;
         let middle = VALUE.len() + self.key_len;
-        let is_such = reply.starts_with(VALUE)
-            && reply.ends_with(HIT_END)
-            && reply[middle..middle + self.middle_len] == self.middle[..self.middle_len]
-            && memchr::memchr(b' ', &reply[VALUE.len()..]) == Some(self.key_len);
+        let is_such = value.starts_with(VALUE)
+            && value.ends_with(self.end)
+            && value[middle..middle + self.middle_len] == self.middle[..self.middle_len]
+            && memchr::memchr(b' ', &value[VALUE.len()..]) == Some(self.key_len);
         is_such.then_some(self.len)
     }
 }
@@ -217,7 +221,7 @@ mod tests {
     fn a_hit_of_a_known_form_is_one_that_the_parser_reads() {
         let hit = b"VALUE key1 0 5\r\nva\r\ne\r\nEND\r\n";
         let Ok(Some((Reply::Value(value), used))) = parse(hit) else { panic!("a value") };
-        let form = HitForm::of(hit, &value, used);
+        let form = ValueForm::of(hit, &value, used, true);
         assert_eq!(form.take(hit, 9), (1, hit.len()));
         assert_eq!(form.take(b"VALUE KEY2 0 5\r\nother\r\nEND\r\nEND\r\n", 9), (1, hit.len()));
         let three = hit.repeat(3);
@@ -236,9 +240,12 @@ mod tests {
         ] {
             assert_eq!(form.take(other, 1), (0, 0), "{}", other.escape_ascii());
         }
+        let form = ValueForm::of(hit, &value, used, false);
+        assert_eq!(form.take(hit, 9), (1, hit.len() - 5), "the end of all is no value");
+        assert_eq!(form.take(b"VALUE key1 0 5\r\nabcde\r\nVALUE key2 0 5\r\nfghij\r\nVALUE key3 0 6\r\n", 9), (2, 46));
         let long = format!("VALUE k {} 5 {}\r\n", u32::MAX, u64::MAX);
         let Ok(Some((Reply::Value(value), used))) = parse(long.as_bytes()) else { panic!("a value") };
-        assert_eq!(HitForm::of(long.as_bytes(), &value, used).take(long.as_bytes(), 1), (0, 0));
+        assert_eq!(ValueForm::of(long.as_bytes(), &value, used, true).take(long.as_bytes(), 1), (0, 0));
     }
 
     /// Reads the whole of `input`, handing over `piece` bytes more whenever the parser wants some.

@@ -7,15 +7,15 @@
 use super::{
     Outcome, Plan,
     composer::{Composer, Written},
-    lane::{End, Lane, Pending},
-    step::{Step, Tally},
+    lane::{End, Expected, Lane, Pending},
+    step::Tally,
 };
 use crate::{
     clock::{Nanos, SECOND},
     driver::{Agent, BusyMeter, CoreTime, Next},
     interval::IntervalRecorder,
     progress::Answered,
-    protocol::{HitForm, Protocol, Reply, Unparsable, Verdict},
+    protocol::{Protocol, Reply, Unparsable, ValueForm, Verdict},
     workload::{Rng, Schedule},
 };
 
@@ -53,8 +53,10 @@ pub struct RunAgent<'a> {
     intervals: IntervalRecorder,
     /// Whether the server left no room for an arrival that is due: the lateness of those until now is its own.
     held_up: bool,
-    /// What the last hit looked like; in other protocols, and at first, nothing does.
-    hit_form: HitForm,
+    /// What the last hit of a get looked like, and the last value of a multiget; in other protocols than text, and at
+    /// first, nothing does.
+    hit_form: ValueForm,
+    value_form: ValueForm,
 }
 
 impl<'a> RunAgent<'a> {
@@ -98,7 +100,8 @@ impl<'a> RunAgent<'a> {
             tally: Tally::default(),
             intervals,
             held_up: false,
-            hit_form: HitForm::default(),
+            hit_form: ValueForm::default(),
+            value_form: ValueForm::default(),
         }
     }
 
@@ -237,7 +240,7 @@ impl<'a> RunAgent<'a> {
 
     /// Counts so many plain gets as hits, or plain sets as stored: the next of the connection, and of one kind.
     #[inline]
-    fn answer_plain(&mut self, connection: usize, now: Nanos, count: usize) {
+    fn answer_alike(&mut self, connection: usize, now: Nanos, count: usize) {
         let Some(pending) = self.lanes[connection].settle_alike(count) else { return };
         self.outstanding -= count;
         self.done += count as u64;
@@ -334,14 +337,18 @@ impl Agent for RunAgent<'_> {
             if rest.is_empty() {
                 break;
             }
-            if let Some((step, alike)) = lane.plain() {
-                let (count, taken) = match step {
-                    Step::Get => self.hit_form.take(rest, alike),
-                    _ => self.plan.protocol.take_stored(rest, alike),
+            if let Some((expected, max)) = lane.expected() {
+                let (count, taken) = match expected {
+                    Expected::Hits => self.hit_form.take(rest, max),
+                    Expected::Values => self.value_form.take(rest, max),
+                    Expected::Stored => self.plan.protocol.take_stored(rest, max),
                 };
                 if count > 0 {
                     used += taken;
-                    self.answer_plain(connection, now, count);
+                    match expected {
+                        Expected::Values => lane.values += count as u64,
+                        Expected::Hits | Expected::Stored => self.answer_alike(connection, now, count),
+                    }
                     continue;
                 }
             }
@@ -349,7 +356,11 @@ impl Agent for RunAgent<'_> {
             if let Reply::Value(value) = &reply
                 && self.plan.protocol == Protocol::Text
             {
-                self.hit_form = HitForm::of(rest, value, taken);
+                match lane.expected() {
+                    Some((Expected::Hits, _)) => self.hit_form = ValueForm::of(rest, value, taken, true),
+                    Some((Expected::Values, _)) => self.value_form = ValueForm::of(rest, value, taken, false),
+                    _ => {}
+                }
             }
             used += taken;
             let end = lane.take(&mut self.composer, reply).map_err(|reason| Unparsable::new(reason, rest))?;

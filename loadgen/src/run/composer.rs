@@ -161,7 +161,7 @@ impl<'a> Composer<'a> {
         if !plain.work.mix.is_always_get() || plain.work.multiget != 1 {
             return None;
         }
-        plain.get_lines.append(count, || plain.picker.pick(rng), out);
+        plain.gets.append(count, || plain.picker.pick(rng), out);
         Some(Written { step: Step::Get, keys: 1, tracked: false })
     }
 
@@ -200,16 +200,22 @@ pub struct Plain<'a> {
     pub work: &'a PlainWork,
     pub picker: KeyPicker,
     pub keys: KeyRenderer,
-    /// Renders a whole get of one key: one copy per request.
-    pub get_lines: LineRenderer,
+    /// Renders whole gets of one key.
+    pub gets: LineRenderer,
+    /// Renders what a multiget has for a key.
+    pub group_keys: LineRenderer,
 }
 
 impl<'a> Plain<'a> {
     fn new(protocol: Protocol, work: &'a PlainWork) -> Self {
-        let keys = work.keyspace.renderer();
-        let (before, after) = protocol.get_frame(work.keyspace.key_size());
-        let picker = KeyPicker::new(work.distribution, work.keyspace.count());
-        Plain { work, picker, get_lines: keys.framed(&before, &after), keys }
+        let mut keys = work.keyspace.renderer();
+        Plain {
+            work,
+            picker: KeyPicker::new(work.distribution, work.keyspace.count()),
+            gets: keys.lines(|out, key| protocol.get(out, key)),
+            group_keys: keys.lines(|out, key| protocol.group_key(out, key)),
+            keys,
+        }
     }
 }
 
@@ -219,13 +225,11 @@ impl Plain<'_> {
         if self.work.mix.is_get(rng) {
             let keys = self.work.multiget;
             if keys == 1 {
-                self.get_lines.append(1, || self.picker.pick(rng), out);
+                self.gets.append(1, || self.picker.pick(rng), out);
                 return Written { step: Step::Get, keys, tracked: false };
             }
             protocol.group_begin(out, keys as usize);
-            for _ in 0..keys {
-                protocol.group_key(out, self.keys.render(self.picker.pick(rng)));
-            }
+            self.group_keys.append(usize::from(keys), || self.picker.pick(rng), out);
             protocol.group_end(out);
             return Written { step: Step::Multiget, keys, tracked: false };
         }

@@ -42,6 +42,17 @@ pub enum FollowUp {
     Cas(Asked, u64),
 }
 
+/// Replies that come in great numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Each the hit of a get of one key.
+    Hits,
+    /// Each the success of a set.
+    Stored,
+    /// Values of one multiget.
+    Values,
+}
+
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -97,13 +108,16 @@ impl Lane {
         self.unanswered
     }
 
-    /// How many of the next replies are to requests of the same kind, plain gets or
-    /// plain sets, of which nothing has come.
+    /// What the next replies will mostly be, and at most how many of them.
     #[inline]
-    pub fn plain(&self) -> Option<(Step, usize)> {
-        let (head, alike) = self.pending.front().filter(|_| self.values == 0)?;
-        let is_plain = matches!(head.step, Step::Get | Step::Set) && !head.tracked;
-        is_plain.then_some((head.step, *alike))
+    pub fn expected(&self) -> Option<(Expected, usize)> {
+        let (head, alike) = self.pending.front().filter(|(head, _)| !head.tracked)?;
+        match head.step {
+            Step::Get if self.values == 0 => Some((Expected::Hits, *alike)),
+            Step::Set => Some((Expected::Stored, *alike)),
+            Step::Multiget => Some((Expected::Values, usize::from(head.keys).saturating_sub(self.values as usize))),
+            _ => None,
+        }
     }
 
     /// Takes so many requests of the same kind as answered; there must be as many.

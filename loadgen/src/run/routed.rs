@@ -56,14 +56,14 @@ impl<'a> Routed<'a> {
         }
         if multiget == 1 {
             let key = self.key(shard, rng);
-            self.plain.get_lines.append(1, || key, out);
+            self.plain.gets.append(1, || key, out);
             return Written { step: Step::Get, keys: 1, tracked: false };
         }
         let keys = self.part(shard, multiget, rng);
         protocol.group_begin(out, usize::from(keys));
-        for key in self.parts[shard].keys.drain(..usize::from(keys)) {
-            protocol.group_key(out, self.plain.keys.render(key));
-        }
+        let mut part = self.parts[shard].keys.drain(..usize::from(keys));
+        self.plain.group_keys.append(usize::from(keys), || part.next().unwrap_or(0), out);
+        drop(part);
         protocol.group_end(out);
         Written { step: Step::Multiget, keys, tracked: false }
     }

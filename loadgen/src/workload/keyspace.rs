@@ -99,16 +99,22 @@ impl LineRenderer {
 }
 
 impl KeyRenderer {
-    /// A renderer of whole lines: every key comes between `before` and `after`.
-    pub fn framed(&self, before: &[u8], after: &[u8]) -> LineRenderer {
-        let bytes = [before, &self.bytes, after].concat();
-        let mut digits = before.len() + self.digits_from..before.len() + self.digits_to;
-        let zeroes = bytes[..digits.start].iter().rev().take_while(|byte| **byte == b'0').count();
+    /// A renderer of what `write` appends for a key, which must be the same for all but the key.
+    pub fn lines(&mut self, write: impl Fn(&mut Vec<u8>, &[u8])) -> LineRenderer {
+        let (mut line, mut other) = (Vec::new(), Vec::new());
+        write(&mut line, self.render(0));
+        // As many ones as there are digits: the two lines differ in all digits, and in nothing else.
+        let ones = (self.digits_from..self.digits_to).fold(0, |number, _| number * 10 + 1);
+        write(&mut other, self.render(ones));
+        let mut differ = line.iter().zip(&other).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at);
+        let from = differ.next().unwrap_or(line.len());
+        let mut digits = from..differ.next_back().map_or(from, |last| last) + 1;
+        let zeroes = line[..digits.start].iter().rev().take_while(|byte| **byte == b'0').count();
         let missing = digits.len().next_multiple_of(DIGITS_AT_ONCE) - digits.len();
         if missing <= zeroes {
             digits.start -= missing;
         }
-        LineRenderer { line_len: bytes.len(), lines: bytes.repeat(LINES), digits }
+        LineRenderer { line_len: line.len(), lines: line.repeat(LINES), digits }
     }
 
     /// The key with this number, `len` bytes long: at least its digits and the name, at most the key space's size.
@@ -195,7 +201,7 @@ mod tests {
     fn lines_hold_the_same_keys() {
         for (count, key_size) in [(1_000_000, 24), (1_000_000, 6), (1_000_000, 9), (1, 250), (u64::MAX, 20), (101, 70)] {
             let mut keys = Keyspace::new(count, key_size).unwrap().renderer();
-            let lines = keys.framed(b"get 0", b"\r\n");
+            let lines = keys.lines(|out, key| out.extend_from_slice(&[b"get 0", key, b"\r\n"].concat()));
             let mut out = b"other".to_vec();
             for number in [0, 7, 42, 100, count / 3, count - 1] {
                 let number = number % count;

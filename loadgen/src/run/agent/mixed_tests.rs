@@ -133,6 +133,34 @@ fn an_error_within_a_group_of_quiet_reads_waits_for_its_end() {
     assert_eq!(talk.0.finish(CoreTime::default(), 0).tally.of(Step::Multiget).errors, 1);
 }
 
+/// The last value of a multiget looks like the hit of a get.
+#[test]
+fn gets_and_multigets_are_told_apart() {
+    let plan = mixed(Protocol::Text, "multiget = 3\nmix = { get = 1, multiget = 1, set = 1 }");
+    let answered = Answered::default();
+    let mut talk = Talk::new(&plan, &answered);
+    let (mut keys, mut sets) = (0, 0);
+    for _ in 0..300 {
+        let asked = talk.asks();
+        let words: Vec<&str> = asked.split_whitespace().take_while(|word| *word != "~").collect();
+        if words[0] == "set" {
+            sets += 1;
+            talk.hears("STORED ~ ").unwrap();
+            continue;
+        }
+        keys += words.len() - 1;
+        let values: String = words[1..].iter().map(|key| format!("VALUE {key} 0 2 ~ ab ~ ")).collect();
+        talk.hears(&format!("{values}END ~ ")).unwrap();
+    }
+    let counts = &talk.0.intervals.recorder.counts;
+    assert_eq!((counts.gets, counts.hits, counts.stored), (keys as u64, keys as u64, sets));
+    let mut tally = talk.0.finish(CoreTime::default(), 0).tally;
+    let done = [Step::Get, Step::Multiget, Step::Set].map(|step| (tally.of(step).requests, tally.of(step).done));
+    let requests: u64 = done.iter().map(|(requests, _)| requests).sum();
+    assert_eq!((requests, done[2].1), (300, sets));
+    assert_eq!(done[0].1 + done[1].1, keys as u64);
+}
+
 #[test]
 fn replies_that_cannot_be_are_faults() {
     let multiget = "multiget = 2\nmiss-then-set = true\nmix = { multiget = 1 }";

@@ -156,12 +156,12 @@ fn replies_that_nothing_asked_for_are_faults() {
     }
 }
 
-#[test]
-fn every_split_of_the_replies_counts_the_same() {
-    let (plan, answered) = (plan(4, None), Answered::default());
-    let input = b"VALUE key00001 0 4\r\nEND\r\r\nEND\r\nEND\r\nSERVER_ERROR busy\r\nVALUE key00002 0 0\r\n\r\nEND\r\n";
-    for piece in 1..input.len() {
-        let (mut agent, inbox) = agent_of(&plan, 1, &answered);
+/// What the replies to one batch count as, with each split of them: requests, keys found, keys missed, values stored,
+/// errors.
+fn assert_counts(plan: &Plan, input: &str, expected: [u64; 5]) {
+    let (input, answered) = (input.replace('~', "\r\n").into_bytes(), Answered::default());
+    for piece in 1..=input.len() {
+        let (mut agent, inbox) = agent_of(plan, 1, &answered);
         turn(&mut agent, 0);
         sent_by(&mut agent, 0, 0);
         let (mut start, mut arrived) = (0, 0);
@@ -169,9 +169,51 @@ fn every_split_of_the_replies_counts_the_same() {
             arrived = (arrived + piece).min(input.len());
             start += agent.replies(0, MS, &input[start..arrived]).unwrap();
         }
-        let counts = finish(agent, &inbox).1.counts;
-        assert_eq!((counts.requests, counts.hits, counts.misses, counts.errors), (4, 2, 1, 1), "{piece}");
+        let (outcome, recorder) = finish(agent, &inbox);
+        let c = recorder.counts;
+        assert_eq!([c.requests, c.hits, c.misses, c.stored, c.errors], expected, "{piece}");
+        assert_eq!((outcome.unanswered, c.bytes_received), (0, input.len() as u64), "{piece}");
     }
+}
+
+#[test]
+fn every_split_of_the_replies_counts_the_same() {
+    let mut few = plan(4, None);
+    assert_counts(
+        &few,
+        "VALUE key00001 0 4~END\r~END~END~SERVER_ERROR busy~VALUE key00002 0 0~~END~",
+        [4, 2, 1, 0, 1],
+    );
+    // More hits of one form than were asked for would be a fault.
+    let hit = |key| format!("VALUE key0000{key} 0 4~abcd~END~");
+    assert_counts(&few, &[hit(1), hit(2), hit(3), hit(4)].concat(), [4, 4, 0, 0, 0]);
+    assert_counts(&few, &["END~", &hit(2), &hit(3), "SERVER_ERROR busy~"].concat(), [4, 2, 1, 0, 1]);
+    let Work::Plain(work) = &mut few.work else { panic!() };
+    work.mix = Mix::new(0.0);
+    assert_counts(&few, "STORED~STORED~SERVER_ERROR out of memory storing object~STORED~", [4, 0, 0, 3, 1]);
+}
+
+#[test]
+fn every_split_of_a_multiget_s_values_counts_the_same() {
+    let mut plan = plan(3, None);
+    let Work::Plain(work) = &mut plan.work else { panic!() };
+    work.multiget = 3;
+    let value = |key| format!("VALUE key0000{key} 0 6~END~\r~");
+    let (one, two, three) = (value(1), value(2), value(3));
+    assert_counts(&plan, &format!("{one}{two}{three}END~{two}END~{one}{three}END~"), [3, 6, 3, 0, 0]);
+}
+
+#[test]
+fn more_values_than_keys_are_a_fault() {
+    let mut plan = plan(1, None);
+    let Work::Plain(work) = &mut plan.work else { panic!() };
+    work.multiget = 3;
+    let answered = Answered::default();
+    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
+    turn(&mut agent, 0);
+    sent_by(&mut agent, 0, 0);
+    let input = ["VALUE key00001 0 2\r\nab\r\n".repeat(4).as_str(), "END\r\n"].concat();
+    assert!(agent.replies(0, MS, input.as_bytes()).is_err());
 }
 
 #[test]
