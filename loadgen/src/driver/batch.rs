@@ -37,14 +37,15 @@ impl Batch {
         let mut probe = Probe::new();
         uring.submitter().register_probe(&mut probe).ok()?;
         let knows_both = probe.is_supported(opcode::Send::CODE) && probe.is_supported(opcode::Recv::CODE);
-        knows_both.then(|| Batch { uring: Some(uring), entries: Vec::with_capacity(BATCH_MAX), outcomes: [0; BATCH_MAX] })
+        knows_both.then(|| Batch {
+            uring: Some(uring),
+            entries: Vec::with_capacity(BATCH_MAX),
+            outcomes: [0; BATCH_MAX],
+        })
     }
 
     /// Offers each socket its bytes, at most [`BATCH_MAX`] of them; a socket takes what it has room for.
-    pub fn send<'a>(
-        &mut self,
-        sends: impl Iterator<Item = (BorrowedFd<'a>, &'a [u8])>,
-    ) -> io::Result<&Outcomes> {
+    pub fn send<'a>(&mut self, sends: impl Iterator<Item = (BorrowedFd<'a>, &'a [u8])>) -> io::Result<&Outcomes> {
         self.entries.clear();
         self.entries.extend(sends.map(|(socket, bytes)| {
             let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);

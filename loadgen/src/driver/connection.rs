@@ -22,7 +22,14 @@ pub struct Connection {
 
 impl Connection {
     pub fn new(stream: Stream) -> Self {
-        Connection { stream, tail: Vec::new(), last_read: 0, watching_writable: false, is_composed: false, unsent: Vec::new() }
+        Connection {
+            stream,
+            tail: Vec::new(),
+            last_read: 0,
+            watching_writable: false,
+            is_composed: false,
+            unsent: Vec::new(),
+        }
     }
 
     /// Writes `bytes` behind what is unsent; says whether something stays unsent.

@@ -124,7 +124,8 @@ impl Driver {
         if let Some(batch) = batch
             && composed.len() > 1
         {
-            let sends = composed.iter().map(|(id, bytes)| (&connections[*id], bytes)).filter(|(to, _)| to.sends_at_once());
+            let sends =
+                composed.iter().map(|(id, bytes)| (&connections[*id], bytes)).filter(|(to, _)| to.sends_at_once());
             let sends = sends.map(|(to, bytes)| (to.stream.as_fd(), &out[bytes.clone()]));
             outcomes = batch.send(sends).map_err(Error::Poll)?;
         }
@@ -156,13 +157,7 @@ impl Driver {
 
 /// Lets the agent take what is complete of `input` and keeps the rest.
 #[inline]
-fn take(
-    agent: &mut impl Agent,
-    id: usize,
-    connection: &mut Connection,
-    now: Nanos,
-    input: &[u8],
-) -> Result<(), Error> {
+fn take(agent: &mut impl Agent, id: usize, connection: &mut Connection, now: Nanos, input: &[u8]) -> Result<(), Error> {
     let used = agent.replies(id, now, input).map_err(|source| Error::Protocol { connection: id, source })?;
     connection.keep(input, used);
     Ok(())

@@ -119,35 +119,30 @@ fn value_line(input: &[u8]) -> Option<(Reply<'_>, usize)> {
 }
 
 /// The form of a value: all but the key and the bytes, which replies to one kind of request mostly have in common.
-/// Recognising it takes a third of the time that reading it takes.
+/// Recognising it takes a fraction of the time that reading it takes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ValueForm {
     key_len: usize,
-    /// What stands between the key and the bytes.
-    middle: [u8; MIDDLE_MAX],
-    middle_len: usize,
-    /// What stands behind them.
-    end: &'static [u8],
-    /// Bytes of the whole; 0 for the form of nothing.
+    /// Where the bytes begin, and what the line ends in behind the key.
+    line_len: usize,
+    line_end: Tail,
+    /// Bytes of the whole, and what it ends in; 0 for the form of nothing.
     len: usize,
+    end: Tail,
 }
-
-/// A space, flags, a space, a length and an end of line, of usual size.
-const MIDDLE_MAX: usize = 16;
 
 impl ValueForm {
     /// The form of the value that `input` begins with, whose line has `line_len` bytes: of one that is the whole reply to a
     /// get of one key, or of one among several.
     pub fn of(input: &[u8], value: &Value<'_>, line_len: usize, is_reply: bool) -> Self {
-        let end = if is_reply { HIT_END } else { VALUE_END };
-        let mut form = ValueForm { key_len: value.key.len(), end, ..ValueForm::default() };
-        let middle = &input[VALUE.len() + form.key_len..line_len];
-        if middle.len() <= MIDDLE_MAX {
-            form.middle[..middle.len()].copy_from_slice(middle);
-            form.middle_len = middle.len();
-            form.len = line_len + value.len + end.len();
-        }
-        form
+        let (key_len, end) = (value.key.len(), if is_reply { HIT_END } else { VALUE_END });
+        let form = || {
+            let line_end = Tail::of(&input[..line_len], line_len - VALUE.len() - key_len)?;
+            // Behind whatever bytes.
+            let end = Tail::of(&[[0; Tail::MAX].as_slice(), end].concat(), end.len())?;
+            Some(ValueForm { key_len, line_len, line_end, len: line_len + value.len + end.len, end })
+        };
+        form().unwrap_or_default()
     }
 
     /// How many values at the head of `input`, at most `max`, are there as a whole and have this form, and their bytes.
@@ -167,13 +162,50 @@ impl ValueForm {
     #[inline]
     fn take_one(&self, input: &[u8]) -> Option<usize> {
         let value = input.get(..self.len)?;
-        let middle = VALUE.len() + self.key_len;
         let is_such = value.starts_with(VALUE)
-            && value.ends_with(self.end)
-            && value[middle..middle + self.middle_len] == self.middle[..self.middle_len]
-            && memchr::memchr(b' ', &value[VALUE.len()..]) == Some(self.key_len);
+            && self.line_end.ends(&value[..self.line_len])
+            && self.end.ends(value)
+            && !has_space(&value[VALUE.len()..VALUE.len() + self.key_len]);
         is_such.then_some(self.len)
     }
+}
+
+/// What some bytes end in, to be compared at once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tail {
+    len: usize,
+    bits: u128,
+    mask: u128,
+}
+
+impl Tail {
+    /// The longest.
+    const MAX: usize = size_of::<u128>();
+
+    /// The last `len` of these bytes; `None` if that is more than [`Tail::MAX`], or they are less.
+    fn of(bytes: &[u8], len: usize) -> Option<Self> {
+        let mask = u128::MAX.checked_shl(8 * Self::MAX.checked_sub(len)? as u32)?;
+        Some(Tail { len, bits: u128::from_le_bytes(*bytes.last_chunk()?) & mask, mask })
+    }
+
+    /// Whether these bytes end so; false if they are less than [`Tail::MAX`].
+    #[inline]
+    fn ends(&self, bytes: &[u8]) -> bool {
+        bytes.last_chunk().is_some_and(|last| u128::from_le_bytes(*last) & self.mask == self.bits)
+    }
+}
+
+/// Whether a space is among a key's bytes; eight at a time, as a call would take longer.
+#[inline]
+fn has_space(key: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    let (eights, rest) = key.as_chunks();
+    let among = |eight: &[u8; 8]| {
+        // A byte that is zero now was a space: taking one away sets its highest bit, which was not set.
+        let differs = u64::from_le_bytes(*eight) ^ (ONES * u64::from(b' '));
+        differs.wrapping_sub(ONES) & !differs & (ONES << 7) != 0
+    };
+    eights.iter().any(among) || rest.contains(&b' ')
 }
 
 /// How many replies at the head of `input`, at most `max`, say that a value was stored, and their bytes.

@@ -15,7 +15,10 @@ use crate::{
     operation::Operation,
     protocol::{Protocol, Store},
     routing::Routing,
-    workload::{Distribution, KeyPicker, KeyRenderer, Keyspace, LineRenderer, Mix, Popularity, Rng, Space, ValueSource, Workload},
+    workload::{
+        Distribution, KeyPicker, KeyRenderer, Keyspace, LineRenderer, Mix, Popularity, Rng, Space, ValueSource,
+        Workload,
+    },
 };
 
 /// By how much incr and decr change a number.

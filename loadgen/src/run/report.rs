@@ -163,7 +163,11 @@ impl fmt::Display for RunReport {
             l.p50_us, l.p90_us, l.p99_us, l.p99_9_us, l.max_us
         )?;
         let Strain { generator_busy, generator_cpu_us, .. } = self.strain;
-        write!(f, "generator   {:.0} % of a core, {generator_cpu_us:.3} us of CPU per request", generator_busy * 100.0)?;
+        write!(
+            f,
+            "generator   {:.0} % of a core, {generator_cpu_us:.3} us of CPU per request",
+            generator_busy * 100.0
+        )?;
         if self.rates.is_some() {
             write!(f, ", p99 of its own lateness {:.1} us", self.strain.send_lag_p99_us)?;
         }

@@ -140,7 +140,7 @@ impl KeyRenderer {
 }
 
 /// Writes a number into all of `digits`, the last of it if they are too few.
-#[inline]
+#[inline(always)] // Once a key.
 fn write_digits(digits: &mut [u8], mut number: u64) {
     if let Ok(eight) = <&mut [u8; DIGITS_AT_ONCE]>::try_from(&mut *digits) {
         *eight = eight_digits((number % 100_000_000) as u32);
@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn lines_hold_the_same_keys() {
-        for (count, key_size) in [(1_000_000, 24), (1_000_000, 6), (1_000_000, 9), (1, 250), (u64::MAX, 20), (101, 70)] {
+        for (count, key_size) in [(1_000_000, 24), (1_000_000, 6), (1_000_000, 9), (1, 250), (u64::MAX, 20), (101, 70)]
+        {
             let mut keys = Keyspace::new(count, key_size).unwrap().renderer();
             let lines = keys.lines(|out, key| out.extend_from_slice(&[b"get 0", key, b"\r\n"].concat()));
             let mut out = b"other".to_vec();

@@ -179,11 +179,7 @@ fn assert_counts(plan: &Plan, input: &str, expected: [u64; 5]) {
 #[test]
 fn every_split_of_the_replies_counts_the_same() {
     let mut few = plan(4, None);
-    assert_counts(
-        &few,
-        "VALUE key00001 0 4~END\r~END~END~SERVER_ERROR busy~VALUE key00002 0 0~~END~",
-        [4, 2, 1, 0, 1],
-    );
+    assert_counts(&few, "VALUE key00001 0 4~END\r~END~END~SERVER_ERROR busy~VALUE key00002 0 0~~END~", [4, 2, 1, 0, 1]);
     // More hits of one form than were asked for would be a fault.
     let hit = |key| format!("VALUE key0000{key} 0 4~abcd~END~");
     assert_counts(&few, &[hit(1), hit(2), hit(3), hit(4)].concat(), [4, 4, 0, 0, 0]);
