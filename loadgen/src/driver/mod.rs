@@ -34,7 +34,7 @@ use batch::Batch;
 use connection::Connection;
 pub use meter::{BusyMeter, CoreTime};
 use silence::{STALL_SECONDS, Silence, WAIT_MAX};
-use transfer::interest;
+use transfer::{SLOT, interest};
 
 /// Bytes that one read takes at most, unless replies have to be seen whole and are longer.
 pub const READ_BUFFER: usize = 256 << 10;
@@ -85,8 +85,9 @@ pub struct Driver {
     out: Vec<u8>,
     /// Connections with requests in `out`, and where these are. Bounded by a batch.
     composed: Vec<(usize, Range<usize>)>,
-    /// Connections with something to read.
+    /// Connections with something to read: of which several are read at once, and others.
     ready: Vec<usize>,
+    ready_alone: Vec<usize>,
     batch: Option<Batch>,
     meter: BusyMeter,
 }
@@ -116,6 +117,7 @@ impl Driver {
             out: Vec::new(),
             composed: Vec::new(),
             ready: Vec::new(),
+            ready_alone: Vec::new(),
             batch: Batch::new(),
             meter: BusyMeter::default(),
         })
@@ -172,10 +174,16 @@ impl Driver {
                     while self.receive(agent, id, true)? {}
                     wake.push(id);
                 } else if flags.intersects(EventFlags::IN) {
-                    self.ready.push(id);
+                    let is_short = self.batch.is_some() && self.connections[id].reads_into(SLOT);
+                    if is_short {
+                        self.ready.push(id)
+                    } else {
+                        self.ready_alone.push(id)
+                    }
+                    wake.push(id);
                 }
             }
-            self.receive_ready(agent, &mut wake)?;
+            self.receive_ready(agent)?;
             self.send_woken(agent, &mut wake)?;
         }
     }

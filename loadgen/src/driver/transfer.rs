@@ -21,29 +21,28 @@ pub const SLOT: usize = READ_BUFFER / BATCH_MAX;
 const SEND_HIGH_BYTES: usize = 64 << 10;
 
 impl Driver {
-    /// Reads what has arrived at the connections in `ready`, and has them asked for requests.
-    pub(super) fn receive_ready(&mut self, agent: &mut impl Agent, wake: &mut Vec<usize>) -> Result<(), Error> {
-        let mut ready = std::mem::take(&mut self.ready);
-        wake.extend_from_slice(&ready);
-        if self.batch.is_some() && ready.len() > 1 {
-            let (short, mut others): (Vec<_>, Vec<_>) =
-                ready.drain(..).partition(|id| self.connections[*id].reads_into(SLOT));
-            for ids in short.chunks(BATCH_MAX) {
-                self.receive_batch(agent, ids, &mut others)?;
+    /// Reads what has arrived at the connections that are ready.
+    pub(super) fn receive_ready(&mut self, agent: &mut impl Agent) -> Result<(), Error> {
+        if self.ready.len() > 1 {
+            let mut ready = std::mem::take(&mut self.ready);
+            for ids in ready.chunks(BATCH_MAX) {
+                self.receive_batch(agent, ids)?;
             }
-            ready = others;
+            ready.clear();
+            self.ready = ready;
+        } else {
+            self.ready_alone.append(&mut self.ready);
         }
-        for id in ready.drain(..) {
+        while let Some(id) = self.ready_alone.pop() {
             while self.receive(agent, id, false)? {}
         }
-        self.ready = ready;
         Ok(())
     }
 
     /// Reads once from each of these connections and lets the agent take what is complete. Those that may hold more are
-    /// added to `more`.
-    fn receive_batch(&mut self, agent: &mut impl Agent, ids: &[usize], more: &mut Vec<usize>) -> Result<(), Error> {
-        let Driver { batch: Some(batch), connections, inbox, clock, .. } = self else { return Ok(()) };
+    /// then to be read by themselves.
+    fn receive_batch(&mut self, agent: &mut impl Agent, ids: &[usize]) -> Result<(), Error> {
+        let Driver { batch: Some(batch), connections, inbox, clock, ready_alone, .. } = self else { return Ok(()) };
         let receives = ids.iter().zip(inbox.chunks_exact_mut(SLOT)).map(|(id, slot)| {
             let connection = &connections[*id];
             let (kept, room) = slot.split_at_mut(connection.tail.len());
@@ -58,11 +57,15 @@ impl Driver {
                 Ok(0) => return Err(Error::Closed(id)),
                 Ok(read) => connection.tail.len() + read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    ready_alone.push(id);
+                    continue;
+                }
                 Err(source) => return Err(Error::Io { connection: id, source }),
             };
             take(agent, id, connection, now, &slot[..filled])?;
             if filled == SLOT {
-                more.push(id);
+                ready_alone.push(id);
             }
         }
         Ok(())
