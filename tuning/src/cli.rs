@@ -53,6 +53,8 @@ pub enum Command {
     ///
     /// Values are separated by commas, or by semicolons where they have commas: --grid 'cores=0;0,1'.
     /// What follows -- are flags of `ringload run`, the load.
+    /// A combination that fails is shown with the reason, the others are measured; the exit code is 1 then, and after
+    /// an interrupt (SIGINT), which prints what is finished.
     ///
     /// Example: ringtune sweep --grid steering=hash,cpu --duration 1s -- --connections 16 --pipeline 16
     Sweep(SweepArgs),

@@ -67,6 +67,12 @@ pub enum Error {
         /// Its own words, or what was seen of it.
         said: String,
     },
+    /// Signals cannot be held back.
+    #[error("waiting for signals: {0}")]
+    Signals(io::Error),
+    /// SIGINT came before there was anything to show.
+    #[error("interrupted before anything was measured")]
+    Interrupted,
 }
 
 impl Error {

@@ -256,7 +256,7 @@ fn sweep(args: &SweepArgs) -> Result<u8, Error> {
     } else {
         print(&outcome.table())?;
     }
-    Ok(0)
+    Ok(u8::from(!outcome.is_complete()))
 }
 
 /// The program that was named, or the one beside this one.

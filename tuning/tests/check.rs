@@ -36,6 +36,31 @@ fn json_has_the_same_findings() {
     assert_eq!(of("kernel")["severity"], "ok");
 }
 
+/// By its CPU each shard wants a queue: the 8-core host's card can have more than it has, the other's is at its end.
+#[test]
+fn a_card_is_told_what_it_can_have() {
+    let queues = |root: &Path, cores: &str| {
+        let arguments = ["check", "--cores", cores, "--steering", "incoming-cpu", "--json"];
+        let run = ringtune(root, Path::new("."), &arguments);
+        let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        report["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "queues").unwrap().clone()
+    };
+    let small = queues(&fixture("single-socket-8"), "1-7,9-12");
+    assert_eq!((&small["outcome"], &small["severity"]), (&"below-max".into(), &"note".into()));
+    assert!(small["change"][0].as_str().unwrap().starts_with("ethtool -L eth0 combined 11 ("), "{small}");
+    assert_eq!(small["undo"][0], "ethtool -L eth0 combined 8");
+    let large = queues(&fixture("two-socket-64"), "1-48");
+    assert_eq!((&large["outcome"], &large["severity"]), (&"at-max-steered".into(), &"warning".into()));
+    assert_eq!(large["change"][0], "ringcached --steering hash");
+
+    // Where nothing is known of the card's most, nothing is claimed of it.
+    let host = copy("single-socket-8");
+    fs::remove_file(host.path().join("recorded/ethtool-l-eth0")).unwrap();
+    let unknown = queues(host.path(), "1-7,9-12");
+    assert_eq!(unknown["outcome"], "few");
+    assert!(unknown["change"][0].as_str().unwrap().ends_with("combined 11, or as many as it can"), "{unknown}");
+}
+
 #[test]
 fn what_keeps_the_server_from_starting_is_critical() {
     for (file, content, check) in [

@@ -4,7 +4,7 @@ use super::cpus::advised;
 use super::{Outcome, Scope};
 use crate::CpuSet;
 use crate::Steering;
-use crate::facts::{Host, Interrupt, Nic, Rings};
+use crate::facts::{Channels, Host, Interrupt, Nic, Rings};
 
 /// Receive rings below this are worth a word, in descriptors: at 10 Gbit/s 1024 of the smallest packets come in 69 µs.
 const RX_RING_MIN: u32 = 1024;
@@ -78,16 +78,44 @@ fn interrupts(nic: &Nic, scope: &Scope) -> Outcome {
 }
 
 fn queues(nic: &Nic, host: &Host, scope: &Scope) -> Outcome {
-    let (queues, shards) = (nic.rx.len(), scope.cores.count());
-    // By its CPU a connection reaches only shards that have a queue; by the hash, queues beyond the shards that are
-    // advised would be of no use.
-    let wanted = if scope.steering == Steering::Hash { advised(host, scope).count() } else { shards };
-    let outcome = match () {
-        () if queues >= shards => "ok",
-        () if queues >= wanted => "enough",
-        () => "few",
+    let (queues, wanted) = (nic.rx.len(), wanted(host, scope));
+    let outcome = Outcome::new("queues", queues_outcome(nic, host, scope))
+        .with("queues", queues)
+        .with("shards", scope.cores.count())
+        .with("wanted", wanted)
+        .with("steering", scope.steering.name());
+    match &nic.channels {
+        Channels::Known(counts) => outcome
+            .with("max", counts.receiving_max())
+            .with("limit", "the card can have no more")
+            .with("new", counts.words_for(wanted.min(counts.receiving_max())))
+            .with("now", counts.words_now()),
+        Channels::Untold => outcome.with("limit", "its driver offers no other number"),
+        Channels::NoEthtool => outcome,
+    }
+}
+
+/// By its CPU a connection reaches only shards that have a queue; by the hash, queues beyond the shards that are advised
+/// would be of no use.
+fn wanted(host: &Host, scope: &Scope) -> usize {
+    if scope.steering == Steering::Hash { advised(host, scope).count() } else { scope.cores.count() }
+}
+
+fn queues_outcome(nic: &Nic, host: &Host, scope: &Scope) -> &'static str {
+    let queues = nic.rx.len();
+    let max = match &nic.channels {
+        Channels::Known(counts) => Some(counts.receiving_max()),
+        Channels::Untold => Some(queues),
+        Channels::NoEthtool => None,
     };
-    Outcome::new("queues", outcome).with("queues", queues).with("shards", shards).with("wanted", wanted)
+    match max {
+        _ if queues >= scope.cores.count() => "ok",
+        _ if queues >= wanted(host, scope) => "enough",
+        None => "few",
+        Some(max) if queues < max => "below-max",
+        Some(_) if scope.steering == Steering::Hash => "at-max",
+        Some(_) => "at-max-steered",
+    }
 }
 
 fn rps(nic: &Nic, host: &Host, scope: &Scope) -> Outcome {
@@ -95,6 +123,8 @@ fn rps(nic: &Nic, host: &Host, scope: &Scope) -> Outcome {
     let spare = host.cpus.online.without(&scope.cores);
     let outcome = match (nic.rx.len(), on.first()) {
         (0 | 1, Some(_)) => "spread",
+        // What was said of the queues may have been followed.
+        (_, Some(_)) if queues_outcome(nic, host, scope) == "at-max" => "few-queues",
         (_, Some(_)) => "on",
         (1, None) if scope.cores.count() > 1 && !spare.is_empty() => "single",
         _ => "ok",

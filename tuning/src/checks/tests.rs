@@ -2,7 +2,7 @@
 
 use super::texts::Texts;
 use super::{Scope, Severity, check, human};
-use crate::facts::{Container, Host, Limit, Probe, Quota, Rings, SwapArea, Tree};
+use crate::facts::{Channels, Container, Host, Limit, Probe, Quota, Rings, SwapArea, Tree};
 use crate::{CpuSet, Steering};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,6 +40,14 @@ fn ring(host: &mut Host, rx: u32) {
     if let Rings::Known(sizes) = &mut host.network.nics[0].rings {
         sizes.rx = rx;
     }
+}
+
+/// Leaves the card `now` queues that receive, of `max`.
+fn few_queues(host: &mut Host, now: u32, max: u32) {
+    let nic = &mut host.network.nics[0];
+    nic.rx.truncate(now as usize);
+    let Channels::Known(counts) = &mut nic.channels else { panic!("it was recorded") };
+    (counts.combined, counts.combined_max) = (now, max);
 }
 
 const CASES: &[Case] = &[
@@ -158,9 +166,30 @@ const CASES: &[Case] = &[
     ("irq-affinity", "off-shards", |_, scope| scope.steering = Steering::Cpu),
     ("queues", "ok", |_, _| {}),
     ("queues", "enough", |_, scope| scope.cores = set("0-15")),
-    ("queues", "few", |host, _| host.network.nics[0].rx.truncate(4)),
+    ("queues", "few", |host, _| {
+        few_queues(host, 4, 4);
+        host.network.nics[0].channels = Channels::NoEthtool;
+    }),
+    ("queues", "below-max", |host, _| few_queues(host, 4, 16)),
+    ("queues", "at-max", |host, _| few_queues(host, 4, 4)),
+    ("queues", "at-max", |host, _| {
+        few_queues(host, 4, 4);
+        host.network.nics[0].channels = Channels::Untold;
+    }),
+    ("queues", "at-max-steered", |host, scope| {
+        few_queues(host, 4, 4);
+        scope.steering = Steering::IncomingCpu;
+    }),
     ("rps", "ok", |_, _| {}),
     ("rps", "on", |host, _| host.network.nics[0].rx[2].rps = set("4-7")),
+    ("rps", "on", |host, _| {
+        few_queues(host, 4, 16);
+        host.network.nics[0].rx[2].rps = set("8-15");
+    }),
+    ("rps", "few-queues", |host, _| {
+        few_queues(host, 4, 4);
+        host.network.nics[0].rx[2].rps = set("8-15");
+    }),
     ("rps", "single", |host, _| one_queue(host)),
     ("rps", "spread", |host, _| {
         one_queue(host);
@@ -255,6 +284,26 @@ fn what_is_not_there_is_not_advised() {
         findings.iter().find(|finding| finding.check == "cores").expect("cores").change,
         ["ringcached --cores 0-15"]
     );
+}
+
+/// For seven shards a card that can have four queues was to be given seven, "or as many as it can".
+#[test]
+fn no_more_queues_are_advised_than_the_card_can_have() {
+    let change = |now, max, steering| {
+        let (mut host, mut scope) = fine();
+        few_queues(&mut host, now, max);
+        scope.steering = steering;
+        let findings = check(&host, &scope);
+        let finding = findings.into_iter().find(|finding| finding.check == "queues").unwrap();
+        (finding.change[0].clone(), finding.undo[0].clone())
+    };
+    for (max, advised) in [(4, 4), (6, 6), (7, 7), (16, 7)] {
+        let (change, undo) = change(2, max, Steering::Hash);
+        assert!(change.starts_with(&format!("ethtool -L eth0 combined {advised} ")), "{max}: {change}");
+        assert_eq!(undo, "ethtool -L eth0 combined 2");
+    }
+    assert!(change(4, 4, Steering::Hash).0.starts_with("nothing at the card; "));
+    assert_eq!(change(4, 4, Steering::Cpu).0, "ringcached --steering hash");
 }
 
 #[test]

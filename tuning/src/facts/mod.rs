@@ -1,8 +1,10 @@
 //! What a host is, read from its file tree. Facts know nothing of what is good or bad; a file that is not there is a
 //! fact as well (`None`), never an error: kernels, containers and virtual machines differ in what they show.
 
+mod channels;
 mod container;
 mod cpus;
+mod ethtool;
 mod kernel;
 mod memory;
 mod network;
@@ -10,6 +12,7 @@ mod process;
 mod rings;
 mod tree;
 
+pub use channels::{ChannelCounts, Channels};
 pub use container::{Container, Quota};
 pub use cpus::{Cpus, IdleState};
 pub use kernel::{Kernel, Probe};

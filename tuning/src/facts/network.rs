@@ -1,7 +1,7 @@
 //! The network: what the kernel sets for all sockets, and the physical cards with their queues and interrupts.
 
 use super::tree::split_number;
-use super::{Rings, Tree, rings};
+use super::{Channels, Rings, Tree, channels, rings};
 use crate::CpuSet;
 use std::collections::BTreeMap;
 
@@ -69,6 +69,8 @@ pub struct Nic {
     pub tx: Vec<TxQueue>,
     /// By number.
     pub interrupts: Vec<Interrupt>,
+    /// How many queues it has and can have.
+    pub channels: Channels,
     /// The sizes of its rings.
     pub rings: Rings,
 }
@@ -139,6 +141,7 @@ fn nic(tree: &Tree, name: String, named: &BTreeMap<u32, String>) -> Option<Nic> 
         rx: of("rx-").into_iter().map(rx).collect(),
         tx: of("tx-").into_iter().map(tx).collect(),
         interrupts: numbers.into_iter().filter_map(|number| interrupt(tree, number, named.get(&number)?)).collect(),
+        channels: channels::read(tree, &name),
         rings: rings::read(tree, &name),
         name,
     })

@@ -1,9 +1,7 @@
-//! The sizes of a network card's rings, in the words of `ethtool -g`: asking the kernel directly takes a system call
-//! that no file stands for.
+//! The sizes of a network card's rings, in the words of `ethtool -g`.
 
 use super::Tree;
-use std::io;
-use std::process::Command;
+use super::ethtool::{self, blocks, number};
 
 /// Sizes in descriptors, one for a packet or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,33 +27,21 @@ pub enum Rings {
     Untold,
 }
 
-const MISSING: &str = "ethtool is not installed";
-
 pub(super) fn read(tree: &Tree, nic: &str) -> Rings {
-    let text = tree.told(&format!("ethtool-g-{nic}"), || {
-        Some(match Command::new("ethtool").args(["-g", nic]).output() {
-            Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => MISSING.to_owned(),
-            Err(error) => error.to_string(),
-        })
-    });
-    match text {
+    match ethtool::ask(tree, 'g', nic) {
         None => Rings::NoEthtool,
-        Some(text) if text == MISSING => Rings::NoEthtool,
         Some(text) => parse(&text).map_or(Rings::Untold, Rings::Known),
     }
 }
 
-/// Two blocks of lines, what may be set and what is; of each the lines `RX:` and `TX:`.
+/// Of each block the lines `RX:` and `TX:`.
 fn parse(text: &str) -> Option<RingSizes> {
-    let (most, now) = text.split_once("Current hardware settings:")?;
-    let size =
-        |block: &str, name: &str| block.lines().find_map(|line| line.trim().strip_prefix(name)?.trim().parse().ok());
+    let (most, now) = blocks(text)?;
     Some(RingSizes {
-        rx: size(now, "RX:")?,
-        rx_max: size(most, "RX:")?,
-        tx: size(now, "TX:")?,
-        tx_max: size(most, "TX:")?,
+        rx: number(now, "RX:")?,
+        rx_max: number(most, "RX:")?,
+        tx: number(now, "TX:")?,
+        tx_max: number(most, "TX:")?,
     })
 }
 

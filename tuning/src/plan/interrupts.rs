@@ -1,7 +1,7 @@
 //! Where a card's interrupts go, who sends by which queue, and which steering suits that.
 
 use super::{Interrupts, Placed, Sends};
-use crate::facts::{Host, Interrupt, Nic};
+use crate::facts::{Channels, Host, Interrupt, Nic};
 use crate::{CpuSet, Error, Steering};
 
 /// Cores that take interrupts where they have cores of their own: one for so many shards. A rule of thumb; `sweep` tells.
@@ -81,19 +81,29 @@ pub(super) fn place(nic: Option<&Nic>, takers: &[usize]) -> Vec<Placed> {
     queues.iter().map(placed).collect()
 }
 
-/// Says so if some CPUs take more queues than others, and what number of queues would be even.
+/// Says so if some CPUs take more queues than others, and what number of queues would be even, if the card can have it.
 pub(super) fn uneven(nic: &Nic, takers: usize) -> Option<String> {
     let queues = nic.rx.len();
     if takers == 0 || queues <= takers || queues.is_multiple_of(takers) {
         return None;
     }
-    let even = queues - queues % takers;
-    let name = &nic.name;
-    Some(format!(
-        "{queues} queues on {takers} CPUs: some take {} of them, others {}. To have it even, before anything else: \
-         ethtool -L {name} combined {even} (undo: ethtool -L {name} combined {queues})",
+    let seen = format!(
+        "{queues} queues on {takers} CPUs: some take {} of them, others {}.",
         queues.div_ceil(takers),
         queues / takers
+    );
+    let even = |max: usize| max - max % takers;
+    let (new, now) = match &nic.channels {
+        Channels::Known(counts) => match even(queues.min(counts.receiving_max())) {
+            0 => return Some(format!("{seen} The card cannot have {takers}, which would be even")),
+            even => (counts.words_for(even), counts.words_now()),
+        },
+        Channels::Untold => return Some(format!("{seen} Its driver offers no other number")),
+        Channels::NoEthtool => (format!("combined {}", even(queues)), format!("combined {queues}")),
+    };
+    let name = &nic.name;
+    Some(format!(
+        "{seen} To have it even, before anything else: ethtool -L {name} {new} (undo: ethtool -L {name} {now})"
     ))
 }
 

@@ -1,7 +1,7 @@
 //! Plans of small and odd machines; those of the recorded ones are snapshots.
 
 use super::*;
-use crate::facts::Tree;
+use crate::facts::{Channels, Tree};
 use std::path::Path;
 
 /// The recorded 8-core host.
@@ -73,6 +73,31 @@ fn several_cards_are_to_be_told_apart() {
     host.network.nics.clear();
     let plan = plan(&host, &Wish::Count(1), None, Interrupts::Auto).unwrap();
     assert!(plan.interrupts.is_empty() && plan.sends.is_empty());
+}
+
+/// What a plan says of 8 queues on the CPUs of 3 shards.
+#[test]
+fn a_card_is_given_no_number_of_queues_that_it_cannot_have() {
+    let said = |change: &dyn Fn(&mut Channels)| {
+        let mut host = host();
+        change(&mut host.network.nics[0].channels);
+        let plan = plan(&host, &Wish::Count(3), None, Interrupts::Auto).unwrap();
+        plan.warnings.iter().find(|warning| warning.starts_with("8 queues on 3 CPUs")).expect("a warning").clone()
+    };
+    let with = "ethtool -L eth0 combined 6 (undo: ethtool -L eth0 combined 8)";
+    assert!(said(&|_| {}).ends_with(with));
+    assert!(said(&|channels| *channels = Channels::NoEthtool).ends_with(with), "as any card can have fewer");
+    // No card has more than it can; one that tells so is believed.
+    let at_most = |max| {
+        said(&|channels| {
+            let Channels::Known(counts) = channels else { panic!("it was recorded") };
+            counts.combined_max = max;
+        })
+    };
+    assert!(at_most(5).ends_with("ethtool -L eth0 combined 3 (undo: ethtool -L eth0 combined 8)"), "{}", at_most(5));
+    let untold = said(&|channels| *channels = Channels::Untold);
+    assert!(at_most(2).ends_with("others 2. The card cannot have 3, which would be even"), "{}", at_most(2));
+    assert!(untold.ends_with("others 2. Its driver offers no other number"), "{untold}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A program that was started: what it says is kept, and it does not outlive its owner.
 
+use super::interrupt::Interrupt;
 use crate::Error;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Read;
@@ -58,9 +59,10 @@ impl Child {
         !matches!(self.process.try_wait(), Ok(None))
     }
 
-    /// Waits for its end, which must be a good one and come within `limit`.
-    pub fn finish(mut self, limit: Duration) -> Result<(), Error> {
-        match self.wait(limit) {
+    /// Waits for its end, which must be a good one and come within `limit`; ends it on an interrupt.
+    pub fn finish(mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), Error> {
+        match self.wait(limit, || interrupt.came()) {
+            None if interrupt.came() => Err(Error::Interrupted),
             None => Err(self.failed(&format!("it did not end within {limit:?}"))),
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(self.failed(&format!("it ended with {status}"))),
@@ -73,7 +75,7 @@ impl Child {
         if let Some(id) = id.filter(|_| !self.has_ended()) {
             let _ = kill_process(id, Signal::TERM);
         }
-        if self.wait(END_WAIT).is_none() {
+        if self.wait(END_WAIT, || false).is_none() {
             let _ = self.process.kill();
             let _ = self.process.wait();
         }
@@ -92,12 +94,13 @@ impl Child {
         Error::Program { program: self.name, flags: self.flags.clone(), said }
     }
 
-    fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+    /// Waits for its end, but no longer than `limit`, nor when `stop` says so.
+    fn wait(&mut self, limit: Duration, stop: impl Fn() -> bool) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
             match self.process.try_wait() {
                 Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < deadline => std::thread::sleep(POLL),
+                Ok(None) if Instant::now() < deadline && !stop() => std::thread::sleep(POLL),
                 _ => return None,
             }
         }

@@ -93,6 +93,12 @@ pub fn arguments(point: &Point) -> Vec<String> {
     point.iter().flat_map(argument).collect()
 }
 
+/// `point` as on the server's command line.
+pub fn words(point: &Point) -> String {
+    let flags = arguments(point);
+    if flags.is_empty() { "the defaults".to_owned() } else { flags.join(" ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

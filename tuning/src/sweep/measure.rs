@@ -2,6 +2,7 @@
 //! measures is what the server's CPU time is counted over.
 
 use super::child::Child;
+use super::interrupt::Interrupt;
 use super::server::Server;
 use super::{Setup, grid};
 use crate::Error;
@@ -52,11 +53,11 @@ struct Latency {
 }
 
 /// Measures the server with the flags of `point`.
-pub fn measure(setup: &Setup, point: &grid::Point) -> Result<Sample, Error> {
-    let server = Server::start(&setup.server, &grid::arguments(point))?;
-    load(setup, &server, setup.warmup, &["--load"])?;
+pub fn measure(setup: &Setup, point: &grid::Point, interrupt: &Interrupt) -> Result<Sample, Error> {
+    let server = Server::start(&setup.server, &grid::arguments(point), interrupt)?;
+    load(setup, &server, setup.warmup, &["--load"], interrupt)?;
     let before = server.cpu_ns()?;
-    let report = load(setup, &server, setup.duration, &[])?;
+    let report = load(setup, &server, setup.duration, &[], interrupt)?;
     let cpu_ns = server.cpu_ns()?.saturating_sub(before);
     server.stop();
     if report.requests == 0 {
@@ -74,13 +75,19 @@ pub fn measure(setup: &Setup, point: &grid::Point) -> Result<Sample, Error> {
 }
 
 /// Runs ringload for `time`.
-fn load(setup: &Setup, server: &Server, time: Duration, extra: &[&str]) -> Result<Report, Error> {
+fn load(
+    setup: &Setup,
+    server: &Server,
+    time: Duration,
+    extra: &[&str],
+    interrupt: &Interrupt,
+) -> Result<Report, Error> {
     let results = setup.directory.join("ringload.json");
     let mut command = Command::new(&setup.ringload);
     command.args(["run", "--server", &server.address.to_string(), "--seed", &setup.seed.to_string()]);
     command.args(["--warmup", "0s", "--duration", &humantime::format_duration(time).to_string().replace(' ', "")]);
     command.arg("--json").arg(&results).args(extra).args(&setup.load);
-    Child::start("ringload", &setup.ringload, &mut command)?.finish(time + GRACE)?;
+    Child::start("ringload", &setup.ringload, &mut command)?.finish(time + GRACE, interrupt)?;
     read(&results)
 }
 

@@ -1,28 +1,31 @@
 //! Trying out flags of the server: each combination of a grid under the same load, in turn, and which was best.
 //!
 //! Rounds are interleaved, so that what else happens on the machine hits all combinations alike, and the median of the
-//! rounds counts. How long it takes is known before it begins and bounded.
+//! rounds counts. How long it takes is known before it begins and bounded. A combination that fails costs its own row
+//! and no other.
 
 mod child;
 mod grid;
+mod interrupt;
 mod measure;
+mod outcome;
 mod server;
 
 pub use grid::{Axis, Point, points};
-pub use measure::Sample;
+pub use outcome::Outcome;
 
 use crate::Error;
-use serde::Serialize;
+use interrupt::Interrupt;
+use outcome::{Stop, Trial, reason};
 use server::Server;
-use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a combination takes beside warm-up and measurement, as a rule: start, storing the keys, end.
 const OVERHEAD: Duration = Duration::from_secs(1);
 
-/// From this share of a core on, the generator was the bottleneck.
-const BUSY_BOTTLENECK: f64 = 0.95;
+/// What failures may take altogether; the estimate has no room for them. One that stalls takes a minute or more.
+const LOST_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// What all measurements have in common.
 #[derive(Clone, Debug)]
@@ -53,112 +56,71 @@ impl Setup {
     }
 }
 
-/// What a combination came to.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// The flags, by name.
-    pub flags: Point,
-    /// The median of all rounds, of each figure by itself; `errors` is their sum.
-    pub median: Sample,
-    /// Whether the generator was the bottleneck: then the rate is its own and CPU per request is what counts.
-    pub generator_was_bottleneck: bool,
-    /// Each round.
-    pub rounds: Vec<Sample>,
+/// Measures every one of `points`, or as many as it can; `progress` is told what is measured next and what failed.
+pub fn sweep(setup: &Setup, points: Vec<Point>, progress: impl FnMut(&str)) -> Result<Outcome, Error> {
+    let mut session = Session { interrupt: Interrupt::watch()?, lost: Duration::ZERO, progress };
+    let trial = |flags| Trial { flags, rounds: Vec::new(), failure: None };
+    let mut trials: Vec<Trial> = points.into_iter().map(trial).collect();
+    let stop = session.run(setup, &mut trials).err();
+    Outcome::new(setup, trials, stop)
 }
 
-/// What a sweep found.
-#[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
-    /// The flags of `ringload run`.
-    pub load: Vec<String>,
-    /// The seed.
-    pub seed: u64,
-    /// A row for each combination.
-    pub rows: Vec<Row>,
-    /// The row with the least CPU time per request.
-    pub best_by_cpu: usize,
-    /// The row with the lowest 99th percentile.
-    pub best_by_p99: usize,
+/// A sweep under way.
+struct Session<P> {
+    interrupt: Interrupt,
+    /// What failures took so far.
+    lost: Duration,
+    progress: P,
 }
 
-/// Measures every one of `points`; `progress` is told what is measured next.
-pub fn sweep(setup: &Setup, points: Vec<Point>, mut progress: impl FnMut(&str)) -> Result<Outcome, Error> {
-    for point in &points {
-        // A flag that the server does not take is found now, not after minutes.
-        Server::check(&setup.server, &grid::arguments(point))?;
+impl<P: FnMut(&str)> Session<P> {
+    fn run(&mut self, setup: &Setup, trials: &mut [Trial]) -> Result<(), Stop> {
+        for trial in &mut *trials {
+            // A flag that the server does not take is found now, not after minutes.
+            self.attempt(trial, |trial, interrupt| {
+                Server::check(&setup.server, &grid::arguments(&trial.flags), interrupt)
+            })?;
+        }
+        let total = trials.len() * setup.rounds as usize;
+        let mut done = 0;
+        for _ in 0..setup.rounds {
+            for trial in &mut *trials {
+                done += 1;
+                if trial.failure.is_some() {
+                    continue;
+                }
+                (self.progress)(&format!("{done}/{total}: {}", grid::words(&trial.flags)));
+                self.attempt(trial, |trial, interrupt| {
+                    trial.rounds.push(measure::measure(setup, &trial.flags, interrupt)?);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
     }
-    let total = points.len() * setup.rounds as usize;
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); points.len()];
-    let mut done = 0;
-    for _ in 0..setup.rounds {
-        for (point, samples) in points.iter().zip(&mut samples) {
-            done += 1;
-            progress(&format!("{done}/{total}: {}", words(point)));
-            samples.push(measure::measure(setup, point)?);
-        }
-    }
-    let rows: Vec<Row> = points.into_iter().zip(samples).map(|(flags, rounds)| row(flags, rounds)).collect();
-    let least = |figure: fn(&Sample) -> f64| {
-        let figures = rows.iter().map(|row| figure(&row.median)).enumerate();
-        figures.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(at, _)| at)
-    };
-    let best_by_cpu = least(|sample| sample.cpu_us_per_request);
-    let best_by_p99 = least(|sample| sample.p99_us);
-    Ok(Outcome { load: setup.load.clone(), seed: setup.seed, rows, best_by_cpu, best_by_p99 })
-}
 
-fn row(flags: Point, rounds: Vec<Sample>) -> Row {
-    let middle = |figure: fn(&Sample) -> f64| {
-        let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        let half = figures.len() / 2;
-        match figures.len() {
-            0 => 0.0,
-            count if count % 2 == 0 => f64::midpoint(figures[half - 1], figures[half]),
-            _ => figures[half],
+    /// Does `work` with `trial` and keeps the error there, unless the whole sweep is to stop.
+    fn attempt(
+        &mut self,
+        trial: &mut Trial,
+        work: impl FnOnce(&mut Trial, &Interrupt) -> Result<(), Error>,
+    ) -> Result<(), Stop> {
+        if self.interrupt.came() {
+            return Err(Stop::Interrupted);
         }
-    };
-    let median = Sample {
-        requests_per_s: middle(|sample| sample.requests_per_s),
-        cpu_us_per_request: middle(|sample| sample.cpu_us_per_request),
-        p50_us: middle(|sample| sample.p50_us),
-        p99_us: middle(|sample| sample.p99_us),
-        generator_busy: middle(|sample| sample.generator_busy),
-        errors: rounds.iter().map(|sample| sample.errors).sum(),
-    };
-    Row { flags, median, generator_was_bottleneck: median.generator_busy >= BUSY_BOTTLENECK, rounds }
-}
-
-fn words(point: &Point) -> String {
-    let flags = grid::arguments(point);
-    if flags.is_empty() { "the defaults".to_owned() } else { flags.join(" ") }
-}
-
-impl Outcome {
-    /// The table, and which row was best.
-    pub fn table(&self) -> String {
-        let flags: Vec<String> = self.rows.iter().map(|row| words(&row.flags)).collect();
-        let width = flags.iter().map(|flags| flags.chars().count()).max().unwrap_or(0).max("flags".len());
-        let mut text = format!(
-            "{:<width$}  {:>11}  {:>14}  {:>9}  {:>9}  {:>9}  {:>6}\n",
-            "flags", "requests/s", "CPU us/request", "p50 us", "p99 us", "generator", "errors"
-        );
-        for (flags, row) in flags.iter().zip(&self.rows) {
-            let Sample { requests_per_s, cpu_us_per_request, p50_us, p99_us, generator_busy, errors } = row.median;
-            let busy = generator_busy * 100.0;
-            let _ = writeln!(
-                text,
-                "{flags:<width$}  {requests_per_s:>11.0}  {cpu_us_per_request:>14.3}  {p50_us:>9.1}  {p99_us:>9.1}  \
-                 {busy:>7.0} %  {errors:>6}"
-            );
+        if self.lost > LOST_MAX {
+            return Err(Stop::GivenUp);
         }
-        let _ = writeln!(text, "\nbest by CPU per request: {}", flags[self.best_by_cpu]);
-        let _ = writeln!(text, "best by p99:             {}", flags[self.best_by_p99]);
-        if self.rows.iter().any(|row| row.generator_was_bottleneck) {
-            let words = "the generator was the bottleneck of some: their rates are its own (give it --cores after --)";
-            let _ = writeln!(text, "note: {words}");
+        let begin = Instant::now();
+        let Err(error) = work(trial, &self.interrupt) else { return Ok(()) };
+        // A program may have been interrupted as well, and then it is not the one to blame.
+        if self.interrupt.came() {
+            return Err(Stop::Interrupted);
         }
-        text
+        self.lost += begin.elapsed();
+        (self.progress)(&format!("failed: {}: {}", grid::words(&trial.flags), reason(&error)));
+        trial.failure = Some(error);
+        Ok(())
     }
 }
 
@@ -166,19 +128,9 @@ impl Outcome {
 mod tests {
     use super::*;
 
-    fn sample(cpu: f64, p99: f64, errors: u64) -> Sample {
-        Sample { cpu_us_per_request: cpu, p99_us: p99, errors, ..Sample::default() }
-    }
-
-    #[test]
-    fn medians_are_of_each_figure_and_errors_add_up() {
-        let row = row(Vec::new(), vec![sample(3.0, 10.0, 1), sample(1.0, 30.0, 0), sample(2.0, 20.0, 2)]);
-        assert_eq!((row.median.cpu_us_per_request, row.median.p99_us, row.median.errors), (2.0, 20.0, 3));
-    }
-
-    #[test]
-    fn the_time_it_takes_is_known_before() {
-        let setup = Setup {
+    /// Three rounds of six seconds.
+    pub fn setup() -> Setup {
+        Setup {
             server: PathBuf::new(),
             ringload: PathBuf::new(),
             load: Vec::new(),
@@ -187,8 +139,31 @@ mod tests {
             rounds: 3,
             seed: 0,
             directory: PathBuf::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn the_time_it_takes_is_known_before() {
+        let setup = setup();
         assert_eq!(setup.estimate(4), Duration::from_secs(84));
         assert!(Setup { duration: Duration::MAX, ..setup }.estimate(usize::MAX) > Duration::from_secs(1 << 40));
+    }
+
+    #[test]
+    fn what_failures_take_is_bounded() {
+        let interrupt = Interrupt::watch().unwrap();
+        let mut session = Session { interrupt, lost: LOST_MAX, progress: |_: &str| {} };
+        let trial = || Trial { flags: Vec::new(), rounds: Vec::new(), failure: None };
+        let mut fail = |trial: &mut Trial| {
+            session.attempt(trial, |_, _| {
+                std::thread::sleep(Duration::from_millis(1));
+                Err(Error::Usage("no".to_owned()))
+            })
+        };
+        let (mut first, mut second) = (trial(), trial());
+        assert_eq!(fail(&mut first), Ok(()), "up to the bound it goes on");
+        assert!(first.failure.is_some());
+        assert_eq!(fail(&mut second), Err(Stop::GivenUp));
+        assert!(second.failure.is_none(), "it was not tried");
     }
 }

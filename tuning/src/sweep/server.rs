@@ -1,6 +1,7 @@
 //! A server that a sweep starts on loopback, and its CPU time.
 
 use super::child::{Child, POLL};
+use super::interrupt::Interrupt;
 use crate::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -32,18 +33,18 @@ pub struct Server {
 
 impl Server {
     /// Asks the program whether it takes `flags`, without serving.
-    pub fn check(program: &Path, flags: &[String]) -> Result<(), Error> {
+    pub fn check(program: &Path, flags: &[String], interrupt: &Interrupt) -> Result<(), Error> {
         let mut command = Command::new(program);
         command.args(flags).arg("--print-config");
-        Child::start(NAME, program, &mut command)?.finish(CHECK_WAIT)
+        Child::start(NAME, program, &mut command)?.finish(CHECK_WAIT, interrupt)
     }
 
     /// Starts it on a free port, and returns when it answers.
-    pub fn start(program: &Path, flags: &[String]) -> Result<Server, Error> {
+    pub fn start(program: &Path, flags: &[String], interrupt: &Interrupt) -> Result<Server, Error> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match Self::try_start(program, flags) {
+            match Self::try_start(program, flags, interrupt) {
                 // Somebody was faster: there are other ports.
                 Err(Error::Program { said, .. }) if said.contains("in use") && tries < START_TRIES => {}
                 outcome => return outcome,
@@ -51,13 +52,16 @@ impl Server {
         }
     }
 
-    fn try_start(program: &Path, flags: &[String]) -> Result<Server, Error> {
+    fn try_start(program: &Path, flags: &[String], interrupt: &Interrupt) -> Result<Server, Error> {
         let address = free_address().map_err(|source| Error::Start { program: program.to_owned(), source })?;
         let mut command = Command::new(program);
         command.args(["--listen", &address.ip().to_string(), "--port", &address.port().to_string()]).args(flags);
         let mut server = Server { child: Child::start(NAME, program, &mut command)?, address };
         let deadline = Instant::now() + READY_WAIT;
         while !answers(address) {
+            if interrupt.came() {
+                return Err(Error::Interrupted);
+            }
             if server.child.has_ended() {
                 return Err(server.child.failed("it ended before it served"));
             }
