@@ -208,8 +208,15 @@ pub struct RunArgs {
     /// Measure this many requests instead.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub requests: Option<u64>,
+    #[command(flatten)]
+    pub course: CourseArgs,
+}
+
+/// What is told of the course of a measurement, beside its result.
+#[derive(Clone, Debug, Args)]
+pub struct CourseArgs {
     /// The time that one row of the series and of --hdr-log covers, 10 ms at least. Default: a hundredth of the
-    /// whole, between 100 ms and 1 s.
+    /// whole, between 100 ms and 1 s; 1 s where no time ends it.
     #[arg(long, value_parser = humantime::parse_duration)]
     pub interval: Option<Duration>,
     /// Write the latencies of every interval to FILE, a log for HdrHistogram's tools (nanoseconds, compressed).
