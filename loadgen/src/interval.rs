@@ -91,9 +91,9 @@ impl IntervalRecorder {
     pub fn turn(&mut self, now: Nanos, meter: &mut BusyMeter) -> bool {
         if !self.begun && now >= self.timeline.start() {
             self.begun = true;
-            meter.start(now);
+            meter.start();
         } else if self.begun && now >= self.due && self.cut(now, meter.worked()) {
-            meter.start(now);
+            meter.start();
         }
         self.begun
     }
