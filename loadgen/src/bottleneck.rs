@@ -1,5 +1,7 @@
 //! Whether figures show the server or the generator itself.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// From this share of a core on, the generator was the bottleneck.
@@ -50,6 +52,12 @@ impl Strain {
 
     fn is_late(&self, p99_us: f64) -> bool {
         self.send_lag_p99_us >= LAG_HARMLESS_US && self.send_lag_p99_us >= p99_us * LAG_BOTTLENECK
+    }
+}
+
+impl fmt::Display for Strain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} % of a core, {:.3} us of CPU per request", self.generator_busy * 100.0, self.generator_cpu_us)
     }
 }
 

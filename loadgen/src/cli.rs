@@ -73,6 +73,8 @@ pub enum Command {
     /// Example: ringload replay --server 127.0.0.1:11211 --trace w81.oracleGeneral.bin.zst --speed 100x
     ///
     /// Example: ringload replay --server 127.0.0.1:11211 --trace recorded.csv.zst --speed 10x --no-fill
+    ///
+    /// Example: ringload replay --server 127.0.0.1:11211 --trace recorded.csv.zst --interval 100ms --report replay.html
     Replay(ReplayArgs),
     /// Record what a server is asked, by its `watch` stream, as a trace that `replay` replays.
     ///
@@ -208,8 +210,15 @@ pub struct RunArgs {
     /// Measure this many requests instead.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub requests: Option<u64>,
+    #[command(flatten)]
+    pub course: CourseArgs,
+}
+
+/// What is told of the course of a measurement, beside its result.
+#[derive(Clone, Debug, Args)]
+pub struct CourseArgs {
     /// The time that one row of the series and of --hdr-log covers, 10 ms at least. Default: a hundredth of the
-    /// whole, between 100 ms and 1 s.
+    /// whole, between 100 ms and 1 s; 1 s where no time ends it.
     #[arg(long, value_parser = humantime::parse_duration)]
     pub interval: Option<Duration>,
     /// Write the latencies of every interval to FILE, a log for HdrHistogram's tools (nanoseconds, compressed).
@@ -258,7 +267,7 @@ pub struct SaturateArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
-    /// Results that `run` or `saturate` wrote by --json; the page compares them in this order.
+    /// Results that `run`, `saturate` or `replay` wrote by --json; the page compares them in this order.
     #[arg(required = true, num_args = 1..=RUNS_MAX, value_name = "FILE.json")]
     pub results: Vec<PathBuf>,
     /// The page to write.
@@ -296,6 +305,8 @@ pub struct ReplayArgs {
     /// Values above this size are cut to it.
     #[arg(long, default_value = "1000k", value_name = "BYTES")]
     pub value_size_max: Bytes,
+    #[command(flatten)]
+    pub course: CourseArgs,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -401,6 +412,7 @@ mod tests {
             "ringload replay",
             "ringload replay --trace x --speed 0x",
             "ringload replay --trace x --speed fast",
+            "ringload replay --trace x --interval soon",
             "ringload record",
             "ringload record -o x --sample 2/1",
             "ringload run --shard-aware --workload x",

@@ -86,11 +86,25 @@ pub struct Closed<'a> {
 pub struct Totals {
     pub recorder: Recorder,
     pub series: Vec<SeriesRow>,
+    /// Intervals that the series had no room for.
+    pub series_left_out: u64,
     pub stages: Vec<StageRow>,
     /// Over the whole time.
     pub strain: Strain,
     /// Nanoseconds from the start to the last answer.
     pub elapsed: Nanos,
+}
+
+impl Totals {
+    /// Seconds from the start to the last answer.
+    pub fn elapsed_s(&self) -> f64 {
+        self.elapsed as f64 / SECOND as f64
+    }
+
+    /// So many requests of all this time, per second.
+    pub fn per_s(&self, requests: u64) -> f64 {
+        if self.elapsed > 0 { requests as f64 / self.elapsed_s() } else { 0.0 }
+    }
 }
 
 /// The collector.
@@ -128,6 +142,7 @@ impl<'a> Collector<'a> {
             totals: Totals {
                 recorder: Recorder::default(),
                 series: Vec::new(),
+                series_left_out: 0,
                 stages: Vec::new(),
                 strain: Strain::default(),
                 elapsed: 0,
@@ -215,6 +230,8 @@ impl<'a> Collector<'a> {
         (self.closed)(Closed { row: &row, recorder: &open.recorder });
         if self.totals.series.len() < SERIES_MAX {
             self.totals.series.push(row);
+        } else {
+            self.totals.series_left_out += 1;
         }
         let number = self.timeline.stage_of(open.number);
         if self.stage.as_ref().is_some_and(|stage| stage.number != number) {
@@ -340,5 +357,25 @@ mod tests {
         drop((slow, quick));
         let totals = collector.finish();
         assert_eq!((totals.recorder.counts.requests, totals.series.len(), rows), (41, 40, 40));
+    }
+
+    /// A replay may take longer than the series has rows for.
+    #[test]
+    fn what_the_series_has_no_room_for_counts_in_the_totals() {
+        let line = Timeline::new(0, 1, Nanos::MAX, TICK);
+        let (mut threads, inbox) = connect(1, line);
+        let mut shown = 0;
+        let mut collector = Collector::new(line, inbox, Vec::new(), |_| shown += 1);
+        collector.totals.series = vec![SeriesRow::default(); SERIES_MAX - 1];
+        let mut thread = threads.remove(0);
+        for number in 1..=4 {
+            thread.recorder.record(1000);
+            assert!(thread.cut(number * TICK, CoreTime::default()));
+            assert!(collector.collect(Duration::ZERO));
+        }
+        drop(thread);
+        let totals = collector.finish();
+        assert_eq!((totals.series.len(), totals.series_left_out, totals.recorder.counts.requests), (SERIES_MAX, 3, 4));
+        assert_eq!(shown, 4);
     }
 }

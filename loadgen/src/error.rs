@@ -53,7 +53,7 @@ pub enum Error {
     #[error("{}: {source}", path.display())]
     Input { path: PathBuf, source: io::Error },
     /// A file that should hold results does not.
-    #[error("{}: not a result that `ringload run` or `ringload saturate` wrote: {reason}", path.display())]
+    #[error("{}: not a result that `ringload run`, `ringload saturate` or `ringload replay` wrote: {reason}", path.display())]
     NotAResult { path: PathBuf, reason: String },
     /// A conversation outside of the load broke.
     #[error("asking {target}: {source}")]

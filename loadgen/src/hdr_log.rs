@@ -24,28 +24,45 @@ const MAX_DIVISOR: f64 = 1e6;
 /// The names of the columns; readers skip this line.
 const LEGEND: &str = "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"";
 
+/// Measures with a log at `path`, if there is one: what `measure` is handed wants to be shown every interval. An interval
+/// that cannot be written ends the log and not the measurement, and is told afterwards.
+pub fn logged<T>(
+    path: Option<&Path>,
+    measure: impl FnOnce(&mut dyn FnMut(&Closed)) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut file = path.map(HdrLogFile::create).transpose()?;
+    let mut log = file.as_mut().map(HdrLogFile::begin).transpose()?;
+    let mut written = Ok(());
+    let measured = measure(&mut |closed| {
+        if let (Some(log), Ok(())) = (&mut log, &written) {
+            written = log.write(closed);
+        }
+    })?;
+    written.map(|()| measured)
+}
+
 /// An open file for a log.
-pub struct HdrLogFile {
+struct HdrLogFile {
     path: PathBuf,
     file: File,
     serializer: V2DeflateSerializer,
 }
 
 /// A log whose head is written.
-pub struct HdrLog<'a> {
+struct HdrLog<'a> {
     path: &'a Path,
     writer: IntervalLogWriter<'a, 'a, File, V2DeflateSerializer>,
 }
 
 impl HdrLogFile {
     /// Creates the file; one that exists is overwritten.
-    pub fn create(path: &Path) -> Result<Self, Error> {
+    fn create(path: &Path) -> Result<Self, Error> {
         let file = File::create(path).map_err(|source| Error::Output { path: path.into(), source })?;
         Ok(HdrLogFile { path: path.into(), file, serializer: V2DeflateSerializer::new() })
     }
 
     /// Writes the head; times count from now.
-    pub fn begin(&mut self) -> Result<HdrLog<'_>, Error> {
+    fn begin(&mut self) -> Result<HdrLog<'_>, Error> {
         let path = &self.path;
         let failed = |source| Error::Output { path: path.clone(), source };
         writeln!(self.file, "#[Histogram log format version 1.3]\n{LEGEND}").map_err(failed)?;
@@ -63,7 +80,7 @@ impl HdrLogFile {
 
 impl HdrLog<'_> {
     /// Adds an interval.
-    pub fn write(&mut self, closed: &Closed) -> Result<(), Error> {
+    fn write(&mut self, closed: &Closed) -> Result<(), Error> {
         let length = Duration::from_secs_f64(closed.row.seconds);
         let start = Duration::from_secs_f64((closed.row.at_s - closed.row.seconds).max(0.0));
         self.writer.write_histogram(closed.recorder.latency(), start, length, None).map_err(|error| {

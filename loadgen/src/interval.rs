@@ -5,7 +5,12 @@
 
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
-use crate::{clock::Nanos, driver::CoreTime, recorder::Recorder, timeline::Timeline};
+use crate::{
+    clock::Nanos,
+    driver::{BusyMeter, CoreTime},
+    recorder::Recorder,
+    timeline::Timeline,
+};
 
 /// Intervals of one thread that wait for the collector.
 const HANDED_OVER_MAX: usize = 4;
@@ -37,6 +42,8 @@ pub struct IntervalRecorder {
     number: u64,
     from: Nanos,
     due: Nanos,
+    /// Whether the first interval has begun.
+    begun: bool,
     outbox: SyncSender<Interval>,
     spare: Receiver<Recorder>,
 }
@@ -60,7 +67,7 @@ pub fn connect(threads: usize, timeline: Timeline) -> (Vec<IntervalRecorder>, In
             spares.push(give);
             let (outbox, recorder) = (outbox.clone(), Recorder::default());
             let (from, due) = (timeline.start(), timeline.interval_end(0));
-            IntervalRecorder { recorder, thread, timeline, number: 0, from, due, outbox, spare }
+            IntervalRecorder { recorder, thread, timeline, number: 0, from, due, begun: false, outbox, spare }
         })
         .collect();
     (recorders, Inbox { intervals, spares })
@@ -76,6 +83,19 @@ impl IntervalRecorder {
     /// The time that is measured.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+
+    /// Begins the first interval, or ends one that is over; says whether the measured time has begun. `meter` measures
+    /// each interval by itself.
+    #[inline]
+    pub fn turn(&mut self, now: Nanos, meter: &mut BusyMeter) -> bool {
+        if !self.begun && now >= self.timeline.start() {
+            self.begun = true;
+            meter.start();
+        } else if self.begun && now >= self.due && self.cut(now, meter.worked()) {
+            meter.start();
+        }
+        self.begun
     }
 
     /// Ends the present interval, in which the thread's work took `worked`; false if the collector is behind: then it

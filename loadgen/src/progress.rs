@@ -18,8 +18,6 @@ const REDRAW: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 pub struct Answered {
     requests: AtomicU64,
-    /// The 99th percentile of late, in microseconds; 0 where nobody measures it.
-    p99_us: AtomicU64,
 }
 
 impl Answered {
@@ -31,19 +29,6 @@ impl Answered {
     /// The count.
     pub fn get(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
-    }
-
-    /// Tells the 99th percentile of the requests answered since it was told last.
-    pub fn tell_p99(&self, us: f64) {
-        self.p99_us.store(us.round().max(1.0) as u64, Ordering::Relaxed);
-    }
-
-    /// The same in words for the progress line, if it was told.
-    fn p99(&self) -> String {
-        match self.p99_us.load(Ordering::Relaxed) {
-            0 => String::new(),
-            us => format!(", p99 {us} us"),
-        }
     }
 }
 
@@ -100,9 +85,9 @@ pub fn watch(what: &'static str, answered: &Answered, total: u64, done: impl Fn(
     let terminal = std::io::stderr().is_terminal();
     let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
     let template = if total > 0 {
-        "{msg} {bar:40} {human_pos}/{human_len} {rate}{prefix} {eta}"
+        "{msg} {bar:40} {human_pos}/{human_len} {rate} {eta}"
     } else {
-        "{msg} {spinner} {human_pos} requests {rate}{prefix} {elapsed}"
+        "{msg} {spinner} {human_pos} requests {rate} {elapsed}"
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         let rate = |state: &ProgressState, out: &mut dyn Write| _ = write!(out, "{:.0}/s", state.per_sec());
@@ -114,7 +99,6 @@ pub fn watch(what: &'static str, answered: &Answered, total: u64, done: impl Fn(
     while !done() {
         std::thread::sleep(pause);
         bar.set_position(answered.get());
-        bar.set_prefix(answered.p99());
     }
     bar.finish_and_clear();
 }
@@ -127,10 +111,6 @@ mod tests {
     fn the_line_shows_rate_p99_and_errors() {
         let mut row = SeriesRow { requests_per_s: 12_345.6, p99_us: 321.4, ..SeriesRow::default() };
         assert_eq!(figures(&row), "12346/s, p99 321 us");
-        let answered = Answered::default();
-        assert_eq!(answered.p99(), "");
-        answered.tell_p99(321.4);
-        assert_eq!(answered.p99(), ", p99 321 us");
         row.errors = 2;
         assert_eq!(figures(&row), "12346/s, p99 321 us, 2 errors");
     }

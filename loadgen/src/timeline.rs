@@ -3,7 +3,16 @@
 //! Intervals are numbered from 0 through all stages; a stage begins with an interval of its own, so that the figures
 //! of a stage are those of its intervals.
 
-use crate::clock::Nanos;
+use std::time::Duration;
+
+use crate::{
+    clock::{Nanos, SECOND, nanos},
+    collector::SERIES_MAX,
+    error::Error,
+};
+
+/// Shortest `--interval`.
+const INTERVAL_MIN: Nanos = SECOND / 100;
 
 /// Where stages and intervals begin and end.
 #[derive(Clone, Copy, Debug)]
@@ -60,9 +69,46 @@ impl Timeline {
     }
 }
 
+/// The length of the intervals of a measurement that takes `whole`, or `Nanos::MAX` where its end is not known, as it is
+/// asked for by `--interval`; refused in words if the series would not hold them.
+pub fn interval(asked: Option<Duration>, whole: Nanos) -> Result<Nanos, Error> {
+    let interval = match asked.map(nanos) {
+        None => default_interval(whole),
+        Some(interval) if interval < INTERVAL_MIN => {
+            return Err(Error::Usage("--interval is at least 10 ms".into()));
+        }
+        Some(interval) => interval,
+    };
+    if whole != Nanos::MAX && whole / interval > SERIES_MAX as u64 {
+        return Err(Error::Usage(format!("--interval cuts the run into more than {SERIES_MAX} parts")));
+    }
+    Ok(interval)
+}
+
+/// A hundredth of the whole, between 100 ms and 1 s, and longer where the series would become too long to plot.
+fn default_interval(whole: Nanos) -> Nanos {
+    /// Rows that a plot shows well.
+    const ROWS: u64 = 1200;
+    if whole == Nanos::MAX {
+        return SECOND;
+    }
+    (whole / 100).clamp(SECOND / 10, SECOND).max(whole / ROWS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn intervals_fit_the_whole_or_are_refused() {
+        let ms = Duration::from_millis;
+        assert_eq!(interval(None, 10 * SECOND).ok(), Some(SECOND / 10));
+        assert_eq!(interval(None, 3600 * SECOND).ok(), Some(3 * SECOND));
+        assert_eq!(interval(None, Nanos::MAX).ok(), Some(SECOND));
+        assert_eq!(interval(Some(ms(10)), Nanos::MAX).ok(), Some(SECOND / 100));
+        assert!(interval(Some(ms(9)), Nanos::MAX).is_err());
+        assert!(interval(Some(ms(10)), 1001 * SECOND).is_err());
+    }
 
     #[test]
     fn every_moment_lies_in_the_interval_that_ends_after_it() {

@@ -6,7 +6,7 @@ use super::{
     Plan,
     ending::Ending,
     known::{Act, Answer, Known},
-    reading::{Found, Reading, Said, ask, take},
+    reading::{Found, Reading, ask, take},
     report::Findings,
     threads::Share,
     value::HEADER,
@@ -198,13 +198,10 @@ impl<'a> CheckAgent<'a> {
             (Some(Pending::Write { .. }), _) => self.answer(connection, reply),
             (Some(Pending::Read { .. }), Reply::Value(head)) => self.value(connection, head, value),
             (Some(Pending::Read { reading, .. }), _) => {
-                let missed = match reading.other(self.plan.protocol, &reply)? {
-                    Said::More => return Ok(()),
-                    Said::End(missed) => missed,
-                    Said::Failed => 0..0,
-                };
-                self.missed(connection, missed);
-                self.settle(connection);
+                if let Some(missed) = reading.other(self.plan.protocol, &reply)? {
+                    self.missed(connection, missed);
+                    self.settle(connection);
+                }
                 Ok(())
             }
         }

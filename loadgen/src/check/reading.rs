@@ -36,17 +36,6 @@ pub struct Found {
     pub ends: bool,
 }
 
-/// What a reply that is no value says.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Said {
-    /// More is to come.
-    More,
-    /// That was all: these keys have no value.
-    End(Range<usize>),
-    /// That was all, and an error was in it: nothing is known of the keys that were not told of.
-    Failed,
-}
-
 /// Appends a read of these keys, one of one key with its cas number if asked for.
 pub fn ask(protocol: Protocol, out: &mut Vec<u8>, keys: &[u64], for_cas: bool, renderer: &mut KeyRenderer) {
     match keys {
@@ -126,35 +115,36 @@ impl<K> Reading<K> {
         Ok(Some(Found { missed, at, ends }))
     }
 
-    /// Takes a reply that is no value; or why it cannot be one to a read.
-    pub fn other(&mut self, protocol: Protocol, reply: &Reply<'_>) -> Result<Said, &'static str> {
+    /// Takes a reply that is no value; or why it cannot be one to a read. If the answer ends with it, gives the keys that
+    /// are known by then to have no value: if an error was in the answer, nothing is known of those not told of.
+    pub fn other(&mut self, protocol: Protocol, reply: &Reply<'_>) -> Result<Option<Range<usize>>, &'static str> {
         let group = self.is_group();
         let array = group && !protocol.names_keys();
         let closed_by_noop = group && matches!(protocol, Protocol::Meta | Protocol::Binary);
         Ok(match reply {
-            Reply::End => self.end(),
+            Reply::End => Some(self.end()),
             Reply::Miss if array => {
                 self.elements = self.elements.checked_sub(1).ok_or("a value outside of its array")?;
                 self.next += 1;
-                if self.elements == 0 { self.end() } else { Said::More }
+                (self.elements == 0).then(|| self.end())
             }
-            Reply::Miss if !group => self.end(),
-            Reply::Noop if closed_by_noop => self.end(),
+            Reply::Miss if !group => Some(self.end()),
+            Reply::Noop if closed_by_noop => Some(self.end()),
             Reply::Array(count) if array && self.next == 0 && self.elements == 0 && *count == self.keys.len() => {
                 self.elements = *count;
-                Said::More
+                None
             }
             Reply::Refused(_) if self.elements > 0 => return Err("an error within an array"),
             Reply::Refused(_) => {
                 self.failed = true;
-                if closed_by_noop { Said::More } else { Said::Failed }
+                (!closed_by_noop).then(|| self.end())
             }
             _ => return Err("a reply to a request of another kind"),
         })
     }
 
-    fn end(&self) -> Said {
-        if self.failed { Said::Failed } else { Said::End(self.told..self.keys.len()) }
+    fn end(&self) -> Range<usize> {
+        if self.failed { 0..0 } else { self.told..self.keys.len() }
     }
 }
 
@@ -168,21 +158,21 @@ mod tests {
         let mut told = String::new();
         let mut ended = false;
         let used = take(protocol, input, 100, |reply, _| {
-            let said = if let Reply::Value(head) = reply {
+            let missed = if let Reply::Value(head) = reply {
                 let Some(found) = reading.value(protocol, |key| key.as_bytes() == head.key)? else {
                     told += "?";
                     return Ok(());
                 };
                 found.missed.for_each(|key| told += &format!("-{key}"));
                 told += &format!("+{}", found.at);
-                if found.ends { reading.end() } else { Said::More }
+                found.ends.then(|| reading.end())
             } else {
                 reading.other(protocol, &reply)?
             };
-            match said {
-                Said::More => return Ok(()),
-                Said::End(missed) => missed.for_each(|key| told += &format!("-{key}")),
-                Said::Failed => told += "!",
+            let Some(missed) = missed else { return Ok(()) };
+            missed.for_each(|key| told += &format!("-{key}"));
+            if reading.failed {
+                told += "!";
             }
             assert!(!std::mem::replace(&mut ended, true));
             told += ".";

@@ -44,15 +44,14 @@ pub struct BusyMeter {
 
 #[derive(Clone, Copy, Debug)]
 struct Mark {
-    at: Nanos,
     taken: CoreTime,
     spun: Nanos,
 }
 
 impl BusyMeter {
     /// Begins the measured interval.
-    pub fn start(&mut self, now: Nanos) {
-        self.start = Some(Mark { at: now, taken: CoreTime::of_this_thread(), spun: self.spun });
+    pub fn start(&mut self) {
+        self.start = Some(Mark { taken: CoreTime::of_this_thread(), spun: self.spun });
     }
 
     /// Counts time that went into polling without result.
@@ -64,11 +63,5 @@ impl BusyMeter {
     pub fn worked(&self) -> CoreTime {
         let taken = |start: Mark| CoreTime::of_this_thread().since(start.taken, self.spun - start.spun);
         self.start.map(taken).unwrap_or_default()
-    }
-
-    /// The busy share since [`BusyMeter::start`], 0.0 to 1.0; to be asked on the thread that is measured.
-    pub fn busy(&self, now: Nanos) -> f64 {
-        let Some(start) = self.start else { return 0.0 };
-        (self.worked().needed as f64 / now.saturating_sub(start.at).max(1) as f64).clamp(0.0, 1.0)
     }
 }

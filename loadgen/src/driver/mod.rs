@@ -123,11 +123,6 @@ impl Driver {
         })
     }
 
-    /// How busy this thread was since the agent started the meter.
-    pub fn busy(&self) -> f64 {
-        self.meter.busy(self.clock.now())
-    }
-
     /// What this thread's work took of a core since the agent started the meter.
     pub fn worked(&self) -> CoreTime {
         self.meter.worked()

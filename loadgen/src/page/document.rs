@@ -152,7 +152,8 @@ fn warnings(run: &Run) -> Vec<String> {
 }
 
 fn write_stages(out: &mut String, run: &Run, named: bool) -> fmt::Result {
-    let (what, probes) = if run.verdict.is_some() { ("Probes", true) } else { ("Stages", false) };
+    let probes = run.has_probes();
+    let what = if probes { "Probes" } else { "Stages" };
     let name = if named { format!(" of {}", escape(&run.name)) } else { String::new() };
     writeln!(out, "<section>\n<h2>{what}{name}</h2>\n<table>\n<thead><tr><th scope=\"col\">asked for/s</th>")?;
     for column in ["answered/s", "p50", "p90", "p99", "p99.9", "max", "errors", "generator"] {
@@ -183,7 +184,11 @@ fn write_stage(out: &mut String, stage: &Stage) -> fmt::Result {
 fn write_origin(out: &mut String, at: usize, run: &Run) -> fmt::Result {
     let host = &run.host;
     let cpu = if host.cpu.is_empty() { String::new() } else { format!(", {}", escape(&host.cpu)) };
-    let rates = run.rates.as_deref().map_or("closed loop".into(), |rates| format!("open loop of {}/s", escape(rates)));
+    let rates = match (&run.rates, run.speed) {
+        (Some(rates), _) => format!("open loop of {}/s", escape(rates)),
+        (None, Some(speed)) => format!("at {speed}x the trace's speed"),
+        (None, None) => "closed loop".into(),
+    };
     writeln!(
         out,
         r#"<div class="origin">

@@ -136,7 +136,7 @@ fn time(runs: &[Run]) -> Scale {
 /// Where the stages of a run that is shown alone begin; probes were runs of their own.
 fn stage_marks(runs: &[Run]) -> Vec<(f64, String)> {
     let [run] = runs else { return Vec::new() };
-    if run.verdict.is_some() || run.stages.len() < 2 {
+    if run.has_probes() || run.stages.len() < 2 {
         return Vec::new();
     }
     let mut begin = 0.0;

@@ -9,16 +9,16 @@ use std::collections::VecDeque;
 
 use ahash::RandomState;
 
-use super::report::ReplayCounts;
+use super::{report::ReplayCounts, step::Step};
 use crate::{
     cli::ReplayArgs,
     clock::{Nanos, SECOND},
-    driver::{Agent, BusyMeter, Next},
+    driver::{Agent, BusyMeter, CoreTime, Next},
     error::Error,
+    interval::IntervalRecorder,
     operation::Operation,
     progress::Answered,
-    protocol::{Protocol, Refusal, Reply, Store, Unparsable, Verdict, store_verdict, verdict},
-    recorder::{Percentiles, Recorder},
+    protocol::{Protocol, Refusal, Reply, Store, Unparsable, Verdict},
     trace::{Operation as TraceOperation, Paced, Request, TraceReader},
     units::SizeRange,
     workload::ValueSource,
@@ -27,70 +27,11 @@ use crate::{
 /// Requests read ahead for one connection while another one waits for its own.
 const QUEUE_MAX: usize = 4096;
 
-/// How long the requests are answered within that the progress line's percentile is of.
-const RECENT: Nanos = SECOND / 2;
-
 /// A batch ends early when it has this many bytes.
 const BATCH_BYTES: usize = 256 << 10;
 
 /// By how much incr and decr change a number; traces do not tell.
 const DELTA: u64 = 1;
-
-/// What a request on the wire is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// A get; a miss is followed by `Fill`.
-    Read,
-    /// The gets that a cas needs; a hit is followed by the cas, with its number.
-    ReadForCas,
-    /// A set after a miss.
-    Fill,
-    /// A storage command of the trace.
-    Store(Store),
-    /// incr, decr or delete.
-    Change(Operation),
-}
-
-impl Step {
-    /// How a request of the trace begins.
-    fn of(operation: TraceOperation) -> Step {
-        match operation {
-            TraceOperation::Get | TraceOperation::Gets => Step::Read,
-            TraceOperation::Cas => Step::ReadForCas,
-            TraceOperation::Set => Step::Store(Store::Set),
-            TraceOperation::Add => Step::Store(Store::Add),
-            TraceOperation::Replace => Step::Store(Store::Replace),
-            TraceOperation::Append => Step::Store(Store::Append),
-            TraceOperation::Prepend => Step::Store(Store::Prepend),
-            TraceOperation::Delete => Step::Change(Operation::Delete),
-            TraceOperation::Incr => Step::Change(Operation::Incr),
-            TraceOperation::Decr => Step::Change(Operation::Decr),
-        }
-    }
-
-    fn reads(self) -> bool {
-        matches!(self, Step::Read | Step::ReadForCas)
-    }
-
-    /// Whether it can be asked for in `protocol`.
-    fn suits(self, protocol: Protocol) -> bool {
-        match self {
-            Step::ReadForCas => protocol.lacks(Operation::Cas).is_none(),
-            Step::Store(store) => protocol.lacks_store(store).is_none(),
-            Step::Read | Step::Fill | Step::Change(_) => true,
-        }
-    }
-
-    /// What the reply says of a request that is no read; `None` if the protocol does not allow it.
-    fn verdict(self, protocol: Protocol, reply: &Reply<'_>) -> Option<Verdict> {
-        match self {
-            Step::Fill => store_verdict(protocol, Store::Set, reply),
-            Step::Store(store) => store_verdict(protocol, store, reply),
-            Step::Change(operation) => verdict(protocol, operation, reply),
-            Step::Read | Step::ReadForCas => None,
-        }
-    }
-}
 
 struct Pending {
     step: Step,
@@ -124,7 +65,7 @@ pub struct ReplayAgent<'a> {
     source: Source,
     /// When the trace begins.
     begin: Nanos,
-    /// When the next request is due, if that is not yet.
+    /// When the request is, or was, due that a connection last waited for.
     due: Nanos,
     protocol: Protocol,
     fills: bool,
@@ -144,23 +85,21 @@ pub struct ReplayAgent<'a> {
     behind_max: Nanos,
     reported: u64,
     counts: ReplayCounts,
-    recorder: Recorder,
-    /// What came since the progress line was last told of it.
-    recent: Recorder,
-    recent_until: Nanos,
-    metered: bool,
+    /// Gets, hits, writes stored and errors are counted here.
+    intervals: IntervalRecorder,
+    last_reply: Nanos,
 }
 
 impl<'a> ReplayAgent<'a> {
-    /// A replay that begins at `begin`.
-    pub fn new(args: &ReplayArgs, reader: TraceReader, begin: Nanos, answered: &'a Answered) -> Self {
+    /// A replay that begins with the first interval.
+    pub fn new(args: &ReplayArgs, reader: TraceReader, intervals: IntervalRecorder, answered: &'a Answered) -> Self {
         let value_size_max = args.value_size_max.0;
         ReplayAgent {
             source: match args.speed {
                 None => Source::Flat(reader),
                 Some(speed) => Source::Paced(Paced::new(reader, speed)),
             },
-            begin,
+            begin: intervals.timeline().start(),
             due: 0,
             protocol: args.protocol,
             fills: !args.no_fill,
@@ -179,18 +118,16 @@ impl<'a> ReplayAgent<'a> {
             behind_max: 0,
             reported: 0,
             counts: ReplayCounts::default(),
-            recorder: Recorder::default(),
-            recent: Recorder::default(),
-            recent_until: begin + RECENT,
-            metered: false,
+            intervals,
+            last_reply: 0,
         }
     }
 
-    /// The results, or what was wrong with the trace.
-    pub fn finish(mut self) -> Result<(ReplayCounts, Percentiles), Error> {
+    /// What the intervals do not tell, or what was wrong with the trace; `worked` is what the meter shows.
+    pub fn finish(mut self, worked: CoreTime) -> Result<ReplayCounts, Error> {
+        self.intervals.finish(self.last_reply.max(self.begin), worked);
         self.counts.behind_us_max = self.behind_max / 1000;
-        self.recorder.merge(&mut self.recent);
-        self.fault.map_or(Ok((self.counts, self.recorder.percentiles())), Err)
+        self.fault.map_or(Ok(self.counts), Err)
     }
 
     /// Reads on until this connection has a request; false if there is none for now.
@@ -250,7 +187,13 @@ impl<'a> ReplayAgent<'a> {
                     request.value_size = self.value_size_max;
                     self.counts.values_cut += 1;
                 }
-                self.behind_max = self.behind_max.max(if due > 0 { now - due } else { 0 });
+                if due > 0 {
+                    self.behind_max = self.behind_max.max(now - due);
+                    // A connection waited for it: the server held nothing up.
+                    if due == self.due {
+                        self.intervals.recorder.record_lag(now - due);
+                    }
+                }
                 Some((due, request))
             }
             Ok(None) => {
@@ -290,27 +233,31 @@ impl<'a> ReplayAgent<'a> {
     fn settle(&mut self, connection: usize, now: Nanos) -> Option<Pending> {
         let pending = self.lanes[connection].pending.pop_front()?;
         self.outstanding -= 1;
-        self.recent.record(now.saturating_sub(pending.sent));
+        self.last_reply = now;
+        self.intervals.recorder.record(now.saturating_sub(pending.sent));
         Some(pending)
     }
 
     /// Books a read whose answer is complete; false if none is due.
     fn end_read(&mut self, connection: usize, now: Nanos) -> bool {
         let Some(Pending { step, request, .. }) = self.settle(connection, now) else { return false };
-        let (lane, counts) = (&mut self.lanes[connection], &mut self.counts);
+        let (lane, counts) = (&mut self.lanes[connection], &mut self.intervals.recorder.counts);
         match (step, lane.found.take()) {
             (Step::Read, found) => {
                 counts.gets += 1;
                 if found.is_some() {
                     counts.hits += 1;
-                } else if self.fills {
-                    lane.follow_ups.push_back((Step::Fill, request));
+                } else {
+                    counts.misses += 1;
+                    if self.fills {
+                        lane.follow_ups.push_back((Step::Fill, request));
+                    }
                 }
             }
             (Step::ReadForCas, Some(unique)) => {
                 lane.follow_ups.push_back((Step::Store(Store::Cas(unique)), request));
             }
-            (Step::ReadForCas, None) => counts.not_found += 1,
+            (Step::ReadForCas, None) => self.counts.not_found += 1,
             _ => return false,
         }
         true
@@ -331,21 +278,22 @@ impl<'a> ReplayAgent<'a> {
                 Refusal::TooLarge if !step.reads() => counts.too_large += 1,
                 Refusal::OutOfMemory if !step.reads() => counts.out_of_memory += 1,
                 Refusal::NonNumeric => counts.non_numeric += 1,
-                _ => counts.errors += 1,
+                _ => self.intervals.recorder.counts.errors += 1,
             }
             return true;
         }
         if found.is_some() {
             return false;
         }
+        let stored = &mut self.intervals.recorder.counts.stored;
         match (step, step.verdict(self.protocol, &reply)) {
             (Step::Fill, Some(Verdict::Done)) => {
-                counts.stored += 1;
+                *stored += 1;
                 counts.fills += 1;
             }
             (Step::Change(Operation::Delete), Some(Verdict::Done)) => counts.deleted += 1,
             (Step::Change(_), Some(Verdict::Done)) => counts.numbers += 1,
-            (_, Some(Verdict::Done)) => counts.stored += 1,
+            (_, Some(Verdict::Done)) => *stored += 1,
             (_, Some(Verdict::NotStored)) => counts.not_stored += 1,
             (_, Some(Verdict::NotFound)) => counts.not_found += 1,
             (_, None) => return false,
@@ -356,17 +304,9 @@ impl<'a> ReplayAgent<'a> {
 
 impl Agent for ReplayAgent<'_> {
     fn plan(&mut self, now: Nanos, wake: &mut Vec<usize>, meter: &mut BusyMeter) -> Next {
-        if !self.metered {
-            self.metered = true;
-            meter.start(now);
-        }
-        if now >= self.recent_until {
-            self.recent_until = now + RECENT;
-            self.recorder.merge(&mut self.recent);
-            if self.recent.counts.requests > 0 {
-                self.answered.tell_p99(self.recent.outline()[1]);
-            }
-            self.recent.clear();
+        if !self.intervals.turn(now, meter) {
+            wake.clear();
+            return Next::WaitUntil(self.begin);
         }
         let sent = self.counts.requests;
         self.answered.add(sent - self.reported);
@@ -378,12 +318,14 @@ impl Agent for ReplayAgent<'_> {
         if self.fault.is_some() || (self.ended && self.stash.is_none() && self.lanes.iter().all(empty)) {
             return Next::Finish;
         }
+        // The end of an interval needs no precision: only a request that is due is worth polling for.
+        let look = self.intervals.due().saturating_add(SECOND / 1000);
         // Connections that wait read on when the next request is due; one that is busy does when it is answered.
         if self.due > now {
-            return Next::WaitUntil(self.due);
+            return Next::WaitUntil(self.due.min(look));
         }
         // With nothing on the way no event can come, but the trace may have ended meanwhile.
-        Next::WaitUntil(if self.outstanding == 0 { now } else { now + SECOND })
+        Next::WaitUntil(if self.outstanding == 0 { now } else { look })
     }
 
     fn requests(&mut self, connection: usize, now: Nanos, out: &mut Vec<u8>) {
@@ -444,3 +386,6 @@ impl Agent for ReplayAgent<'_> {
         self.outstanding
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,26 +3,22 @@
 
 mod agent;
 mod report;
-
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+mod step;
 
 use crate::{
     cli::ReplayArgs,
-    clock::Clock,
+    clock::{Clock, Nanos},
     cores,
     driver::Driver,
     error::Error,
-    progress::{self, Answered},
+    hdr_log, page,
+    progress::Answered,
+    threads::{self, Span},
+    timeline,
     trace::TraceReader,
 };
 use agent::ReplayAgent;
-use report::ReplayReport;
+use report::{ReplayCounts, ReplayReport};
 
 /// Largest `--value-size-max`.
 const VALUE_SIZE_MAX: usize = 1 << 30;
@@ -37,45 +33,37 @@ pub fn replay(args: &ReplayArgs) -> Result<bool, Error> {
     if args.value_size_max.0 > VALUE_SIZE_MAX {
         return Err(Error::Usage("--value-size-max is at most 1g".into()));
     }
+    // How long a trace is shows only at its end.
+    let interval = timeline::interval(args.course.interval, Nanos::MAX)?;
+    let endpoint = args.common.endpoint()?;
     let reader = TraceReader::open(&args.trace)?;
-    let answered = Arc::new(Answered::default());
-    let finished = Arc::new(AtomicBool::new(false));
-    let worker = {
-        let (args, answered, finished) = (args.clone(), answered.clone(), finished.clone());
-        thread::spawn(move || {
-            let result = drive(&args, core, reader, &answered);
-            finished.store(true, Ordering::Release);
-            result
+    let (clock, answered) = (Clock::start(), Answered::default());
+    let worker = || {
+        core.map_or(Ok(()), cores::pin)?;
+        let mut driver = Driver::connect(&endpoint, args.connections as usize, 0, clock)?;
+        let answered = &answered;
+        Ok(move |intervals| {
+            let mut agent = ReplayAgent::new(args, reader, intervals, answered);
+            driver.drive(&mut agent)?;
+            agent.finish(driver.worked())
         })
     };
-    progress::watch("replaying", &answered, args.limit.unwrap_or(0), || {
-        finished.load(Ordering::Acquire) || worker.is_finished()
-    });
-    let report = worker.join().map_err(|_| Error::Thread)??;
+    let span =
+        Span { what: "replaying", requests: args.limit, warmup: 0, duration: Nanos::MAX, interval, rates: Vec::new() };
+    let (totals, counts) = hdr_log::logged(args.course.hdr_log.as_deref(), |closed| {
+        threads::measure(clock, span, &answered, vec![worker], closed)
+    })?;
+    let counts: ReplayCounts = counts.into_iter().next().ok_or(Error::Thread)?;
+    if counts.requests == 0 {
+        return Err(Error::TraceEmpty(args.trace.clone()));
+    }
+    let report = ReplayReport::new(args, counts, totals);
     print!("{report}");
     if let Some(path) = &args.common.json {
         crate::write_json(path, &report)?;
     }
-    Ok(report.passed())
-}
-
-fn drive(
-    args: &ReplayArgs,
-    core: Option<usize>,
-    reader: TraceReader,
-    answered: &Answered,
-) -> Result<ReplayReport, Error> {
-    core.map_or(Ok(()), cores::pin)?;
-    let clock = Clock::start();
-    let mut driver = Driver::connect(&args.common.endpoint()?, args.connections as usize, 0, clock)?;
-    let start = clock.now();
-    let mut agent = ReplayAgent::new(args, reader, start, answered);
-    driver.drive(&mut agent)?;
-    let elapsed = clock.now() - start;
-    let busy = driver.busy();
-    let (counts, latency) = agent.finish()?;
-    if counts.requests == 0 {
-        return Err(Error::TraceEmpty(args.trace.clone()));
+    if let Some(path) = &args.course.report {
+        page::write(path, &[page::Run::of(path, &report)?])?;
     }
-    Ok(ReplayReport::new(args, counts, latency, elapsed, busy))
+    Ok(report.passed())
 }

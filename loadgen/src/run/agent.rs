@@ -276,12 +276,7 @@ impl Agent for RunAgent<'_> {
         if std::mem::take(&mut self.early) {
             wake.extend(0..self.lanes.len());
         }
-        if !self.measuring && now >= self.measure_from {
-            self.measuring = true;
-            meter.start(now);
-        } else if self.measuring && now >= self.intervals.due() && self.intervals.cut(now, meter.worked()) {
-            meter.start(now);
-        }
+        self.measuring = self.intervals.turn(now, meter);
         self.answered.add(self.done - self.reported);
         self.reported = self.done;
         let late = self.schedule.as_ref().is_some_and(|schedule| schedule.next_at() < self.end);

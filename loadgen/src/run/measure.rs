@@ -1,9 +1,4 @@
-//! One measured load: threads that drive it, and the collector that puts their figures together.
-
-use std::{
-    sync::{Arc, mpsc},
-    thread,
-};
+//! One measured load: what its threads prepare and drive, and what they found.
 
 use super::{
     Outcome, Plan,
@@ -15,22 +10,18 @@ use super::{
 };
 use crate::{
     cli::LoadArgs,
-    clock::{Clock, Nanos, SECOND},
-    collector::{Closed, Collector, Totals},
+    clock::{Clock, Nanos},
+    collector::{Closed, Totals},
     cores,
     driver::Driver,
     error::Error,
-    interval::{self, IntervalRecorder},
-    progress::{Answered, Live},
+    progress::Answered,
     protocol::Protocol,
     routing::Routing,
     target::Endpoint,
-    timeline::Timeline,
+    threads::{self, Span},
     workload::{Arrivals, Keyspace, Mix, RateCourse, ValueSource, file},
 };
-
-/// Threads that are ready begin this long after they are told, so that all have heard it.
-const HEAD_START: Nanos = SECOND / 1000;
 
 /// Keys that are looked at to see that every shard has one.
 const OWNED_LOOKS: u64 = 1 << 20;
@@ -72,89 +63,48 @@ pub fn measure(
     pace: &Pace,
     store: bool,
     what: &str,
-    mut closed: impl FnMut(&Closed),
+    closed: impl FnMut(&Closed),
 ) -> Result<Measured, Error> {
     let pins = load.common.pins();
-    let threads = pins.len();
+    let count = pins.len();
     let endpoint = load.common.endpoint()?;
-    let routing = load.shard_aware.then(|| route(load, &endpoint, threads)).transpose()?;
+    let routing = load.shard_aware.then(|| route(load, &endpoint, count)).transpose()?;
     let shards = routing.as_ref().map(Routing::shards);
     let endpoints = match &routing {
         Some(routing) => routing.endpoints(&endpoint)?,
         None => vec![endpoint],
     };
-    let plan = Arc::new(plan(load, seed, pace, threads, routing)?);
-    let clock = Clock::start();
-    let answered = Arc::new(Answered::default());
-    let live = Live::new(what, pace.requests.unwrap_or(0));
-    let (ready, prepared) = mpsc::channel();
-    let (mut starts, mut workers) = (Vec::new(), Vec::new());
-    for (index, core) in pins.into_iter().enumerate() {
-        let (start, started) = mpsc::channel::<IntervalRecorder>();
-        starts.push(start);
-        let (plan, answered, ready) = (plan.clone(), answered.clone(), ready.clone());
-        let endpoints = endpoints.clone();
-        let count = share(u64::from(load.connections), threads, index) as usize;
-        workers.push(thread::spawn(move || {
-            let prepare = || {
-                core.map_or(Ok(()), cores::pin)?;
-                let mut driver = Driver::connect_to(&endpoints, count, 0, clock)?;
-                let mut load_errors = 0;
-                if store {
-                    let mut agent = LoadAgent::new(&plan, index, count);
-                    driver.drive(&mut agent)?;
-                    load_errors = agent.errors;
-                }
-                Ok((driver, load_errors))
-            };
-            let prepared = prepare();
-            let _ = ready.send(prepared.is_ok());
-            let (mut driver, load_errors) = prepared?;
-            // Nobody starts this thread if another one failed.
-            let Ok(intervals) = started.recv() else { return Ok(None) };
-            let mut agent = RunAgent::new(&plan, index, count, intervals, &answered);
-            driver.drive(&mut agent)?;
-            Ok(Some(agent.finish(driver.worked(), load_errors)))
-        }));
-    }
-    drop(ready);
-    let mut waiting = threads;
-    while waiting > 0 {
-        match prepared.recv_timeout(live.patience()) {
-            Ok(true) => waiting -= 1,
-            Err(mpsc::RecvTimeoutError::Timeout) => live.show(0, None),
-            Ok(false) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
+    let plan = plan(load, seed, pace, count, routing)?;
+    let (clock, answered) = (Clock::start(), Answered::default());
+    let workers = pins.into_iter().enumerate().map(|(index, core)| {
+        let (plan, endpoints, answered) = (&plan, &endpoints, &answered);
+        let connections = share(u64::from(load.connections), count, index) as usize;
+        move || {
+            core.map_or(Ok(()), cores::pin)?;
+            let mut driver = Driver::connect_to(endpoints, connections, 0, clock)?;
+            let mut load_errors = 0;
+            if store {
+                let mut agent = LoadAgent::new(plan, index, connections);
+                driver.drive(&mut agent)?;
+                load_errors = agent.errors;
+            }
+            Ok(move |intervals| {
+                let mut agent = RunAgent::new(plan, index, connections, intervals, answered);
+                driver.drive(&mut agent)?;
+                Ok(agent.finish(driver.worked(), load_errors))
+            })
         }
-    }
-    let mut totals = None;
-    if waiting == 0 {
-        let stages = pace.course.as_ref().map_or(1, |course| course.stages().len());
-        let start = clock.now().saturating_add(HEAD_START).saturating_add(pace.warmup);
-        let timeline = Timeline::new(start, stages, pace.duration, pace.interval);
-        let (recorders, inbox) = interval::connect(threads, timeline);
-        for (start, recorder) in starts.iter().zip(recorders) {
-            // A thread that ended tells why when it is joined.
-            let _ = start.send(recorder);
-        }
-        let rates = pace.course.iter().flat_map(|course| course.stages()).map(|stage| (stage.from, stage.to)).collect();
-        let mut collector = Collector::new(timeline, inbox, rates, |interval| {
-            live.show(answered.get(), Some(interval.row));
-            closed(&interval);
-        });
-        while collector.collect(live.patience()) {
-            live.show(answered.get(), None);
-        }
-        totals = Some(collector.finish());
-    }
-    drop(starts);
-    live.finish();
-
-    let mut outcomes = Vec::new();
-    for worker in workers {
-        let outcome: Result<Option<Outcome>, Error> = worker.join().map_err(|_| Error::Thread)?;
-        outcomes.extend(outcome?);
-    }
-    let totals = totals.ok_or(Error::Thread)?;
+    });
+    let stages = pace.course.iter().flat_map(|course| course.stages());
+    let span = Span {
+        what,
+        requests: pace.requests,
+        warmup: pace.warmup,
+        duration: pace.duration,
+        interval: pace.interval,
+        rates: stages.map(|stage| (stage.from, stage.to)).collect(),
+    };
+    let (totals, outcomes): (_, Vec<Outcome>) = threads::measure(clock, span, &answered, workers.collect(), closed)?;
     let mut operations = Tally::default();
     outcomes.iter().for_each(|outcome| operations.merge(&outcome.tally));
     Ok(Measured {

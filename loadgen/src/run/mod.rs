@@ -11,21 +11,17 @@ mod step;
 
 use crate::{
     cli::RunArgs,
-    clock::{Nanos, SECOND, nanos},
-    collector::SERIES_MAX,
+    clock::{Nanos, nanos},
     error::Error,
-    hdr_log::HdrLogFile,
-    page,
+    hdr_log, page,
     protocol::Protocol,
+    timeline,
     workload::{Arrivals, RateCourse},
 };
 use composer::Work;
 pub use measure::{Measured, Pace, measure};
 pub use report::RunReport;
 use step::Tally;
-
-/// Shortest `--interval`.
-const INTERVAL_MIN: Nanos = SECOND / 100;
 
 /// A checked description of the load, shared by all threads.
 #[derive(Debug)]
@@ -59,21 +55,15 @@ pub fn run(args: &RunArgs) -> Result<bool, Error> {
     let pace = pace(args)?;
     eprintln!("ringload: {} connections to {}, seed {seed}", load.connections, load.common.server);
 
-    let mut log = args.hdr_log.as_deref().map(HdrLogFile::create).transpose()?;
-    let mut log = log.as_mut().map(HdrLogFile::begin).transpose()?;
-    let mut logged = Ok(());
-    let measured = measure(load, seed, &pace, load.load, "running", |closed| {
-        if let (Some(log), Ok(())) = (&mut log, &logged) {
-            logged = log.write(closed);
-        }
+    let measured = hdr_log::logged(args.course.hdr_log.as_deref(), |closed| {
+        measure(load, seed, &pace, load.load, "running", closed)
     })?;
-    logged?;
     let report = RunReport::new(load, seed, &pace, measured);
     print!("{report}");
     if let Some(path) = &load.common.json {
         crate::write_json(path, &report)?;
     }
-    if let Some(path) = &args.report {
+    if let Some(path) = &args.course.report {
         page::write(path, &[page::Run::of(path, &report)?])?;
     }
     Ok(report.passed())
@@ -87,29 +77,9 @@ fn pace(args: &RunArgs) -> Result<Pace, Error> {
         return Err(Error::Usage("--requests goes with one constant --rate only: the others are given time".into()));
     }
     let duration = if args.requests.is_some() { Nanos::MAX } else { nanos(args.duration) };
-    let whole = duration.saturating_mul(stages as u64);
-    let interval = match args.interval.map(nanos) {
-        None => default_interval(whole),
-        Some(interval) if interval < INTERVAL_MIN => {
-            return Err(Error::Usage("--interval is at least 10 ms".into()));
-        }
-        Some(interval) => interval,
-    };
-    if whole != Nanos::MAX && whole / interval > SERIES_MAX as u64 {
-        return Err(Error::Usage(format!("--interval cuts the run into more than {SERIES_MAX} parts")));
-    }
+    let interval = timeline::interval(args.course.interval, duration.saturating_mul(stages as u64))?;
     let (course, arrivals) = (args.rate.clone(), args.arrivals);
     Ok(Pace { course, arrivals, warmup: nanos(args.warmup), duration, requests: args.requests, interval })
-}
-
-/// A hundredth of the whole, between 100 ms and 1 s, and longer where the series would become too long to plot.
-fn default_interval(whole: Nanos) -> Nanos {
-    /// Rows that a plot shows well.
-    const ROWS: u64 = 1200;
-    if whole == Nanos::MAX {
-        return SECOND;
-    }
-    (whole / 100).clamp(SECOND / 10, SECOND).max(whole / ROWS)
 }
 
 /// The `index`-th of `parts` shares of `total`, differing by at most one.

@@ -8,10 +8,8 @@ use super::{Measured, Pace, step::Tally};
 use crate::{
     bottleneck::Strain,
     cli::LoadArgs,
-    clock::SECOND,
-    collector::{SeriesRow, StageRow},
-    host::Origin,
-    recorder::{Counts, CurvePoint, Percentiles},
+    measurement::Measurement,
+    recorder::{Counts, Percentiles},
     units::human_bytes,
     workload::{Arrivals, Rate, RateCourse, Stage},
 };
@@ -60,27 +58,13 @@ pub struct RunReport {
     /// The server's shards, if each key was sent to its owner.
     shard_aware: Option<usize>,
     #[serde(flatten)]
-    strain: Strain,
-    generator_was_bottleneck: bool,
-    /// Why it was.
-    generator_complaint: Option<String>,
-    #[serde(flatten)]
-    origin: Origin,
-    stages: Vec<StageRow>,
-    curve: Vec<CurvePoint>,
-    series: Vec<SeriesRow>,
+    measurement: Measurement,
 }
 
 impl RunReport {
     pub fn new(args: &LoadArgs, seed: u64, pace: &Pace, measured: Measured) -> Self {
         let Measured { totals, operations, unanswered, unsent, load_errors, shards } = measured;
-        let elapsed_s = totals.elapsed as f64 / SECOND as f64;
         let counts = totals.recorder.counts.clone();
-        let requests_per_s = if totals.elapsed > 0 { counts.requests as f64 / elapsed_s } else { 0.0 };
-        let latency = totals.recorder.percentiles();
-        // One stage that was too much is enough: the whole is then no measure of the server.
-        let stages = totals.stages.iter().filter_map(|stage| stage.strain.complaint(stage.latency.p99_us));
-        let complaint = totals.strain.complaint(latency.p99_us).into_iter().chain(stages).next();
         RunReport {
             server: args.common.server.to_string(),
             protocol: args.protocol.name(),
@@ -102,28 +86,22 @@ impl RunReport {
                 Arrivals::Poisson => "poisson",
             }),
             seed,
-            elapsed_s,
-            requests_per_s,
-            latency,
+            elapsed_s: totals.elapsed_s(),
+            requests_per_s: totals.per_s(counts.requests),
+            latency: totals.recorder.percentiles(),
             operations,
             counts,
             unanswered,
             unsent,
             load_errors,
             shard_aware: shards,
-            strain: totals.strain,
-            generator_was_bottleneck: complaint.is_some(),
-            generator_complaint: complaint,
-            origin: Origin::of_this_process(),
-            stages: totals.stages,
-            curve: totals.recorder.curve(),
-            series: totals.series,
+            measurement: Measurement::of(totals),
         }
     }
 
     /// Seconds, requests per second, error replies, latencies, and how hard the generator worked.
     pub fn figures(&self) -> (f64, f64, u64, Percentiles, Strain) {
-        (self.elapsed_s, self.requests_per_s, self.counts.errors, self.latency, self.strain)
+        (self.elapsed_s, self.requests_per_s, self.counts.errors, self.latency, self.measurement.strain)
     }
 
     /// The constant rate that was asked for.
@@ -162,17 +140,12 @@ impl fmt::Display for RunReport {
             "latency us  p50 {:.1}  p90 {:.1}  p99 {:.1}  p99.9 {:.1}  max {:.1}{from}",
             l.p50_us, l.p90_us, l.p99_us, l.p99_9_us, l.max_us
         )?;
-        let Strain { generator_busy, generator_cpu_us, .. } = self.strain;
-        write!(
-            f,
-            "generator   {:.0} % of a core, {generator_cpu_us:.3} us of CPU per request",
-            generator_busy * 100.0
-        )?;
+        write!(f, "generator   {}", self.measurement.strain)?;
         if self.rates.is_some() {
-            write!(f, ", p99 of its own lateness {:.1} us", self.strain.send_lag_p99_us)?;
+            write!(f, ", p99 of its own lateness {:.1} us", self.measurement.strain.send_lag_p99_us)?;
         }
         writeln!(f, " (seed {})", self.seed)?;
-        if self.stages.len() > 1 {
+        if self.measurement.stages.len() > 1 {
             self.write_stages(f)?;
         }
         if self.load_errors > 0 {
@@ -181,7 +154,8 @@ impl fmt::Display for RunReport {
         if self.unsent > 0 {
             writeln!(f, "note: {} arrivals could not be sent in time: the rate was not reached", self.unsent)?;
         }
-        if let Some(reason) = &self.generator_complaint {
+        self.measurement.write_notes(f)?;
+        if let Some(reason) = &self.measurement.generator_complaint {
             writeln!(f, "note: the generator was the bottleneck ({reason}): these figures are not the server's.")?;
             writeln!(f, "      Give it more --cores, or cores that nothing else uses")?;
         }
@@ -197,7 +171,7 @@ impl RunReport {
             write!(f, "{name:>14}")?;
         }
         writeln!(f, "  generator")?;
-        for (at, row) in self.stages.iter().enumerate() {
+        for (at, row) in self.measurement.stages.iter().enumerate() {
             let rate = match (row.rate_from, row.rate_to) {
                 (Some(from), Some(to)) => Stage { from, to }.to_string(),
                 _ => String::new(),

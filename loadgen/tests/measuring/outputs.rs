@@ -7,22 +7,16 @@ use hdrhistogram::{
         interval_log::{IntervalLogIterator, LogEntry},
     },
 };
+use serde_json::Value;
 
 use crate::{
     Workplace,
     common::{Fault, start},
 };
 
-#[test]
-fn the_hdr_log_the_series_and_the_totals_agree() {
-    let work = Workplace::new();
-    let options = "--keys 100 --connections 4 --warmup 0s --rate 300,900 --duration 500ms --interval 100ms \
-                   --json result.json --hdr-log result.hlog";
-    let (passed, said) = work.ringload(&format!("run --server {} {options}", start(Fault::AnswersErrors)));
-    assert!(passed, "{said}");
-    let result = work.json("result.json");
-
-    let text = std::fs::read(work.path("result.hlog")).unwrap();
+/// All latencies of an HDR log, and when its intervals end.
+fn read_log(work: &Workplace, name: &str) -> (Histogram<u64>, Vec<f64>) {
+    let text = std::fs::read(work.path(name)).unwrap();
     let mut whole = Histogram::<u64>::new_with_bounds(1, 100_000_000_000, 3).unwrap();
     let mut ends = Vec::new();
     for entry in IntervalLogIterator::new(&text) {
@@ -33,6 +27,24 @@ fn the_hdr_log_the_series_and_the_totals_agree() {
         whole.add(&histogram).unwrap();
         ends.push((interval.start_timestamp() + interval.duration()).as_secs_f64());
     }
+    (whole, ends)
+}
+
+/// How many requests the rows of a series come to.
+fn counted(series: &[Value]) -> f64 {
+    series.iter().map(|row| row["requests_per_s"].as_f64().unwrap() * row["seconds"].as_f64().unwrap()).sum()
+}
+
+#[test]
+fn the_hdr_log_the_series_and_the_totals_agree() {
+    let work = Workplace::new();
+    let options = "--keys 100 --connections 4 --warmup 0s --rate 300,900 --duration 500ms --interval 100ms \
+                   --json result.json --hdr-log result.hlog";
+    let (passed, said) = work.ringload(&format!("run --server {} {options}", start(Fault::AnswersErrors)));
+    assert!(passed, "{said}");
+    let result = work.json("result.json");
+
+    let (whole, ends) = read_log(&work, "result.hlog");
     assert_eq!(Some(whole.len()), result["requests"].as_u64(), "{said}");
     let p99 = whole.value_at_quantile(0.99) as f64 / 1000.0;
     assert_eq!(Some(p99), result["latency"]["p99_us"].as_f64(), "{said}");
@@ -42,9 +54,7 @@ fn the_hdr_log_the_series_and_the_totals_agree() {
     for (row, end) in series.iter().zip(&ends) {
         assert!((row["at_s"].as_f64().unwrap() - end).abs() < 0.003, "{row} {end}");
     }
-    let counted: f64 =
-        series.iter().map(|row| row["requests_per_s"].as_f64().unwrap() * row["seconds"].as_f64().unwrap()).sum();
-    assert!((counted - whole.len() as f64).abs() < 0.5, "{counted}");
+    assert!((counted(series) - whole.len() as f64).abs() < 0.5, "{series:?}");
     let errors: u64 = series.iter().map(|row| row["errors"].as_u64().unwrap()).sum();
     assert_eq!(Some(errors), result["errors"].as_u64());
     assert!(errors > 0, "{said}");
@@ -69,6 +79,69 @@ fn a_run_of_a_number_of_requests_has_a_series_too() {
         format!("ringload run --server {server} {}", options.split_whitespace().collect::<Vec<_>>().join(" "))
     );
     assert!(std::fs::read_to_string(work.path("result.html")).unwrap().contains(line));
+}
+
+/// A replay told its end only: what happened on the way to it could not be seen.
+#[test]
+fn a_replay_has_a_log_a_series_and_a_page() {
+    let work = Workplace::new();
+    // 600 requests in 0.6 s, most of them gets.
+    let line = |n: u64| {
+        let operation = if n % 5 == 4 { "set" } else { "get" };
+        format!("7.{:03},key{},10,{},1,{operation},0\n", n, n * n % 97, n % 300)
+    };
+    std::fs::write(work.path("trace.csv"), (0..600).map(line).collect::<String>()).unwrap();
+    for (options, intervals) in
+        [("--speed 1x --no-fill", 2), ("--speed 1x --connections 3 --protocol meta", 2), ("--limit 500", 1)]
+    {
+        let written = "--interval 100ms --json replay.json --hdr-log replay.hlog --report replay.html";
+        let command = format!("replay --server {} --trace trace.csv {options} {written}", start(Fault::None));
+        let (passed, said) = work.ringload(&command);
+        assert!(passed, "{options}: {said}");
+        let result = work.json("replay.json");
+        let count = |name: &str| result[name].as_u64().unwrap_or_else(|| panic!("{options}: {name}"));
+        let (answered, fills) = (count("answered"), count("fills"));
+        assert_eq!(answered, count("requests") + fills, "{options}: {said}");
+        assert_eq!(fills, if options.contains("--no-fill") { 0 } else { count("misses") }, "{options}: {said}");
+        assert_eq!(count("gets"), count("hits") + count("misses"), "{options}: {said}");
+
+        let (whole, ends) = read_log(&work, "replay.hlog");
+        assert_eq!(whole.len(), answered, "{options}: {said}");
+        let p99 = whole.value_at_quantile(0.99) as f64 / 1000.0;
+        assert_eq!(Some(p99), result["latency"]["p99_us"].as_f64(), "{options}: {said}");
+        let series = result["series"].as_array().unwrap();
+        assert_eq!(series.len(), ends.len(), "{options}");
+        assert!(ends.len() >= intervals, "{options}: {ends:?}");
+        assert!((counted(series) - answered as f64).abs() < 0.5, "{options}: {series:?}");
+        let elapsed = result["elapsed_s"].as_f64().unwrap();
+        assert!((ends.last().unwrap() - elapsed).abs() < 0.003, "{options}: {ends:?} {elapsed}");
+        let last = result["curve"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["latency_us"], result["latency"]["max_us"], "{options}");
+        assert!(result["generator_busy"].as_f64() > Some(0.0), "{options}: {said}");
+        assert!(result["generator_cpu_us"].is_number() && said.contains("us of CPU per request"), "{options}: {said}");
+
+        let page = std::fs::read_to_string(work.path("replay.html")).unwrap();
+        let ratio = format!("hit ratio {:.4}", result["hit_ratio"].as_f64().unwrap());
+        for told in [result["command_line"].as_str().unwrap(), &ratio, "Throughput over time", "Latency over time"] {
+            assert!(page.contains(told), "{options}: {told}");
+        }
+        assert_eq!(page.contains("at 1x the trace"), options.contains("--speed"), "{options}");
+        assert!(said.contains(&ratio.replace("ratio ", "ratio   ")), "{options}: {said}");
+    }
+    let server = start(Fault::None);
+    let (passed, said) = work.ringload(&format!("run --server {server} --requests 100 --keys 10 --json run.json"));
+    assert!(passed, "{said}");
+    let (passed, said) = work.ringload("report run.json replay.json -o compared.html");
+    assert!(passed, "{said}");
+    let page = std::fs::read_to_string(work.path("compared.html")).unwrap();
+    assert!(page.contains("replay: 500 requests of trace.csv"), "{page}");
+}
+
+#[test]
+fn a_replay_refuses_intervals_that_are_too_short() {
+    let work = Workplace::new();
+    let (passed, said) = work.ringload("replay --trace trace.csv --interval 9ms");
+    assert!(!passed && said.contains("--interval is at least 10 ms"), "{said}");
 }
 
 #[test]

@@ -144,14 +144,19 @@ fn look(browser: &str, work: &Workplace, page: &Path, dark: bool) -> Value {
     serde_json::from_str(&seen.unwrap_or_else(|| panic!("{document}")).replace("&quot;", "\"")).unwrap()
 }
 
-/// Pages of one run with stages, of a search, and of three runs compared.
-fn pages(work: &Workplace) -> [(&'static str, usize, usize); 3] {
+/// Pages of one run with stages, of a search, of a replay, and of all kinds of results compared.
+fn pages(work: &Workplace) -> [(&'static str, usize, usize); 4] {
     let server = start(Fault::None);
     let load = format!("--server {server} --keys 100 --connections 4 --warmup 0s");
+    let trace: String = (0..600).map(|n| format!("7.{n:03},key{},10,100,1,get,0\n", n % 77)).collect();
+    std::fs::write(work.path("trace.csv"), trace).unwrap();
     for command in [
         format!("run {load} --rate 300,900,200..2k --duration 700ms --json steps.json --report steps.html"),
         format!("run {load} --duration 600ms --pipeline 8 --json closed.json"),
         format!("run {load} --requests 1 --json one.json"),
+        format!(
+            "replay --server {server} --trace trace.csv --speed 1x --interval 50ms --json replay.json --report replay.html"
+        ),
     ] {
         let (passed, said) = work.ringload(&command);
         assert!(passed, "{said}");
@@ -160,10 +165,11 @@ fn pages(work: &Workplace) -> [(&'static str, usize, usize); 3] {
         "saturate {load} --p99-us 9000000 --from 500 --to 1k --confirm 1 --duration 300ms --json search.json --report search.html"
     ));
     assert!(said.contains("result: 1k/s"), "{said}");
-    let (passed, said) = work.ringload("report steps.json closed.json one.json search.json -o compared.html");
+    let (passed, said) =
+        work.ringload("report steps.json closed.json one.json search.json replay.json -o compared.html");
     assert!(passed, "{said}");
     // Plots and lines: latency by percentile and throughput have one line a run, the two others two.
-    [("steps.html", 4, 6), ("search.html", 4, 6), ("compared.html", 4, 24)]
+    [("steps.html", 4, 6), ("search.html", 4, 6), ("replay.html", 3, 4), ("compared.html", 4, 30)]
 }
 
 #[test]

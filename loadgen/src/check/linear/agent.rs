@@ -10,7 +10,7 @@ use super::{
 use crate::{
     check::{
         ending::Ending,
-        reading::{Found, Reading, Said, ask, take},
+        reading::{Found, Reading, ask, take},
         threads::Share,
     },
     clock::Nanos,
@@ -171,13 +171,10 @@ impl<'a> LinearAgent<'a> {
             (Some(Pending::Write { .. }), _) => self.answer(connection, now, reply, value),
             (Some(Pending::Read { .. }), Reply::Value(head)) => self.value(connection, now, head, value),
             (Some(Pending::Read { reading, .. }), _) => {
-                let missed = match reading.other(self.plan.protocol, &reply)? {
-                    Said::More => return Ok(()),
-                    Said::End(missed) => missed,
-                    Said::Failed => 0..0,
-                };
-                self.missed(connection, now, missed);
-                self.settle(connection);
+                if let Some(missed) = reading.other(self.plan.protocol, &reply)? {
+                    self.missed(connection, now, missed);
+                    self.settle(connection);
+                }
                 Ok(())
             }
         }
