@@ -21,10 +21,10 @@ impl CoreTime {
         CoreTime { used, needed: used + thread_wait() }
     }
 
-    /// What was taken since `start`, of which `spun` went into polling.
-    fn since(self, start: CoreTime, spun: Nanos) -> Self {
-        let less = |now: Nanos, then: Nanos| now.saturating_sub(then).saturating_sub(spun);
-        CoreTime { used: less(self.used, start.used), needed: less(self.needed, start.needed) }
+    /// What is left without `other`.
+    fn without(self, other: CoreTime) -> Self {
+        let less = |from: Nanos, what: Nanos| from.saturating_sub(what);
+        CoreTime { used: less(self.used, other.used), needed: less(self.needed, other.needed) }
     }
 }
 
@@ -35,33 +35,33 @@ impl AddAssign for CoreTime {
     }
 }
 
+/// A poll takes a system call. One that seems longer spent the rest off the core.
+const POLL_MAX: Nanos = 10_000;
+
 /// Measures the time that a thread takes of its core.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BusyMeter {
-    spun: Nanos,
-    start: Option<Mark>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    taken: CoreTime,
-    spun: Nanos,
+    polled: CoreTime,
+    start: Option<CoreTime>,
 }
 
 impl BusyMeter {
     /// Begins the measured interval.
     pub fn start(&mut self) {
-        self.start = Some(Mark { taken: CoreTime::of_this_thread(), spun: self.spun });
+        self.start = Some(self.taken());
     }
 
-    /// Counts time that went into polling without result.
-    pub fn spun(&mut self, time: Nanos) {
-        self.spun += time;
+    /// Counts time that passed in a poll without result.
+    pub fn polled(&mut self, time: Nanos) {
+        self.polled += CoreTime { used: time.min(POLL_MAX), needed: time };
     }
 
     /// What work took since [`BusyMeter::start`]; to be asked on the thread that is measured.
     pub fn worked(&self) -> CoreTime {
-        let taken = |start: Mark| CoreTime::of_this_thread().since(start.taken, self.spun - start.spun);
-        self.start.map(taken).unwrap_or_default()
+        self.start.map(|start| self.taken().without(start)).unwrap_or_default()
+    }
+
+    fn taken(&self) -> CoreTime {
+        CoreTime::of_this_thread().without(self.polled)
     }
 }

@@ -141,14 +141,18 @@ impl Driver {
                 Next::Finish => return Ok(()),
                 Next::WaitUntil(until) => until,
             };
-            self.send_woken(agent, &mut wake)?;
-            events.clear();
             let polling = until.saturating_sub(now) < SPIN;
+            let mut polled_from = now;
+            if !wake.is_empty() {
+                self.send_woken(agent, &mut wake)?;
+                polled_from = self.clock.now();
+            }
+            events.clear();
             self.wait(&mut events, if polling { 0 } else { until - now - SPIN })?;
             if events.is_empty() {
                 let after = self.clock.now();
                 if polling {
-                    self.meter.spun(after - now);
+                    self.meter.polled(after - polled_from);
                 }
                 silence.waited(after - now);
                 let outstanding = agent.outstanding();

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{batch::BATCH_MAX, transfer::SLOT, *};
+use crate::clock::thread_cpu;
 
 /// The agent takes replies in pieces of so many bytes, so that mostly some stay over.
 const PIECE: usize = 7;
@@ -217,4 +218,49 @@ fn no_operation_waits() {
     drop(pairs[1].1.shutdown(std::net::Shutdown::Both));
     let mixed = batch.send(pairs[1..3].iter().map(|(here, _)| (here.as_fd(), b"x".as_slice()))).unwrap();
     assert_eq!((mixed[0], mixed[1]), (-libc::EPIPE, -libc::EAGAIN));
+}
+
+/// Composes for a millisecond of CPU time whenever it is asked, sends nothing, and never waits.
+struct Composes {
+    turns: usize,
+}
+
+impl Agent for Composes {
+    fn plan(&mut self, now: Nanos, wake: &mut Vec<usize>, meter: &mut BusyMeter) -> Next {
+        if self.turns == 0 {
+            meter.start();
+        }
+        self.turns += 1;
+        wake.clear();
+        wake.push(0);
+        if self.turns > 20 { Next::Finish } else { Next::WaitUntil(now) }
+    }
+
+    fn requests(&mut self, _connection: usize, _now: Nanos, _out: &mut Vec<u8>) {
+        let begin = thread_cpu();
+        while thread_cpu() - begin < SECOND / 1000 {}
+    }
+
+    fn replies(&mut self, _connection: usize, _now: Nanos, input: &[u8]) -> Result<usize, Unparsable> {
+        Ok(input.len())
+    }
+
+    fn outstanding(&self) -> usize {
+        0
+    }
+}
+
+/// What came before a poll in its turn was taken for polling, and so was the time that the thread was kept off its core.
+#[test]
+fn only_polling_counts_as_polling() {
+    for mut driver in drivers(|| echoes(1)) {
+        driver.drive(&mut Composes { turns: 0 }).unwrap();
+        let worked = driver.worked();
+        assert!(worked.used > 19 * SECOND / 1000 && worked.needed >= worked.used, "{worked:?}");
+        let mut meter = BusyMeter::default();
+        meter.start();
+        Composes { turns: 0 }.requests(0, 0, &mut Vec::new());
+        meter.polled(SECOND);
+        assert!(meter.worked().used > SECOND / 2000, "{:?}", meter.worked());
+    }
 }
