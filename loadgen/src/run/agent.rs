@@ -169,7 +169,7 @@ impl<'a> RunAgent<'a> {
     #[inline]
     fn fill(&mut self, connection: usize, now: Nanos, out: &mut Vec<u8>) {
         let count = self.allow(self.plan.pipeline - self.lanes[connection].unanswered());
-        match self.composer.gets(count, &mut self.rng, out) {
+        match self.composer.alike(count, &mut self.rng, out) {
             Some(written) => self.sent(connection, written, now, count),
             None => (0..count).for_each(|_| self.request(connection, now, now, out)),
         }

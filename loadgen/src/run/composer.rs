@@ -16,8 +16,8 @@ use crate::{
     protocol::{Protocol, Store},
     routing::Routing,
     workload::{
-        Distribution, KeyPicker, KeyRenderer, Keyspace, LineRenderer, Mix, Popularity, Rng, Space, ValueSource,
-        Workload,
+        Distribution, KeyPicker, KeyRenderer, Keyspace, LineRenderer, Mix, Popularity, Rng, Space, StoreRenderer,
+        ValueSource, Workload,
     },
 };
 
@@ -157,15 +157,15 @@ impl<'a> Composer<'a> {
     }
 
     /// Appends so many requests at once, as as many calls of [`request`](Self::request) would, if it is known that they
-    /// are all gets of one key.
+    /// are all gets of one key, or all sets.
     #[inline]
-    pub fn gets(&mut self, count: usize, rng: &mut Rng, out: &mut Vec<u8>) -> Option<Written> {
-        let Source::Plain(plain) = &self.source else { return None };
-        if !plain.work.mix.is_always_get() || plain.work.multiget != 1 {
-            return None;
+    pub fn alike(&mut self, count: usize, rng: &mut Rng, out: &mut Vec<u8>) -> Option<Written> {
+        let Source::Plain(plain) = &mut self.source else { return None };
+        match plain.work.mix.all_get()? {
+            true if plain.work.multiget == 1 => Some(plain.gets(count, rng, out)),
+            true => None,
+            false => Some(plain.sets(self.protocol, count, rng, out)),
         }
-        plain.gets.append(count, || plain.picker.pick(rng), out);
-        Some(Written { step: Step::Get, keys: 1, tracked: false })
     }
 
     /// Appends what an answer asked for.
@@ -207,6 +207,8 @@ pub struct Plain<'a> {
     pub gets: LineRenderer,
     /// Renders what a multiget has for a key.
     pub group_keys: LineRenderer,
+    /// Renders whole sets, if all values are of one length, and short.
+    sets: Option<StoreRenderer>,
 }
 
 impl<'a> Plain<'a> {
@@ -215,8 +217,11 @@ impl<'a> Plain<'a> {
         Plain {
             work,
             picker: KeyPicker::new(work.distribution, work.keyspace.count()),
-            gets: keys.lines(|out, key| protocol.get(out, key)),
-            group_keys: keys.lines(|out, key| protocol.group_key(out, key)),
+            gets: LineRenderer::new(&mut keys, |out, key| protocol.get(out, key)),
+            group_keys: LineRenderer::new(&mut keys, |out, key| protocol.group_key(out, key)),
+            sets: work.values.one_len().and_then(|len| {
+                StoreRenderer::new(&mut keys, len, |out, key, value| protocol.store(out, Store::Set, key, 0, value))
+            }),
             keys,
         }
     }
@@ -228,16 +233,32 @@ impl Plain<'_> {
         if self.work.mix.is_get(rng) {
             let keys = self.work.multiget;
             if keys == 1 {
-                self.gets.append(1, || self.picker.pick(rng), out);
-                return Written { step: Step::Get, keys, tracked: false };
+                return self.gets(1, rng, out);
             }
             protocol.group_begin(out, keys as usize);
             self.group_keys.append(usize::from(keys), || self.picker.pick(rng), out);
             protocol.group_end(out);
             return Written { step: Step::Multiget, keys, tracked: false };
         }
-        let key = self.picker.pick(rng);
-        protocol.store(out, Store::Set, self.keys.render(key), 0, self.work.values.value(key));
+        self.sets(protocol, 1, rng, out)
+    }
+
+    #[inline]
+    fn gets(&mut self, count: usize, rng: &mut Rng, out: &mut Vec<u8>) -> Written {
+        self.gets.append(count, || self.picker.pick(rng), out);
+        Written { step: Step::Get, keys: 1, tracked: false }
+    }
+
+    #[inline]
+    fn sets(&mut self, protocol: Protocol, count: usize, rng: &mut Rng, out: &mut Vec<u8>) -> Written {
+        let (values, picker) = (&self.work.values, &self.picker);
+        match &self.sets {
+            Some(sets) => sets.append(count, || picker.pick(rng), |key| values.value(key), out),
+            None => (0..count).for_each(|_| {
+                let key = picker.pick(rng);
+                protocol.store(out, Store::Set, self.keys.render(key), 0, values.value(key));
+            }),
+        }
         Written { step: Step::Set, keys: 0, tracked: false }
     }
 }

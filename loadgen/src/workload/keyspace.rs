@@ -1,6 +1,6 @@
 //! The keys: a name, and the key's number in decimal, zero-padded to one common length.
 
-use std::ops::Range;
+use super::digits::write_digits;
 
 /// Longest key in bytes that memcached accepts.
 pub const KEY_LEN_MAX: usize = 250;
@@ -67,54 +67,10 @@ pub struct KeyRenderer {
     digits_to: usize,
 }
 
-/// Appends keys, each in a line of its own: all but the digits is a copy.
-#[derive(Clone, Debug)]
-pub struct LineRenderer {
-    /// The same line, [`LINES`] times.
-    lines: Vec<u8>,
-    line_len: usize,
-    /// Where the digits go; zeroes before them are taken for some, up to a length that is written at once.
-    digits: Range<usize>,
-}
-
-/// Lines that are copied at once.
-const LINES: usize = 64;
-
-impl LineRenderer {
-    /// Appends the lines of so many keys with the numbers that `next` gives, which must be below the key space's count.
-    #[inline]
-    pub fn append(&self, count: usize, mut next: impl FnMut() -> u64, out: &mut Vec<u8>) {
-        let from = out.len();
-        let mut left = count;
-        while left > 0 {
-            let some = left.min(LINES);
-            out.extend_from_slice(&self.lines[..some * self.line_len]);
-            left -= some;
-        }
-        // Where they are to be: what was just written in small pieces is slow to read in a large one.
-        for line in out[from..].chunks_exact_mut(self.line_len) {
-            write_digits(&mut line[self.digits.clone()], next());
-        }
-    }
-}
-
 impl KeyRenderer {
-    /// A renderer of what `write` appends for a key, which must be the same for all but the key.
-    pub fn lines(&mut self, write: impl Fn(&mut Vec<u8>, &[u8])) -> LineRenderer {
-        let (mut line, mut other) = (Vec::new(), Vec::new());
-        write(&mut line, self.render(0));
-        // As many ones as there are digits: the two lines differ in all digits, and in nothing else.
-        let ones = (self.digits_from..self.digits_to).fold(0, |number, _| number * 10 + 1);
-        write(&mut other, self.render(ones));
-        let mut differ = line.iter().zip(&other).enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at);
-        let from = differ.next().unwrap_or(line.len());
-        let mut digits = from..differ.next_back().map_or(from, |last| last) + 1;
-        let zeroes = line[..digits.start].iter().rev().take_while(|byte| **byte == b'0').count();
-        let missing = digits.len().next_multiple_of(DIGITS_AT_ONCE) - digits.len();
-        if missing <= zeroes {
-            digits.start -= missing;
-        }
-        LineRenderer { line_len: line.len(), lines: line.repeat(LINES), digits }
+    /// Two numbers whose keys differ in every digit, and in nothing else.
+    pub(super) fn opposites(&self) -> [u64; 2] {
+        [0, (self.digits_from..self.digits_to).fold(0, |number, _| number * 10 + 1)]
     }
 
     /// The key with this number, `len` bytes long: at least its digits and the name, at most the key space's size.
@@ -139,47 +95,6 @@ impl KeyRenderer {
     }
 }
 
-/// Writes a number into all of `digits`, the last of it if they are too few.
-#[inline(always)] // Once a key.
-fn write_digits(digits: &mut [u8], mut number: u64) {
-    if let Ok(eight) = <&mut [u8; DIGITS_AT_ONCE]>::try_from(&mut *digits) {
-        *eight = eight_digits((number % 100_000_000) as u32);
-        return;
-    }
-    let mut chunks = digits.rchunks_exact_mut(DIGITS_AT_ONCE);
-    for eight in &mut chunks {
-        eight.copy_from_slice(&eight_digits((number % 100_000_000) as u32));
-        number /= 100_000_000;
-    }
-    for digit in chunks.into_remainder().iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-}
-
-/// What [`eight_digits`] gives.
-const DIGITS_AT_ONCE: usize = 8;
-
-/// The digits of a number below 10^8. Neither half waits for the other's divisions.
-#[inline]
-fn eight_digits(number: u32) -> [u8; DIGITS_AT_ONCE] {
-    let (high, low) = (number / 10_000, number % 10_000);
-    let pair = |below_100: u32| PAIRS[below_100 as usize % PAIRS.len()];
-    let ([a, b], [c, d], [e, f], [g, h]) = (pair(high / 100), pair(high % 100), pair(low / 100), pair(low % 100));
-    [a, b, c, d, e, f, g, h]
-}
-
-/// The digits of the numbers below 100; a power of two of them, so that an index needs no test.
-const PAIRS: [[u8; 2]; 128] = {
-    let mut pairs = [[b'0'; 2]; 128];
-    let mut number = 0;
-    while number < 100 {
-        pairs[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
-        number += 1;
-    }
-    pairs
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,29 +110,6 @@ mod tests {
         assert_eq!(odd.render(100), b"100");
         assert_eq!(odd.render(7), b"007");
         assert_eq!(Keyspace::new(1, 1).unwrap().renderer().render(0), b"0");
-    }
-
-    #[test]
-    fn lines_hold_the_same_keys() {
-        for (count, key_size) in [(1_000_000, 24), (1_000_000, 6), (1_000_000, 9), (1, 250), (u64::MAX, 20), (101, 70)]
-        {
-            let mut keys = Keyspace::new(count, key_size).unwrap().renderer();
-            let lines = keys.lines(|out, key| out.extend_from_slice(&[b"get 0", key, b"\r\n"].concat()));
-            let mut out = b"other".to_vec();
-            for number in [0, 7, 42, 100, count / 3, count - 1] {
-                let number = number % count;
-                out.truncate(5);
-                lines.append(1, || number, &mut out);
-                assert_eq!(out, [b"otherget 0", keys.render(number), b"\r\n"].concat(), "{number} of {count}");
-            }
-        }
-    }
-
-    #[test]
-    fn digits_are_those_of_the_number() {
-        for number in (0..100_000_000).step_by(9_973).chain([99_999_999, 10_000, 9_999, 99, 100]) {
-            assert_eq!(eight_digits(number), *format!("{number:08}").as_bytes());
-        }
     }
 
     #[test]

@@ -15,10 +15,10 @@ impl Mix {
         Mix { get_below: (get_ratio.clamp(0.0, 1.0) * u64::MAX as f64) as u64, always: get_ratio >= 1.0 }
     }
 
-    /// Whether all requests read.
+    /// Whether all requests read, or none; `None` if some do.
     #[inline]
-    pub fn is_always_get(&self) -> bool {
-        self.always
+    pub fn all_get(&self) -> Option<bool> {
+        if self.always { Some(true) } else { (self.get_below == 0).then_some(false) }
     }
 
     /// Whether the next request reads.

@@ -4,9 +4,11 @@
 
 mod amount;
 mod arrivals;
+mod digits;
 mod distribution;
 pub(crate) mod file;
 mod keyspace;
+mod lines;
 mod mix;
 mod popularity;
 mod rate;
@@ -18,7 +20,8 @@ pub(crate) use amount::Amount;
 pub use arrivals::{Arrivals, Schedule};
 pub use distribution::{Distribution, KeyPicker};
 pub(crate) use keyspace::KEY_LEN_MAX;
-pub use keyspace::{KeyRenderer, Keyspace, LineRenderer};
+pub use keyspace::{KeyRenderer, Keyspace};
+pub use lines::{LineRenderer, StoreRenderer};
 pub use mix::Mix;
 pub(crate) use popularity::Popularity;
 pub use rate::{Rate, RateCourse, Stage};

@@ -28,6 +28,11 @@ impl ValueSource {
         ValueSource { block, range, seed }
     }
 
+    /// The length of all values, if they are all of one.
+    pub fn one_len(&self) -> Option<usize> {
+        (self.range.min == self.range.max).then_some(self.range.max)
+    }
+
     /// The value of key number `key`.
     #[inline]
     pub fn value(&self, key: u64) -> &[u8] {
