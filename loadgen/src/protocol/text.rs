@@ -89,7 +89,7 @@ pub fn parse(input: &[u8]) -> Parsed<'_> {
     if input.starts_with(STORED) {
         return Ok(Some((Reply::Stored, STORED.len())));
     }
-    if input.starts_with(b"VALUE ")
+    if input.starts_with(VALUE)
         && let Some(found) = value_line(input)
     {
         return Ok(Some(found));

@@ -114,7 +114,7 @@ impl Lane {
         let (head, alike) = self.pending.front().filter(|(head, _)| !head.tracked)?;
         match head.step {
             Step::Get if self.values == 0 => Some((Expected::Hits, *alike)),
-            Step::Set => Some((Expected::Stored, *alike)),
+            Step::Set if self.values == 0 => Some((Expected::Stored, *alike)),
             Step::Multiget => Some((Expected::Values, usize::from(head.keys).saturating_sub(self.values as usize))),
             _ => None,
         }

@@ -176,6 +176,19 @@ fn assert_counts(plan: &Plan, input: &str, expected: [u64; 5]) {
     }
 }
 
+/// A value in front of the right answer to a set went by unnoticed.
+#[test]
+fn a_value_is_no_part_of_an_answer_to_a_set() {
+    let mut plan = plan(1, None);
+    let Work::Plain(work) = &mut plan.work else { panic!() };
+    work.mix = Mix::new(0.0);
+    let answered = Answered::default();
+    let (mut agent, _inbox) = agent_of(&plan, 1, &answered);
+    turn(&mut agent, 0);
+    sent_by(&mut agent, 0, 0);
+    assert!(agent.replies(0, MS, b"VALUE a 0 0\r\n\r\nSTORED\r\n").is_err());
+}
+
 #[test]
 fn every_split_of_the_replies_counts_the_same() {
     let mut few = plan(4, None);
